@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Errors as RFC 9457 problem documents with a stable type, the field at fault and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.types import ExceptionHandlersMap
+from msgspec import Struct
+
+from crossdock.errors import AlreadyDone, CrossdockError, NeedsEdit, OutcomeUnknown, Refused, RetryLater
+
+MEDIA_TYPE = "application/problem+json"
+_RETRY_SECONDS = 5
+# Statuses of errors that do not carry one; what is not named here is a matter of time or settings: 503.
+_STATUS: Mapping[type[CrossdockError], int] = {NeedsEdit: 422, AlreadyDone: 409, OutcomeUnknown: 504}
+_CODES = {400: "bad_request", 401: "unauthenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
+
+log = structlog.get_logger(__name__)
+
+
+class FieldProblem(Struct, frozen=True, kw_only=True):
+    """One thing wrong with a request: where and what."""
+
+    field: str
+    reason: str
+
+
+class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An RFC 9457 problem document. `type` is stable and names the rule that was broken; `code` says what happens next.
+
+    `field`: place in the request or document; `fix`: what to do; `errors`: all places when there are several.
+    `instance`: the path asked for, or for an unexpected error the id under which the log has it.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str = ""
+    code: str = ""
+    field: str = ""
+    fix: str = ""
+    errors: list[FieldProblem] = []
+
+
+def describe(error: CrossdockError, path: str = "") -> Problem:
+    """The problem document of an error that Crossdock understands."""
+    status = error.status if isinstance(error, Refused) else _STATUS.get(type(error), 503)
+    return Problem(
+        type=f"/problems/{error.rule}",
+        title=error.code.replace("_", " "),
+        status=status,
+        detail=error.reason,
+        instance=path[:300],
+        code=error.code,
+        field=error.field,
+        fix=error.fix,
+    )
+
+
+def retry_after(error: CrossdockError) -> int:
+    """Seconds after which it is worth trying again."""
+    after = error.after if isinstance(error, RetryLater) else None
+    return _RETRY_SECONDS if after is None else max(1, round(after))
+
+
+def _answer(problem: Problem, headers: Mapping[str, str] | None = None) -> Response[bytes]:
+    return Response(
+        msgspec.json.encode(problem),
+        status_code=problem.status,
+        media_type=MEDIA_TYPE,
+        headers={"cache-control": "no-store", **(headers or {})},
+    )
+
+
+def on_crossdock_error(request: Request[Any, Any, Any], error: CrossdockError) -> Response[bytes]:
+    """Answer an error by its class: Refused with its own status, NeedsEdit 422, AlreadyDone 409, the rest 503."""
+    problem = describe(error, request.url.path)
+    headers = {"retry-after": str(retry_after(error))} if problem.status == 503 else {}
+    if problem.status == 503:
+        log.warning("api.unavailable", path=problem.instance, code=error.code, reason=error.reason)
+    return _answer(problem, headers)
+
+
+def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """Answer what the framework refused: unknown path, wrong method, parameters that are not what they should be."""
+    status = error.status_code
+    code = _CODES.get(status, "http_error")
+    errors: list[FieldProblem] = []
+    if isinstance(error, ValidationException):
+        status, code = 422, "validation"
+        errors = [
+            FieldProblem(field=str(item.get("key", "")), reason=str(item.get("message", "")))
+            for item in error.extra or []
+            if isinstance(item, dict)
+        ]
+    problem = Problem(
+        type=f"/problems/{code}",
+        title=code.replace("_", " "),
+        status=status,
+        detail=errors[0].reason if errors else error.detail,
+        instance=request.url.path[:300],
+        code=code,
+        field=errors[0].field if errors else "",
+        fix="see /openapi.json for what this path takes" if status in (404, 405, 422) else "",
+        errors=errors if len(errors) > 1 else [],
+    )
+    return _answer(problem, {name: str(value) for name, value in (error.headers or {}).items()})
+
+
+def on_statement_timeout(request: Request[Any, Any, Any], error: asyncpg.QueryCanceledError) -> Response[bytes]:
+    """A question that took the database too long is a matter of load, not of the caller."""
+    return on_crossdock_error(request, RetryLater("the database took too long to answer", rule="statement_timeout"))
+
+
+def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Answer 500 without internals; the log has them under the id in `instance`."""
+    number = uuid4().hex
+    log.error("api.unexpected", instance=number, path=request.url.path[:300], exc_info=error)
+    return _answer(
+        Problem(
+            type="/problems/unexpected",
+            title="unexpected error",
+            status=500,
+            detail="something went wrong that is no fault of the request",
+            instance=f"urn:uuid:{number}",
+            code="unexpected",
+            fix="try again; if it stays, give the instance to whoever runs Crossdock",
+        )
+    )
+
+
+EXCEPTION_HANDLERS: ExceptionHandlersMap = {
+    CrossdockError: on_crossdock_error,
+    HTTPException: on_http_error,
+    asyncpg.QueryCanceledError: on_statement_timeout,
+    Exception: on_unexpected,
+}
+"""For `Litestar(exception_handlers=...)`."""

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A connection for one request; a database that is away becomes EngineAway, which answers 503."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from litestar.datastructures import State
+
+from crossdock.runtime.postgres import away
+
+_PATIENCE = 5.0
+
+
+@asynccontextmanager
+async def connection(state: State) -> AsyncIterator[Any]:
+    """A connection of `state.pool`, waited for at most five seconds. Raises EngineAway."""
+    with away():
+        async with state.pool.acquire(timeout=_PATIENCE) as conn:
+            yield conn

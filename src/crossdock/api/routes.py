@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every route of the API, for the application; `app.state.pool` is the pool they read from."""
+
+from __future__ import annotations
+
+from litestar.types import ControllerRouterHandler
+
+from crossdock.api import health, metrics, schemas
+from crossdock.api.ops import books, cases, documents, overview
+from crossdock.observe.overview import OverviewReader
+
+
+def routes() -> list[ControllerRouterHandler]:
+    """The route handlers of one application."""
+    reader = OverviewReader()
+    return [
+        *health.HANDLERS,
+        *schemas.HANDLERS,
+        *metrics.handlers(reader),
+        *books.HANDLERS,
+        *cases.HANDLERS,
+        *documents.HANDLERS,
+        *overview.handlers(reader),
+    ]

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gateway role: webhooks, API and console over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+import structlog
+from granian.constants import Interfaces
+from granian.server.embed import Server
+from litestar import Litestar
+from litestar.datastructures import State
+
+from crossdock.api.problems import EXCEPTION_HANDLERS
+from crossdock.api.routes import routes as api_routes
+from crossdock.app.metrics import received
+from crossdock.app.wiring import Wired, hook_routes
+from crossdock.console.routes import routes as console_routes
+from crossdock.errors import EngineAway
+from crossdock.intake.hooks import PREFIX, HookIntake, Receive, Scope, Send
+from crossdock.journal.keep import count_rejections, keep
+from crossdock.runtime.clock import now
+from crossdock.runtime.embedded.state import Endpoints
+from crossdock.runtime.groupcommit import GroupCommit
+from crossdock.runtime.nats import Bus
+from crossdock.runtime.postgres import open_pool, retrying
+from crossdock.sdk.receiving import Incoming, KeepResult
+
+BATCH = 200
+PARALLEL = 2
+MOST_WAITING_BYTES = 128 * 1024 * 1024
+MOST_BODY = 10 * 1024 * 1024
+REJECTIONS_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Front:
+    """The ASGI application: the hottest route is answered here, everything else by Litestar."""
+
+    def __init__(self, hooks: HookIntake, rest: Litestar) -> None:
+        self._hooks = hooks
+        self._rest = rest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "http" and scope["path"].startswith(PREFIX):
+            await self._hooks(scope, receive, send)
+        else:
+            await self._rest(scope, receive, send)  # type: ignore[arg-type]  # ASGI's own loose types
+
+
+async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, host: str, port: int) -> None:
+    """Serve until `stop` is set: requests under way are answered, what was acknowledged is committed."""
+    pool = await retrying(
+        lambda: open_pool(endpoints.database_url, min_size=1, max_size=8, name="crossdock-gateway"), patience=60.0
+    )
+    bus = await Bus.connect(endpoints.nats_url, patience=2.0, or_later=True, name="crossdock-gateway")
+    commit = GroupCommit(
+        _keeper(pool, bus), max_batch=BATCH, parallel=PARALLEL, max_waiting=MOST_WAITING_BYTES, weigh=_weight
+    )
+    hooks = HookIntake(hook_routes(wired), commit, now, received)
+    server = Server(
+        Front(hooks, web(pool)),
+        address=host,
+        port=port,
+        interface=Interfaces.ASGI,
+        log_access=False,
+        websockets=False,
+        backlog=1024,
+    )
+    serving = asyncio.create_task(server.serve())
+    counting = asyncio.create_task(_count_rejections(pool, hooks))
+    log.info("gateway.listens", host=host, port=port)
+    try:
+        await asyncio.wait({serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
+        server.stop()
+        await serving
+    finally:
+        counting.cancel()
+        await commit.close()
+        await bus.close()
+        await pool.close()
+
+
+def web(pool: asyncpg.Pool) -> Litestar:
+    """API and console as a Litestar application on `pool`."""
+    return Litestar(
+        route_handlers=[*api_routes(), *console_routes()],
+        state=State({"pool": pool}),
+        exception_handlers=EXCEPTION_HANDLERS,
+        request_max_body_size=MOST_BODY,
+    )
+
+
+def _weight(item: Incoming) -> int:
+    return len(item.body)
+
+
+def _keeper(pool: asyncpg.Pool, bus: Bus) -> Callable[[list[Incoming]], Awaitable[list[KeepResult]]]:
+    async def flush(batch: list[Incoming]) -> list[KeepResult]:
+        kept = await keep(pool, batch)
+        await bus.wake("worker")
+        return kept
+
+    return flush
+
+
+async def _count_rejections(pool: asyncpg.Pool, hooks: HookIntake) -> None:
+    while True:
+        await asyncio.sleep(REJECTIONS_SECONDS)
+        batch, hooks.rejections = hooks.rejections, []
+        try:
+            await count_rejections(pool, batch)
+        except (EngineAway, OSError, asyncpg.PostgresError) as error:
+            hooks.rejections = batch + hooks.rejections
+            log.warning("gateway.rejections_wait", count=len(batch), reason=str(error))

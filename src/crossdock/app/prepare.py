@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prepare a database for an estate: schema up to date, interfaces declared, master data seeded."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from crossdock.app.wiring import Wired, rules_of
+from crossdock.catalog.accept import accept_crosswalks, accept_customers, accept_products
+from crossdock.catalog.cache import Catalog
+from crossdock.inventory.publish import publish_all
+from crossdock.journal.keep import SQL
+from crossdock.journal.outbox import ensure_cursor
+from crossdock.runtime.migrate import migrate
+from crossdock.runtime.postgres import open_pool
+
+
+async def prepare(database_url: str, wired: Wired) -> list[str]:
+    """Bring the database up to date with the schema and the estate; the migrations that were run.
+
+    Safe to repeat. Seeds replace what they say and leave everything else alone.
+    """
+    ran = await migrate(database_url)
+    pool = await open_pool(database_url, min_size=1, max_size=1, statement_timeout=300.0)
+    try:
+        await ensure_cursor(pool)
+        async with pool.acquire() as conn, conn.transaction():
+            await _declare(conn, wired)
+            estate = wired.estate
+            await accept_products(conn, [(None, product) for product in estate.products()])
+            await accept_customers(conn, [(None, customer) for customer in estate.customers()])
+            rows = [(row.name, row.system, row.theirs, row.ours) for row in estate.crosswalks]
+            await accept_crosswalks(conn, rows, by="estate", reason="seeded from the estate file")
+            await publish_all(conn, rules_of(wired, Catalog()).tell_stock)
+    finally:
+        await pool.close()
+    return ran
+
+
+async def _declare(conn: asyncpg.Connection, wired: Wired) -> None:
+    faces = list(wired.estate.interfaces.values())
+    await conn.execute(
+        SQL.sync_interfaces,
+        [face.name for face in faces],
+        [face.system for face in faces],
+        [face.declared.direction for face in faces],
+        [face.object for face in faces],
+        [face.owner for face in faces],
+        [face.tier for face in faces],
+        [face.settle_within for face in faces],
+        [face.declared.version for face in faces],
+        [face.declared.state for face in faces],
+    )

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Wire an estate to its connectors: what every role needs, compiled once at start."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from crossdock.catalog.cache import Catalog
+from crossdock.decide import InterfaceFacts, Rules
+from crossdock.delivery.system import System
+from crossdock.errors import NeedsConfig
+from crossdock.estate.compile import CompiledEstate, compile_estate
+from crossdock.estate.load import load_estate
+from crossdock.intake.routes import HookRoute
+from crossdock.mapping.compile import Translator, compile_mapping
+from crossdock.mapping.load import load_mapping
+from crossdock.routing.policy import ChannelFacts, LocationFacts, LocationRule, Policy
+from crossdock.runtime.secrets import resolve
+from crossdock.sdk.connector import Connector, SystemConfig, load_connector
+from crossdock.translate import Topic, Translations
+
+SECRET_AGE = 5.0
+WEBHOOK_SECRET = "webhook"  # noqa: S105 - the name of a secret, not one
+OVERTAKES = frozenset({"sales_order", "product", "customer", "stock_level"})
+
+
+class Wired(Struct, frozen=True, kw_only=True):
+    """An estate with the connectors of its systems, by system name."""
+
+    estate: CompiledEstate
+    connectors: dict[str, Connector]
+
+
+def wire(path: Path | str) -> Wired:
+    """The estate at `path` and its connectors. EstateError or NeedsConfig name what is wrong and where."""
+    estate = compile_estate(load_estate(path))
+    connectors = {name: load_connector(system.connector) for name, system in estate.declared.systems.items()}
+    return Wired(estate=estate, connectors=connectors)
+
+
+def secret_of(wired: Wired, system: str) -> Callable[[str], str]:
+    """The secrets of `system` by name, resolved when used and read again after a few seconds, so that a rotated one
+    is taken up without a restart. NeedsConfig when one is not declared or cannot be resolved."""
+    declared = wired.estate.declared.systems[system].secrets
+    base = wired.estate.declared.folder
+    kept: dict[str, tuple[float, str]] = {}
+
+    def secret(name: str) -> str:
+        clock = time.monotonic()
+        at, value = kept.get(name, (0.0, ""))
+        if value and clock - at < SECRET_AGE:
+            return value
+        if name not in declared:
+            raise NeedsConfig(
+                f"system {system} declares no secret {name!r}",
+                field=f"systems.{system}.secrets.{name}",
+                fix=f"add {name}: env:NAME or file:PATH to the system's secrets",
+            )
+        value = resolve(declared[name], base=base, where=f"systems.{system}.secrets.{name}").reveal()
+        kept[name] = (clock, value)
+        return value
+
+    return secret
+
+
+def hook_routes(wired: Wired) -> dict[tuple[str, str], HookRoute]:
+    """Where webhooks come in, by (system, topic)."""
+    routes: dict[tuple[str, str], HookRoute] = {}
+    for (system, topic), face in wired.estate.incoming.items():
+        connector = wired.connectors[system]
+        if connector.receiver is not None:
+            limits = wired.estate.limits(system, connector.manifest.limits)
+            routes[system, topic] = HookRoute(
+                interface=face.name,
+                receiver=connector.receiver,
+                secrets=_webhook_secrets(wired, system),
+                max_bytes=limits.body_bytes,
+                overtakes=face.object in OVERTAKES,
+            )
+    return routes
+
+
+def _webhook_secrets(wired: Wired, system: str) -> Callable[[], Sequence[str]]:
+    """The secrets `webhook` and, while one is rotated out, `webhook_…`: any of them may have signed."""
+    declared = wired.estate.declared.systems[system].secrets
+    names = [name for name in sorted(declared) if name == WEBHOOK_SECRET or name.startswith(f"{WEBHOOK_SECRET}_")]
+    secret = secret_of(wired, system)
+    return lambda: [secret(name) for name in names]
+
+
+def policy_of(estate: CompiledEstate) -> Policy:
+    """The routing rules as routing takes them."""
+    declared, routing = estate.declared, estate.routing
+    return Policy(
+        version=estate.rules_version,
+        channels={
+            name: ChannelFacts(
+                name=name,
+                system=channel.system,
+                entity=channel.entity,
+                currency=channel.currency,
+                customer=channel.customer,
+            )
+            for name, channel in declared.channels.items()
+        },
+        locations={name: LocationFacts(name=name, system=where.system) for name, where in declared.locations.items()},
+        erp_of={name: entity.erp for name, entity in declared.entities.items()},
+        default_location=routing.default_location,
+        rules=tuple(
+            LocationRule(
+                location=rule.location,
+                sku_prefix=rule.when.sku_prefix,
+                country=rule.when.country or "",
+                channel=rule.when.channel,
+            )
+            for rule in routing.rules
+            if rule.location
+        ),
+        max_lines=routing.max_lines,
+    )
+
+
+def rules_of(wired: Wired, catalog: Catalog) -> Rules:
+    """What decisions are made with."""
+    estate = wired.estate
+    sends = {name: {one.operation for one in c.manifest.sends} for name, c in wired.connectors.items()}
+    return Rules(
+        catalog=catalog,
+        policy=policy_of(estate),
+        interfaces={
+            name: InterfaceFacts(name=name, system=face.system, owner=face.owner, settle_within=face.settle_within)
+            for name, face in estate.interfaces.items()
+        },
+        outgoing={key: face.name for key, face in estate.outgoing.items()},
+        channel_system={
+            name: channel.system
+            for name, channel in estate.declared.channels.items()
+            if "fulfillment" in sends.get(channel.system, ())
+        },
+        tell_stock=[
+            (system, location)
+            for system, publication in estate.publications.items()
+            for location in publication.locations
+        ],
+    )
+
+
+def translations_of(wired: Wired, catalog: Catalog) -> Translations:
+    """The mapping of every topic that comes in, compiled with the crosswalks of its system."""
+    estate = wired.estate
+    files = estate.mapping_files()
+    topics: dict[tuple[str, str], Topic] = {}
+    for face in estate.interfaces.values():
+        if face.declared.direction != "in":
+            continue
+        for topic in face.declared.topics:
+            translator = _translator(wired, catalog, face.system, topic, files)
+            if translator is not None:
+                channel = _channel_of(estate, face.system)
+                topics[face.name, topic] = Topic(
+                    translator=translator,
+                    kind=translator.mapping.target,
+                    context={"system": face.system, "channel": channel, "interface": face.name, "topic": topic},
+                )
+    return Translations(topics)
+
+
+def _translator(
+    wired: Wired, catalog: Catalog, system: str, topic: str, files: dict[tuple[str, str], Path]
+) -> Translator | None:
+    def look_up(table: str, value: str) -> str | None:
+        return catalog.sku(system, value) if table == "sku" else catalog.look_up(system, table, value)
+
+    path = files.get((system, topic))
+    if path is not None:
+        return compile_mapping(load_mapping(path), look_up)
+    connector = wired.connectors[system]
+    for receives in connector.manifest.receives:
+        if receives.topic == topic:
+            return compile_mapping(connector.mapping(receives.mapping), look_up)
+    return None
+
+
+def _channel_of(estate: CompiledEstate, system: str) -> str:
+    """The channel that lives in `system`; "" when none or several do (then the document itself must say)."""
+    names = [name for name, channel in estate.declared.channels.items() if channel.system == system]
+    return names[0] if len(names) == 1 else ""
+
+
+def systems_of(wired: Wired) -> list[System]:
+    """Every system that we send to, with its sender; call inside a running event loop."""
+    return [
+        _system(wired, name, connector)
+        for name, connector in wired.connectors.items()
+        if connector.make_sender is not None
+    ]
+
+
+def _system(wired: Wired, name: str, connector: Connector) -> System:
+    manifest = connector.manifest
+    limits = wired.estate.limits(name, manifest.limits)
+    outbound = [mapping for mapping in connector.mappings if mapping.direction == "out"]
+    config = SystemConfig(
+        name=name,
+        settings=wired.estate.settings(name, os.environ),
+        secret=secret_of(wired, name),
+        limits=limits,
+        names=wired.estate.names(name),
+        translate={mapping.name: compile_mapping(mapping) for mapping in outbound},
+    )
+    if connector.make_sender is None:
+        raise NeedsConfig(f"connector {manifest.name} sends nothing", field=f"systems.{name}")
+    return System(
+        name=name,
+        sender=connector.make_sender(config),
+        operations={sends.operation: sends for sends in manifest.sends},
+        limits=limits,
+        publishes_stock=name in wired.estate.publications,
+    )

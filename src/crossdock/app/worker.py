@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The worker role: takes documents through translate and decide, and drives systems."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+
+import asyncpg
+import structlog
+
+from crossdock.app.metrics import tried
+from crossdock.app.wiring import Wired, rules_of, systems_of, translations_of
+from crossdock.catalog.cache import Catalog
+from crossdock.decide import Rules
+from crossdock.delivery.drive import Driver
+from crossdock.errors import EngineAway
+from crossdock.flow import work
+from crossdock.runtime.embedded.state import Endpoints
+from crossdock.runtime.nats import Bus, Wakes
+from crossdock.runtime.postgres import open_pool, retrying
+from crossdock.translate import Translations
+
+BATCH = 200
+IDLE_SECONDS = 0.25
+AWAY_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+async def run_worker(stop: asyncio.Event, wired: Wired, endpoints: Endpoints) -> None:
+    """Work until `stop` is set; survives an absent PostgreSQL or NATS."""
+    name = f"{socket.gethostname()}-{os.getpid()}"
+    pool = await retrying(
+        lambda: open_pool(endpoints.database_url, min_size=1, max_size=10, name="crossdock-worker"), patience=60.0
+    )
+    bus = await Bus.connect(endpoints.nats_url, patience=2.0, or_later=True, name="crossdock-worker")
+    catalog = Catalog()
+    rules, translations = rules_of(wired, catalog), translations_of(wired, catalog)
+    drivers = [Driver(pool, system, name, stop, tried) for system in systems_of(wired)]
+    try:
+        async with asyncio.TaskGroup() as group:
+            for driver in drivers:
+                group.create_task(driver.run())
+            wakes = await bus.wakes("worker")
+            group.create_task(_work(stop, pool, rules, translations, wakes, drivers))
+    finally:
+        await bus.close()
+        await pool.close()
+
+
+async def _work(
+    stop: asyncio.Event,
+    pool: asyncpg.Pool,
+    rules: Rules,
+    translations: Translations,
+    wakes: Wakes,
+    drivers: list[Driver],
+) -> None:
+    while not stop.is_set():
+        try:
+            done = await work(pool, rules, translations, BATCH)
+        except EngineAway as error:
+            log.warning("worker.engine_away", reason=error.reason)
+            await asyncio.sleep(AWAY_SECONDS)
+            continue
+        if done:
+            for driver in drivers:
+                driver.wake()
+        if done < BATCH:
+            await wakes.wait(IDLE_SECONDS)

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every canonical object by name and version, with its JSON Schema, encoder and decoder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from crossdock.canonical.envelope import CloudEvent
+from crossdock.canonical.fulfillment import FulfillmentOrder, Shipment
+from crossdock.canonical.master_data import Customer, Product
+from crossdock.canonical.sales_order import Cancellation, SalesOrder
+from crossdock.canonical.stock import StockLevel, StockMovement, StockMovements
+
+OBJECTS: dict[str, tuple[int, type[Struct]]] = {
+    "sales_order": (1, SalesOrder),
+    "cancellation": (1, Cancellation),
+    "fulfillment_order": (1, FulfillmentOrder),
+    "shipment": (1, Shipment),
+    "stock_movement": (1, StockMovement),
+    "stock_movements": (1, StockMovements),
+    "stock_level": (1, StockLevel),
+    "product": (1, Product),
+    "customer": (1, Customer),
+    "event": (1, CloudEvent),
+}
+KIND_OF: dict[type[Struct], str] = {cls: kind for kind, (_, cls) in OBJECTS.items()}
+
+_ENCODER = msgspec.json.Encoder(decimal_format="string")
+_DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
+    kind: msgspec.json.Decoder(cls) for kind, (_, cls) in OBJECTS.items()
+}
+
+encode = _ENCODER.encode
+
+
+def decode(kind: str, body: bytes) -> Any:
+    """The canonical object of `kind` in `body`. KeyError on an unknown kind, msgspec.ValidationError on a bad body."""
+    return _DECODERS[kind].decode(body)
+
+
+def contract(kind: str) -> str:
+    """The name of the contract that objects of `kind` follow now, as "sales_order/1"."""
+    return f"{kind}/{OBJECTS[kind][0]}"
+
+
+def json_schema(kind: str, version: int) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of an object. KeyError when there is no such object or version."""
+    known, cls = OBJECTS[kind]
+    if version != known:
+        raise KeyError(f"{kind}/{version}")
+    schema = msgspec.json.schema(cls)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"/schemas/{kind}/{version}",
+        "title": kind,
+        **schema,
+    }

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Take master data in: products, customer accounts, crosswalks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import asyncpg
+
+from crossdock.canonical.master_data import Customer, Product
+from crossdock.canonical.objects import encode
+from crossdock.catalog.cache import SQL
+
+
+async def accept_products(conn: asyncpg.Connection, products: Sequence[tuple[int | None, Product]]) -> None:
+    """Store (document id, product) pairs; the last statement of a SKU in the batch wins."""
+    newest = {product.sku: (document_id, product) for document_id, product in products}
+    if not newest:
+        return
+    rows = [newest[sku] for sku in sorted(newest)]
+    await conn.execute(
+        SQL.upsert_products,
+        [p.sku for _, p in rows],
+        [p.unit for _, p in rows],
+        [p.location for _, p in rows],
+        [p.stocked for _, p in rows],
+        [p.status for _, p in rows],
+        [encode(p) for _, p in rows],
+        [document_id for document_id, _ in rows],
+    )
+    await conn.execute(SQL.changed)
+
+
+async def accept_customers(conn: asyncpg.Connection, customers: Sequence[tuple[int | None, Customer]]) -> None:
+    """Store (document id, customer account) pairs; the last statement of an account in the batch wins."""
+    newest = {customer.customer_id: (document_id, customer) for document_id, customer in customers}
+    if not newest:
+        return
+    rows = [newest[key] for key in sorted(newest)]
+    await conn.execute(
+        SQL.upsert_customers,
+        [c.customer_id for _, c in rows],
+        [c.name for _, c in rows],
+        [c.status for _, c in rows],
+        [encode(c) for _, c in rows],
+        [document_id for document_id, _ in rows],
+    )
+    await conn.execute(SQL.changed)
+
+
+async def accept_crosswalks(
+    conn: asyncpg.Connection, rows: Sequence[tuple[str, str, str, str]], *, by: str, reason: str
+) -> None:
+    """Set crosswalk rows (table, system, theirs, ours); what they were is kept with who changed them and why."""
+    newest = {(name, system, theirs): ours for name, system, theirs, ours in rows}
+    if not newest:
+        return
+    keys = sorted(newest)
+    await conn.execute(
+        SQL.upsert_crosswalks,
+        [key[0] for key in keys],
+        [key[1] for key in keys],
+        [key[2] for key in keys],
+        [newest[key] for key in keys],
+        by,
+        reason,
+    )
+    await conn.execute(SQL.changed)

@@ -1,0 +1,53 @@
+-- name: version
+-- How often the catalog has changed; grows with every change.
+SELECT value FROM catalog_version
+
+-- name: products
+-- What decisions need of every product.
+SELECT sku, unit, location, stocked, status FROM product
+
+-- name: customers
+-- What decisions need of every customer account.
+SELECT customer_id, status FROM customer
+
+-- name: crosswalks
+-- Every crosswalk row.
+SELECT name, system, theirs, ours FROM crosswalk
+
+-- name: upsert_products
+-- Takes products in; a later statement of a product replaces the earlier one.
+INSERT INTO product (sku, unit, location, stocked, status, body, document_id)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::text[], $6::bytea[], $7::bigint[])
+ON CONFLICT (sku) DO UPDATE
+SET unit = excluded.unit, location = excluded.location, stocked = excluded.stocked, status = excluded.status,
+    body = excluded.body, document_id = excluded.document_id, changed_at = now()
+WHERE product.body <> excluded.body
+
+-- name: upsert_customers
+-- Takes customer accounts in; a later statement replaces the earlier one.
+INSERT INTO customer (customer_id, name, status, body, document_id)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::bigint[])
+ON CONFLICT (customer_id) DO UPDATE
+SET name = excluded.name, status = excluded.status, body = excluded.body, document_id = excluded.document_id,
+    changed_at = now()
+WHERE customer.body <> excluded.body
+
+-- name: upsert_crosswalks
+-- Sets crosswalk rows and keeps what they were.
+WITH wanted AS (
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS w (name, system, theirs, ours)
+), changed AS (
+    SELECT w.*, c.ours AS before FROM wanted w LEFT JOIN crosswalk c USING (name, system, theirs)
+    WHERE c.ours IS DISTINCT FROM w.ours
+), history AS (
+    INSERT INTO crosswalk_history (name, system, theirs, before, after, changed_by, reason)
+    SELECT name, system, theirs, before, ours, $5, $6 FROM changed
+)
+INSERT INTO crosswalk (name, system, theirs, ours, changed_by)
+SELECT name, system, theirs, ours, $5 FROM changed
+ON CONFLICT (name, system, theirs) DO UPDATE
+SET ours = excluded.ours, changed_by = excluded.changed_by, changed_at = now()
+
+-- name: changed
+-- Tells every cache that the catalog has changed.
+UPDATE catalog_version SET value = value + 1

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Message Translator: sales orders and shipments to what SuiteTalk REST takes (record v1, 2026.1)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from crossdock.sdk.words import Mapping, Rule
+
+FUNCTIONS: Final = "crossdock.connectors.netsuite.converters"
+# "Custom" price level: without it NetSuite may put the price of its own list in place of ours.
+_CUSTOM_PRICE: Final = "-1"
+_LINE_TEXT: Final = ("cut", 4000)
+
+
+def _address(target: str, source: str) -> tuple[Rule, ...]:
+    plain = {
+        "addr1": "street",
+        "addr2": "street2",
+        "city": "city",
+        "state": "region",
+        "zip": "postal_code",
+        "addrPhone": "phone",
+        "country.id": "country",
+    }
+    return (
+        Rule(target=f"{target}.addressee", sources=(f"{source}.company", f"{source}.name"), via=("first",)),
+        Rule(
+            target=f"{target}.attention",
+            sources=(f"{source}.company", f"{source}.name"),
+            via=("attention",),
+            note="the person, where a company is the addressee",
+        ),
+        *(Rule(target=f"{target}.{theirs}", source=f"{source}.{ours}") for theirs, ours in plain.items()),
+    )
+
+
+_LINE: Final = (
+    Rule(target="item.externalId", source="sku", via=(("pick", "$.names.sku", "@.sku"),), required=True),
+    Rule(target="description", source="description", via=(_LINE_TEXT,)),
+    Rule(target="quantity", source="quantity.value", required=True),
+    Rule(target="price.id", const=_CUSTOM_PRICE),
+    Rule(target="rate", source="unit_price.amount", required=True),
+    Rule(target="amount", source="total.amount", required=True, note="net of the line's discounts"),
+    Rule(target="location.id", source="location", via=(("pick", "$.names.location"),)),
+)
+
+SALES_ORDER: Final = Mapping(
+    name="netsuite.sales_order",
+    version=1,
+    direction="out",
+    source="NetSuite salesOrder, record v1 2026.1",
+    target="json",
+    functions=FUNCTIONS,
+    rules=(
+        Rule(target="entity.externalId", source="names.customer", required=True),
+        Rule(target="subsidiary.id", source="names.subsidiary"),
+        Rule(target="currency.id", source="names.currency"),
+        Rule(target="tranDate", source="document.placed_at", via=("iso_date",)),
+        Rule(target="otherRefNum", source="document.number", via=(("cut", 45),), note="the channel's order number"),
+        Rule(target="memo", source="reference", via=(("cut", 999),), note="our order key"),
+        Rule(target="email", source="document.customer.email"),
+        *_address("shippingAddress", "document.ship_to"),
+        *_address("billingAddress", "document.bill_to"),
+        Rule(target="item.items", source="document.lines", each=_LINE, required=True),
+    ),
+    dropped=(
+        "known",
+        "names",
+        # Charges become lines by netsuite.charge_line; the sender puts them after the goods.
+        "document.charges",
+        "document.tax",
+        "document.taxes_included",
+        "document.total",
+        "document.currency",
+        "document.order_key",
+        "document.channel",
+        "document.version",
+        "document.status",
+        "document.updated_at",
+        "document.entity",
+        "document.customer",
+        "document.po_number",
+        "document.service",
+        "document.note",
+    ),
+)
+
+CHARGE_LINE: Final = Mapping(
+    name="netsuite.charge_line",
+    version=1,
+    direction="out",
+    source="NetSuite salesOrder item line that is no goods",
+    target="json",
+    rules=(
+        Rule(target="item.externalId", source="names.item", required=True),
+        Rule(target="description", source="document.description", via=(_LINE_TEXT,)),
+        Rule(target="quantity", source="names.quantity", note="NetSuite: a discount line has none"),
+        Rule(target="price.id", const=_CUSTOM_PRICE),
+        Rule(target="rate", source="document.amount.amount", required=True),
+        Rule(target="amount", source="document.amount.amount", required=True),
+    ),
+    dropped=("known", "reference", "document.kind", "document.code", "document.amount.currency"),
+)
+
+ITEM_FULFILLMENT: Final = Mapping(
+    name="netsuite.item_fulfillment",
+    version=1,
+    direction="out",
+    source="NetSuite itemFulfillment as the body of a transform, record v1 2026.1",
+    target="json",
+    rules=(
+        Rule(target="externalId", source="reference", required=True),
+        Rule(target="tranDate", source="document.shipped_at", via=("iso_date",)),
+        Rule(target="memo", source="document.shipment_id", via=(("cut", 999),)),
+        Rule(target="shipStatus.id", const="C", note="shipped: the only status that takes goods out of stock"),
+        Rule(target="item.items", source="lines", required=True, note="matched to the order's lines by the sender"),
+        Rule(
+            target="package.items",
+            source="document.packages",
+            each=(
+                Rule(target="packageTrackingNumber", source="tracking_number", via=(("cut", 64),)),
+                Rule(target="packageDescr", source="sscc"),
+                Rule(target="packageWeight", source="weight.value", default=1, note="NetSuite wants a weight"),
+            ),
+        ),
+    ),
+    dropped=(
+        "known",
+        "names",
+        "document.order_key",
+        "document.fulfillment_reference",
+        "document.location",
+        "document.carrier",
+        "document.service",
+        "document.milestones",
+    ),
+)
+
+MAPPINGS: Final = (SALES_ORDER, CHARGE_LINE, ITEM_FULFILLMENT)

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Guaranteed Delivery to a NetSuite account: sales orders, their cancellation, item fulfillments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from crossdock.connectors.netsuite.client import CallFailed, RestClient, sql_list
+from crossdock.connectors.netsuite.fulfillment import find_fulfillments, fulfill
+from crossdock.connectors.netsuite.mapping import CHARGE_LINE, ITEM_FULFILLMENT, SALES_ORDER
+from crossdock.connectors.netsuite.order import (
+    cancel_order,
+    external_id,
+    is_closed,
+    names_of,
+    order_body,
+    order_id,
+    read_stored,
+    upsert_order,
+)
+from crossdock.errors import AlreadyDone, CrossdockError, OutcomeUnknown, RetryLater
+from crossdock.sdk.connector import SystemConfig
+from crossdock.sdk.sending import Delivered, Failed, Outcome, Outgoing
+
+
+class NetSuiteSender:
+    """One account. Names used: `sku`, `location`, `customer`, `currency` (canonical → theirs, where they differ)."""
+
+    def __init__(self, config: SystemConfig) -> None:
+        self._client = RestClient(config)
+        self._names = names_of(config)
+        self._order_key = f"{config.name}/sales_order"
+        self._order = config.translate[SALES_ORDER.name]
+        self._charge = config.translate[CHARGE_LINE.name]
+        self._fulfillment = config.translate[ITEM_FULFILLMENT.name]
+
+    async def send(self, operation: str, batch: Sequence[Outgoing]) -> list[Outcome]:
+        """`sales_order`, `order_cancel` or `item_fulfillment`, one call after the other. Outcomes in the order of `batch`."""
+        return [await self._send(operation, item) for item in batch]
+
+    async def find(self, operation: str, batch: Sequence[Outgoing]) -> list[Delivered | None]:
+        """By external id. Raises a CrossdockError when NetSuite cannot tell."""
+        try:
+            if operation == "item_fulfillment":
+                return await find_fulfillments(self._client, batch)
+            if operation == "order_cancel":
+                return [await self._find_cancelled(item) for item in batch]
+            return await self._find_orders(batch)
+        except CallFailed as failed:
+            raise failed.error from failed
+        except msgspec.DecodeError as error:
+            raise RetryLater(f"NetSuite's answer could not be read: {error}", rule="answer") from error
+
+    async def close(self) -> None:
+        """Release connections."""
+        await self._client.close()
+
+    async def _send(self, operation: str, item: Outgoing) -> Outcome:
+        try:
+            if operation == "item_fulfillment":
+                names = {"sku": self._names.sku, "location": self._names.location}
+                return await fulfill(self._client, item, self._internal_id(item), names, self._fulfillment)
+            if operation == "order_cancel":
+                internal_id = self._internal_id(item) or await order_id(self._client, item.reference)
+                return await cancel_order(self._client, item, internal_id)
+            return await upsert_order(self._client, item, order_body(item, self._names, self._order, self._charge))
+        except AlreadyDone as done:
+            return Delivered(reference=done.reference)
+        except CallFailed as failed:
+            return Failed(error=failed.error, exchange=failed.exchange)
+        except msgspec.DecodeError as error:
+            return Failed(error=OutcomeUnknown(f"NetSuite's answer could not be read: {error}", rule="answer"))
+        except CrossdockError as error:
+            return Failed(error=error)
+
+    def _internal_id(self, item: Outgoing) -> str:
+        return item.known.get(self._order_key, "")
+
+    async def _find_orders(self, batch: Sequence[Outgoing]) -> list[Delivered | None]:
+        wanted = sql_list([external_id(item.reference) for item in batch])
+        query = f"SELECT id, externalid FROM transaction WHERE type = 'SalesOrd' AND externalid IN {wanted}"  # noqa: S608
+        found = {str(row.get("externalid")): str(row["id"]) for row in await self._client.suiteql(query)}
+        references = [found.get(external_id(item.reference)) for item in batch]
+        return [Delivered(reference=reference) if reference else None for reference in references]
+
+    async def _find_cancelled(self, item: Outgoing) -> Delivered | None:
+        internal_id = self._internal_id(item) or await order_id(self._client, item.reference)
+        stored = await read_stored(self._client, internal_id) if internal_id else None
+        if stored is None:
+            return Delivered(reference="none")
+        return Delivered(reference=internal_id) if is_closed(stored) else None

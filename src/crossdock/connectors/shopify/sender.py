@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Guaranteed Delivery to a Shopify store: fulfillments and stock levels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from crossdock.canonical.fulfillment import Shipment
+from crossdock.connectors.shopify.client import AdminClient, CallFailed
+from crossdock.connectors.shopify.fulfill import find_fulfillment, send_fulfillment
+from crossdock.connectors.shopify.mapping import FULFILLMENT, STOCK_LEVEL
+from crossdock.connectors.shopify.stock import StockPublisher
+from crossdock.errors import CrossdockError
+from crossdock.sdk.connector import SystemConfig
+from crossdock.sdk.sending import Delivered, Failed, Outcome, Outgoing
+
+
+class ShopifySender:
+    """One store. Names used: `location` (our code → the store's location id), `sku`, `carrier` (where they differ)."""
+
+    def __init__(self, config: SystemConfig) -> None:
+        self._config = config
+        self._client = AdminClient(config)
+        self._locations = config.names.get("location", {})
+        self._carriers = config.names.get("carrier", {})
+        self._fulfillment = config.translate[FULFILLMENT.name]
+        self._stock = StockPublisher(
+            self._client, config.translate[STOCK_LEVEL.name], self._locations, config.names.get("sku", {})
+        )
+
+    async def send(self, operation: str, batch: Sequence[Outgoing]) -> list[Outcome]:
+        """`fulfillment` (one at a time) or `stock_levels` (up to 250). Outcomes in the order of `batch`."""
+        try:
+            if operation == "stock_levels":
+                return await self._stock.send(batch)
+            return [await self._fulfill(item) for item in batch]
+        except CallFailed as failed:
+            return [Failed(error=failed.error, exchange=failed.exchange) for _ in batch]
+
+    async def find(self, operation: str, batch: Sequence[Outgoing]) -> list[Delivered | None]:
+        """Fulfillments by tracking number. Stock levels are absolute: sent again, never looked for."""
+        if operation == "stock_levels":
+            return [None] * len(batch)
+        try:
+            return [await find_fulfillment(self._client, item) for item in batch]
+        except CallFailed as failed:
+            raise failed.error from failed
+
+    async def close(self) -> None:
+        """Release connections."""
+        await self._client.close()
+
+    async def _fulfill(self, item: Outgoing) -> Outcome:
+        shipment: Shipment = item.document
+        names = {
+            "carrier": self._carriers.get(shipment.carrier, shipment.carrier) or None,
+            "notify_customer": bool(self._config.settings.get("notify_customer", False)),
+        }
+        try:
+            return await send_fulfillment(self._client, item, self._fulfillment, names, self._locations)
+        except CallFailed as failed:
+            return Failed(error=failed.error, exchange=failed.exchange)
+        except CrossdockError as error:
+            return Failed(error=error)

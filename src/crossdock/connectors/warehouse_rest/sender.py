@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Guaranteed Delivery to the warehouse: fulfillment orders in batches, and their cancellation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Struct, field
+
+from crossdock.connectors.warehouse_rest.client import CallFailed, WarehouseClient
+from crossdock.connectors.warehouse_rest.errors import CONFLICT, REFUSED, SHIPPED, STATUSES
+from crossdock.connectors.warehouse_rest.mapping import FULFILLMENT_ORDER
+from crossdock.errors import CrossdockError, OutcomeUnknown, RetryLater
+from crossdock.sdk.connector import SystemConfig
+from crossdock.sdk.http_status import error_for, error_of_status
+from crossdock.sdk.sending import Delivered, Exchange, Failed, Outcome, Outgoing
+
+_SERVICES: Final = {name: name for name in ("standard", "express", "economy")}
+# Contract: 200 references a look-up; fewer, so that the address stays below the 8 KB that web servers take.
+_REFERENCES_A_CALL: Final = 50
+
+
+class _FieldError(Struct):
+    field: str = ""
+    code: str = ""
+    message: str = ""
+
+
+class _Result(Struct):
+    reference: str
+    status: int
+    id: str | None = None
+    errors: list[_FieldError] = field(default_factory=list)
+
+
+class _Results(Struct):
+    results: list[_Result]
+
+
+class _Stored(Struct):
+    id: str
+    reference: str
+    status: str = ""
+
+
+class _StoredOrders(Struct):
+    fulfillment_orders: list[_Stored]
+
+
+class WarehouseSender:
+    """One warehouse. Names used: `location`, `sku`, `service` (canonical → theirs)."""
+
+    def __init__(self, config: SystemConfig) -> None:
+        self._client = WarehouseClient(config)
+        self._known = f"{config.name}/fulfillment_order/"
+        self._translate = config.translate[FULFILLMENT_ORDER.name]
+        self._names = {
+            "location": dict(config.names.get("location", {})),
+            "sku": dict(config.names.get("sku", {})),
+            "service": {**_SERVICES, **{name.lower(): ours for name, ours in config.names.get("service", {}).items()}},
+        }
+
+    async def send(self, operation: str, batch: Sequence[Outgoing]) -> list[Outcome]:
+        """`fulfillment_order` (up to 200 in one call) or `fulfillment_cancel` (one by one). Outcomes in the batch's order."""
+        if operation == "fulfillment_cancel":
+            return [await self._cancel(item) for item in batch]
+        outcomes: dict[int, Outcome] = {}
+        ready: list[tuple[int, Any]] = []
+        for index, item in enumerate(batch):
+            try:
+                ready.append((index, self._body(item)))
+            except CrossdockError as error:
+                outcomes[index] = Failed(error=error)
+        if ready:
+            await self._create(ready, outcomes)
+        return [outcomes[index] for index in range(len(batch))]
+
+    async def find(self, operation: str, batch: Sequence[Outgoing]) -> list[Delivered | None]:
+        """By our reference; of a cancellation, whether it is cancelled. Raises a CrossdockError when it cannot tell."""
+        stored = await self._look_up([item.reference for item in batch])
+        found: list[Delivered | None] = []
+        for item in batch:
+            order = stored.get(item.reference)
+            if operation == "fulfillment_cancel":
+                gone = order is None or order.status in ("cancelled", "rejected")
+                found.append(Delivered(reference=order.id if order is not None else "none") if gone else None)
+            else:
+                found.append(Delivered(reference=order.id) if order is not None else None)
+        return found
+
+    async def close(self) -> None:
+        """Release connections."""
+        await self._client.close()
+
+    def _body(self, item: Outgoing) -> Any:
+        source = {"document": item.document, "known": item.known, "reference": item.reference, "names": self._names}
+        return self._translate(source)
+
+    async def _create(self, ready: list[tuple[int, Any]], outcomes: dict[int, Outcome]) -> None:
+        body = {"fulfillment_orders": [order for _, order in ready]}
+        try:
+            content, exchange = await self._client.request("POST", "/fulfillment-orders:batch", body)
+            results = msgspec.json.decode(content, type=_Results).results
+        except CallFailed as failed:
+            if failed.status == 413 and len(ready) > 1:
+                # Too many bytes at once: nothing was done, halves fit.
+                half = len(ready) // 2
+                await self._create(ready[:half], outcomes)
+                await self._create(ready[half:], outcomes)
+                return
+            for index, _ in ready:
+                outcomes[index] = Failed(error=failed.error, exchange=failed.exchange)
+            return
+        except msgspec.DecodeError as error:
+            for index, _ in ready:
+                unknown = OutcomeUnknown(f"the warehouse's answer could not be read: {error}", rule="answer")
+                outcomes[index] = Failed(error=unknown, exchange=exchange)
+            return
+        for place, (index, order) in enumerate(ready):
+            result = results[place] if place < len(results) else None
+            outcomes[index] = _outcome(result, order["reference"], exchange)
+
+    async def _cancel(self, item: Outgoing) -> Outcome:
+        try:
+            identity = item.known.get(self._known + item.reference, "")
+            if not identity:
+                stored = (await self._look_up([item.reference])).get(item.reference)
+                if stored is None:
+                    return Delivered(reference="none")
+                identity = stored.id
+            path = f"/fulfillment-orders/{quote(identity, safe='')}/cancel"
+            _, exchange = await self._client.request("POST", path, {"reason": "the order was cancelled"})
+            return Delivered(reference=identity, exchange=exchange)
+        except CallFailed as failed:
+            if failed.status == 404:
+                return Delivered(reference="none", exchange=failed.exchange)
+            error = failed.error
+            if failed.status == 409:
+                error = error_for(SHIPPED, field="reference", rule="warehouse.cancel", value=item.reference)
+            return Failed(error=error, exchange=failed.exchange)
+        except CrossdockError as error:
+            return Failed(error=error)
+
+    async def _look_up(self, references: Sequence[str]) -> Mapping[str, _Stored]:
+        found: dict[str, _Stored] = {}
+        for start in range(0, len(references), _REFERENCES_A_CALL):
+            wanted = ",".join(quote(reference, safe="") for reference in references[start : start + _REFERENCES_A_CALL])
+            try:
+                content, _ = await self._client.request("GET", f"/fulfillment-orders?reference={wanted}")
+                stored = msgspec.json.decode(content, type=_StoredOrders).fulfillment_orders
+            except CallFailed as failed:
+                raise failed.error from failed
+            except msgspec.DecodeError as error:
+                raise RetryLater(f"the warehouse's answer could not be read: {error}", rule="answer") from error
+            found.update((order.reference, order) for order in stored)
+        return found
+
+
+def _outcome(result: _Result | None, reference: str, exchange: Exchange) -> Outcome:
+    if result is None or result.reference != reference:
+        unknown = OutcomeUnknown("the warehouse's answer leaves this fulfillment order out", rule="answer")
+        return Failed(error=unknown, exchange=exchange)
+    if result.status in (200, 201) and result.id:
+        return Delivered(reference=result.id, exchange=exchange)
+    first = result.errors[0] if result.errors else _FieldError()
+    detail = "; ".join(f"{error.field}: {error.message or error.code}" for error in result.errors[:5])
+    if result.status in (409, 422):
+        recovery = CONFLICT if result.status == 409 else REFUSED
+        error = error_for(recovery, detail=detail, field=first.field, rule=first.code)
+        return Failed(error=error, exchange=exchange)
+    return Failed(error=error_of_status(STATUSES, result.status, detail=detail, field=first.field), exchange=exchange)

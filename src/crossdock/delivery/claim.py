@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Claim deliveries of a system under its lease: the oldest open one of each key, decoded and ready to send."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import asyncpg
+
+from crossdock.canonical.objects import decode
+from crossdock.delivery.owe import SQL
+from crossdock.delivery.system import Item, System
+from crossdock.sdk.sending import Outgoing
+
+LEASE_SECONDS = 5.0
+
+
+async def hold(conn: asyncpg.Connection, system: str, worker: str) -> tuple[int, bool] | None:
+    """Take or renew the lease of `system`: (fence, paused), or None while another worker drives it.
+
+    A fence that differs from the last one means that the lease was lost meanwhile: call `take_over`.
+    """
+    row = await conn.fetchrow(SQL.hold_system, system, worker, LEASE_SECONDS)
+    return (row["fence"], row["paused"]) if row is not None else None
+
+
+async def take_over(conn: asyncpg.Connection, system: str, fence: int) -> None:
+    """Make what an earlier holder was sending due again, to be looked for first."""
+    await conn.execute(SQL.take_over, system, fence)
+
+
+async def release(conn: asyncpg.Connection, system: str, worker: str, fence: int) -> None:
+    """Give the lease back."""
+    await conn.execute(SQL.release_system, system, worker, fence)
+
+
+async def claim(
+    conn: asyncpg.Connection, system: System, fence: int, limit: int, under_way: Collection[int] = ()
+) -> list[Item]:
+    """At most `limit` due deliveries, marked as being sent. None when the lease is no longer ours."""
+    rows = await conn.fetch(SQL.claim, system.name, fence, limit, list(under_way), system.needs_known)
+    return [_item(row) for row in rows]
+
+
+def _item(row: asyncpg.Record) -> Item:
+    known: dict[str, str] = {}
+    for system, operation, reference, theirs in row["known"] or ():
+        known[f"{system}/{operation}"] = theirs
+        known[f"{system}/{operation}/{reference}"] = theirs
+    return Item(
+        outgoing=Outgoing(
+            delivery_id=row["id"],
+            operation=row["operation"],
+            reference=row["reference"],
+            idempotency_key=str(row["idempotency_key"]),
+            document=decode(row["object"], row["body"]),
+            known=known,
+            attempt=row["attempts"],
+        ),
+        document_id=row["document_id"],
+        interface=row["interface"],
+        object=row["object"],
+        key=row["key"],
+        look_first=row["look_first"],
+    )

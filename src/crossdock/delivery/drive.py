@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drive one system (Guaranteed Delivery): claim what is due, send within its limits, record how it ended.
+
+One worker at a time drives a system, under a lease with a fence, so concurrency, rate and breaker hold exactly across all
+workers. What was being sent when a worker died is looked for before it is sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from datetime import timedelta
+
+import asyncpg
+import structlog
+
+from crossdock.delivery.breaker import Breaker
+from crossdock.delivery.claim import LEASE_SECONDS, claim, hold, release, take_over
+from crossdock.delivery.judge import Verdict, judge
+from crossdock.delivery.owe import SQL
+from crossdock.delivery.rate import TokenBucket
+from crossdock.delivery.record import record
+from crossdock.delivery.send import send
+from crossdock.delivery.stock import StockPublisher
+from crossdock.delivery.system import Item, System, Tried
+from crossdock.errors import EngineAway, NeedsConfig
+from crossdock.runtime.clock import now
+from crossdock.runtime.postgres import away
+
+IDLE_SECONDS = 0.25
+GATHER_SECONDS = 0.01
+MOST_RECORDED = 500
+CONFIG_PAUSE = 15.0
+# Enough claimed ahead that the system's slots are never idle, few enough that a crash leaves little to look for.
+AHEAD = 8
+NOT_OURS_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Driver:
+    """Drives one system until `stop` is set. `tried` is told (system, outcome, seconds) of every try, for metrics."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        system: System,
+        worker: str,
+        stop: asyncio.Event,
+        tried: Callable[[str, str, float], None],
+    ) -> None:
+        self._pool = pool
+        self._system = system
+        self._worker = worker
+        self._stop = stop
+        self._tried = tried
+        self._fence = 0
+        self._paused = False
+        self._renew_at = 0.0
+        self._breaker = Breaker()
+        self._bucket = TokenBucket(system.limits.rate, system.limits.burst or 1) if system.limits.rate else None
+        self._slots = asyncio.Semaphore(system.limits.concurrency)
+        self._under_way: set[int] = set()
+        self._calls: set[asyncio.Task[None]] = set()
+        self._done: deque[tuple[Tried, Verdict]] = deque()
+        self._wake = asyncio.Event()
+        self._stock = StockPublisher(pool, system) if system.publishes_stock else None
+        self._breaker_changed = False
+
+    def wake(self) -> None:
+        """Something may be due now."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Drive the system until stopped; survives an absent database, and gives the lease back at the end."""
+        while not self._stop.is_set():
+            try:
+                with away():
+                    busy = await self._turn()
+            except EngineAway as error:
+                log.warning("delivery.engine_away", system=self._system.name, reason=error.reason)
+                await self._pause(1.0)
+            else:
+                await self._pause(GATHER_SECONDS if busy else IDLE_SECONDS)
+        await self._finish()
+
+    async def _pause(self, seconds: float) -> None:
+        if seconds <= GATHER_SECONDS:
+            await asyncio.sleep(seconds)
+            return
+        try:
+            await asyncio.wait_for(self._wake.wait(), seconds)
+        except TimeoutError:
+            pass
+        self._wake.clear()
+
+    async def _turn(self) -> bool:
+        """One round: renew the lease, write what ended, claim what is due. Whether there is more to do at once."""
+        clock = asyncio.get_running_loop().time()
+        if clock >= self._renew_at and not await self._hold(clock):
+            await self._pause(NOT_OURS_SECONDS)
+            return False
+        await self._record()
+        if self._paused:
+            return bool(self._under_way)
+        ahead = self._system.limits.concurrency * AHEAD * max(s.batch for s in self._system.operations.values())
+        room = min(ahead, MOST_RECORDED) - len(self._under_way)
+        allowed = min(room, self._breaker.allows(clock)) if room > 0 else 0
+        if allowed <= 0:
+            return bool(self._under_way)
+        async with self._pool.acquire() as conn:
+            items = await claim(conn, self._system, self._fence, allowed, self._under_way)
+        self._start(items)
+        told = False
+        if self._stock is not None and self._breaker.state != "open":
+            told = await self._stock.turn(self._one_call)
+        if not items and not told and not self._under_way:
+            self._breaker.probe_lost()
+        return bool(items) or bool(self._under_way) or told
+
+    async def _hold(self, clock: float) -> bool:
+        async with self._pool.acquire() as conn, conn.transaction():
+            held = await hold(conn, self._system.name, self._worker)
+            if held is None:
+                return False
+            fence, self._paused = held
+            if fence != self._fence:
+                await take_over(conn, self._system.name, fence)
+        if fence != self._fence:
+            log.info("delivery.drives", system=self._system.name, fence=fence)
+        self._fence = fence
+        self._renew_at = clock + LEASE_SECONDS / 3
+        return True
+
+    def _start(self, items: list[Item]) -> None:
+        groups: dict[str, list[Item]] = {}
+        for item in items:
+            self._under_way.add(item.outgoing.delivery_id)
+            groups.setdefault(item.outgoing.operation, []).append(item)
+        for operation, group in groups.items():
+            size = self._system.operations[operation].batch
+            for start in range(0, len(group), size):
+                call = asyncio.create_task(self._call(operation, group[start : start + size]))
+                self._calls.add(call)
+                call.add_done_callback(self._calls.discard)
+
+    async def _call(self, operation: str, items: list[Item]) -> None:
+        async with self._slots:
+            await self._take_token()
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            results = await send(self._system, operation, items)
+            ended = loop.time()
+        since = ended - self._breaker.last_success
+        for tried in results:
+            verdict = judge(tried, since)
+            self._hear(verdict, ended)
+            self._tried(self._system.name, verdict.outcome, ended - began)
+            self._done.append((tried, verdict))
+        self._wake.set()
+
+    async def _one_call(self) -> asyncio.Semaphore:
+        """A slot of the system for a call that is no delivery, with its token taken; the caller releases it."""
+        await self._slots.acquire()
+        await self._take_token()
+        return self._slots
+
+    async def _take_token(self) -> None:
+        if self._bucket is not None:
+            wait = self._bucket.wait(asyncio.get_running_loop().time())
+            if wait > 0:
+                await asyncio.sleep(wait)
+
+    def _hear(self, verdict: Verdict, clock: float) -> None:
+        if verdict.blames_system and verdict.error is not None:
+            config = isinstance(verdict.error, NeedsConfig)
+            pause = CONFIG_PAUSE if config else None
+            changed = self._breaker.failed(clock, verdict.error.reason, at_once=config, pause=pause)
+        else:
+            changed = self._breaker.succeeded(clock)
+        if changed:
+            self._breaker_changed = True
+            log.warning(
+                "delivery.breaker", system=self._system.name, state=self._breaker.state, reason=self._breaker.reason
+            )
+
+    async def _record(self) -> None:
+        """Write what has ended; on a lost connection it stays queued and is written by the next round."""
+        while self._done or self._breaker_changed:
+            batch = [self._done[index] for index in range(min(len(self._done), MOST_RECORDED))]
+            async with self._pool.acquire() as conn, conn.transaction():
+                if batch:
+                    await record(conn, self._system.name, self._fence, batch)
+                if self._breaker_changed:
+                    await self._show_breaker(conn)
+            self._breaker_changed = False
+            for tried, _ in batch:
+                self._done.popleft()
+                self._under_way.discard(tried.item.outgoing.delivery_id)
+
+    async def _show_breaker(self, conn: asyncpg.Connection) -> None:
+        breaker = self._breaker
+        wait = max(0.0, breaker.until - asyncio.get_running_loop().time())
+        until = now() + timedelta(seconds=wait) if breaker.state == "open" else None
+        await conn.execute(SQL.record_breaker, self._system.name, breaker.state, until, breaker.reason[:1000])
+
+    async def _finish(self) -> None:
+        """Let calls end, write what they said, give the lease back."""
+        if self._calls:
+            await asyncio.wait(self._calls, timeout=self._system.limits.timeout)
+        try:
+            with away():
+                await self._record()
+                async with self._pool.acquire() as conn:
+                    await release(conn, self._system.name, self._worker, self._fence)
+        except EngineAway as error:
+            log.warning("delivery.not_released", system=self._system.name, reason=error.reason)
+        await self._system.sender.close()
+

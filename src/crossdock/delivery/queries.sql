@@ -1,0 +1,103 @@
+-- name: owe
+-- Writes obligations, in the transaction that decided them.
+INSERT INTO delivery (document_id, interface, system, operation, object, key, reference, body)
+SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[])
+
+-- name: hold_system
+-- Takes or renews the lease of a system; a row when it is ours. A new holder gets a higher fence.
+INSERT INTO system_lease AS l (system, worker, fence, expires_at, seen_at)
+VALUES ($1, $2, 1, now() + $3 * interval '1 second', now())
+ON CONFLICT (system) DO UPDATE
+SET worker = excluded.worker, expires_at = excluded.expires_at, seen_at = now(),
+    fence = CASE WHEN l.worker = excluded.worker AND l.expires_at > now() THEN l.fence ELSE l.fence + 1 END
+WHERE l.worker = excluded.worker OR l.expires_at <= now()
+RETURNING fence, paused
+
+-- name: release_system
+-- Gives the lease back at once when a worker stops.
+UPDATE system_lease SET expires_at = '-infinity' WHERE system = $1 AND worker = $2 AND fence = $3
+
+-- name: take_over
+-- What an earlier holder was sending when it went away: whether it arrived is unknown, so we look first.
+UPDATE delivery SET state = 'due', look_first = true, next_at = now(), fence = NULL
+WHERE system = $1 AND state = 'sending' AND fence IS DISTINCT FROM $2
+
+-- name: claim
+-- Marks obligations that are due as being sent, only the oldest open one of each key, and returns what to send.
+WITH due AS MATERIALIZED (
+    SELECT d.id
+    FROM delivery d
+    WHERE d.system = $1 AND d.state = 'due' AND d.next_at <= now() AND NOT d.id = ANY($4::bigint[])
+      AND NOT EXISTS (
+          SELECT FROM delivery e
+          WHERE e.key = d.key AND e.system = d.system AND e.id < d.id AND e.state IN ('due', 'sending', 'case')
+      )
+      AND EXISTS (SELECT FROM system_lease l WHERE l.system = $1 AND l.fence = $2 AND l.expires_at > now())
+    ORDER BY d.next_at, d.id
+    LIMIT $3
+    FOR UPDATE OF d
+), taken AS (
+    UPDATE delivery d SET state = 'sending', attempts = attempts + 1, fence = $2
+    FROM due WHERE d.id = due.id
+    RETURNING d.id, d.document_id, d.interface, d.operation, d.object, d.key, d.reference, d.idempotency_key, d.body,
+              d.look_first, d.attempts
+)
+SELECT t.id, t.document_id, t.interface, t.operation, t.object, t.key, t.reference, t.idempotency_key,
+       coalesce(t.body, v.body) AS body, t.look_first, t.attempts, k.known
+FROM taken t
+LEFT JOIN LATERAL (
+    SELECT body FROM document_version w
+    WHERE t.body IS NULL AND w.document_id = t.document_id AND w.stage = 'canonical' ORDER BY number DESC LIMIT 1
+) v ON true
+LEFT JOIN LATERAL (
+    SELECT array_agg(ARRAY[r.system, r.operation, r.reference, r.their_reference] ORDER BY r.id) AS known
+    FROM delivery r WHERE t.operation = ANY($5::text[]) AND r.key = t.key AND r.state = 'delivered'
+) k ON true
+ORDER BY t.id
+
+-- name: record_outcomes
+-- Writes how tries ended, unless the worker has lost the system meanwhile. Returns what was written.
+UPDATE delivery d
+SET state = i.state, look_first = i.look_first, their_reference = i.their_reference, last_error = i.error,
+    next_at = CASE WHEN i.state = 'due' THEN now() + i.wait * interval '1 second' ELSE d.next_at END,
+    settled_at = CASE WHEN i.state = 'delivered' THEN now() END, attempts = d.attempts - i.uncounted, fence = NULL
+FROM unnest(
+    $2::bigint[], $3::text[], $4::boolean[], $5::text[], $6::text[], $7::float8[], $8::integer[]
+) AS i (id, state, look_first, their_reference, error, wait, uncounted)
+WHERE d.id = i.id AND d.state = 'sending' AND d.fence = $1
+RETURNING d.id
+
+-- name: record_exchanges
+-- Keeps what travelled; ids in the order given.
+INSERT INTO exchange (system, method, url, request, status, response)
+SELECT $1, e.method, e.url, e.request, e.status, e.response
+FROM unnest($2::text[], $3::text[], $4::bytea[], $5::integer[], $6::bytea[])
+    WITH ORDINALITY AS e (method, url, request, status, response, n)
+ORDER BY e.n
+RETURNING id
+
+-- name: record_attempts
+-- Keeps every try of every delivery.
+INSERT INTO delivery_attempt (delivery_id, number, started_at, finished_at, outcome, error, exchange_id)
+SELECT * FROM unnest($1::bigint[], $2::integer[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::text[], $7::bigint[])
+ON CONFLICT (delivery_id, number) DO UPDATE
+SET finished_at = excluded.finished_at, outcome = excluded.outcome, error = excluded.error,
+    exchange_id = excluded.exchange_id
+
+-- name: record_breaker
+-- Shows the breaker's state to everyone.
+UPDATE system_lease SET breaker = $2, breaker_until = $3, breaker_reason = $4 WHERE system = $1
+
+-- name: pause_system
+-- Pauses or resumes a system, with who and why.
+INSERT INTO system_lease (system, paused, paused_by, pause_reason) VALUES ($1, $2, $3, $4)
+ON CONFLICT (system) DO UPDATE
+SET paused = excluded.paused, paused_by = excluded.paused_by, pause_reason = excluded.pause_reason
+
+-- name: stakes
+-- What is at stake on documents: owner and deadline of their interface, money of their order.
+SELECT d.id, d.interface, d.key, i.owner, d.received_at + i.settle_within AS deadline, o.total, o.currency
+FROM document d
+LEFT JOIN interface i ON i.name = d.interface
+LEFT JOIN sales_order o ON d.key = 'order/' || o.order_key
+WHERE d.id = ANY($1::bigint[])

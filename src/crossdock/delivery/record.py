@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Record how tries ended: deliveries, attempts, exchanges, documents, cases and events in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import asyncpg
+
+from crossdock.canonical.objects import encode
+from crossdock.delivery.judge import Verdict
+from crossdock.delivery.owe import SQL
+from crossdock.delivery.system import Tried
+from crossdock.errors import NeedsEdit
+from crossdock.journal.record import Event, record_events, settle_documents
+from crossdock.sdk.sending import Exchange
+from crossdock.triage.close import close_by_success
+from crossdock.triage.open import NewCase, open_cases
+
+_MAX_KEPT = 1_000_000
+
+
+async def record(
+    conn: asyncpg.Connection, system: str, fence: int, results: Sequence[tuple[Tried, Verdict]]
+) -> None:
+    """Write `results` in the caller's transaction; those of a lease that was lost meanwhile are left out."""
+    exchanges = await _exchanges(conn, system, results)
+    written = await _outcomes(conn, fence, results)
+    kept = [pair for pair in results if pair[0].item.outgoing.delivery_id in written]
+    if not kept:
+        return
+    await _attempts(conn, kept, exchanges)
+    delivered = [tried.item for tried, verdict in kept if verdict.state == "delivered"]
+    stuck = [(tried, verdict) for tried, verdict in kept if verdict.state == "case"]
+    await settle_documents(
+        conn,
+        [(item.document_id, 1) for item in delivered] + [(tried.item.document_id, 0) for tried, _ in stuck],
+    )
+    again = [item for item in delivered if item.outgoing.attempt > 1]
+    if again:
+        await close_by_success(conn, [], [item.outgoing.delivery_id for item in again])
+    await _cases(conn, system, stuck)
+    await record_events(
+        conn,
+        [
+            Event(
+                type=f"{tried.item.object}.delivered",
+                key=tried.item.key,
+                document_id=tried.item.document_id,
+                data=encode(
+                    {
+                        "system": system,
+                        "operation": tried.item.outgoing.operation,
+                        "reference": tried.item.outgoing.reference,
+                        "their_reference": verdict.reference,
+                    }
+                ),
+            )
+            for tried, verdict in kept
+            if verdict.state == "delivered"
+        ],
+    )
+
+
+async def _exchanges(
+    conn: asyncpg.Connection, system: str, results: Sequence[tuple[Tried, Verdict]]
+) -> dict[int, int]:
+    """Keep each exchange once, however many deliveries it carried; its row by the exchange's identity."""
+    found: dict[int, Exchange] = {}
+    for tried, _ in results:
+        if tried.outcome.exchange is not None:
+            found.setdefault(id(tried.outcome.exchange), tried.outcome.exchange)
+    if not found:
+        return {}
+    ordered = list(found.values())
+    rows = await conn.fetch(
+        SQL.record_exchanges,
+        system,
+        [e.method for e in ordered],
+        [e.url for e in ordered],
+        [e.request[:_MAX_KEPT] for e in ordered],
+        [e.status for e in ordered],
+        [e.response[:_MAX_KEPT] for e in ordered],
+    )
+    return {identity: row["id"] for identity, row in zip(found, rows, strict=True)}
+
+
+async def _outcomes(conn: asyncpg.Connection, fence: int, results: Sequence[tuple[Tried, Verdict]]) -> set[int]:
+    ordered = sorted(results, key=lambda pair: pair[0].item.outgoing.delivery_id)
+    rows = await conn.fetch(
+        SQL.record_outcomes,
+        fence,
+        [tried.item.outgoing.delivery_id for tried, _ in ordered],
+        [verdict.state for _, verdict in ordered],
+        [verdict.look_first for _, verdict in ordered],
+        [verdict.reference for _, verdict in ordered],
+        [verdict.error.reason[:2000] if verdict.error is not None else "" for _, verdict in ordered],
+        [verdict.wait for _, verdict in ordered],
+        [0 if tried.counts else 1 for tried, _ in ordered],
+    )
+    return {row["id"] for row in rows}
+
+
+async def _attempts(
+    conn: asyncpg.Connection, kept: Sequence[tuple[Tried, Verdict]], exchanges: dict[int, int]
+) -> None:
+    await conn.execute(
+        SQL.record_attempts,
+        [tried.item.outgoing.delivery_id for tried, _ in kept],
+        [tried.item.outgoing.attempt for tried, _ in kept],
+        [tried.started for tried, _ in kept],
+        [tried.finished for tried, _ in kept],
+        [verdict.outcome for _, verdict in kept],
+        [verdict.error.reason[:2000] if verdict.error is not None else "" for _, verdict in kept],
+        [exchanges.get(id(tried.outcome.exchange)) for tried, _ in kept],
+    )
+
+
+async def _cases(conn: asyncpg.Connection, system: str, stuck: Sequence[tuple[Tried, Verdict]]) -> None:
+    if not stuck:
+        return
+    rows = await conn.fetch(SQL.stakes, [tried.item.document_id for tried, _ in stuck])
+    stakes = {row["id"]: row for row in rows}
+    await open_cases(
+        conn,
+        [
+            NewCase(
+                document_id=tried.item.document_id,
+                delivery_id=tried.item.outgoing.delivery_id,
+                interface=tried.item.interface,
+                system=system,
+                key=tried.item.key,
+                step="deliver",
+                error=verdict.error or NeedsEdit("the system refused it", rule="refused"),
+                owner=stakes[tried.item.document_id]["owner"] or "",
+                deadline=stakes[tried.item.document_id]["deadline"],
+                money=stakes[tried.item.document_id]["total"],
+                currency=stakes[tried.item.document_id]["currency"] or "",
+            )
+            for tried, verdict in stuck
+        ],
+    )

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A system as delivery sees it, and an item under way to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from msgspec import Struct
+
+from crossdock.sdk.manifest import Limits, Sends
+from crossdock.sdk.sending import Outcome, Outgoing, Sender
+
+
+class System(Struct, frozen=True, kw_only=True):
+    """A system that we send to. `publishes_stock`: it is told stock levels."""
+
+    name: str
+    sender: Sender
+    operations: Mapping[str, Sends]
+    limits: Limits
+    publishes_stock: bool
+
+    @property
+    def needs_known(self) -> list[str]:
+        """Operations for which references given back earlier are read."""
+        return [name for name, sends in self.operations.items() if sends.known]
+
+
+class Item(Struct, frozen=True, kw_only=True):
+    """A delivery that we have claimed. `look_first`: an earlier try may have had its effect."""
+
+    outgoing: Outgoing
+    document_id: int
+    interface: str
+    object: str
+    key: str
+    look_first: bool
+
+
+class Tried(Struct, frozen=True, kw_only=True):
+    """How a try of an item ended. `counts` = False: the system was not asked, so the try is not counted."""
+
+    item: Item
+    outcome: Outcome
+    started: datetime
+    finished: datetime
+    counts: bool = True

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Check the interfaces of an estate: each has an owner, a tier, a version and a lifecycle state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from crossdock.canonical.objects import OBJECTS
+from crossdock.estate.findings import Finding
+from crossdock.estate.load import Estate
+from crossdock.estate.places import at_place, unresolved
+from crossdock.sdk.manifest import Manifest
+
+
+def check_interfaces(estate: Estate, manifests: dict[str, Manifest]) -> Iterator[Finding]:
+    """Findings about `interfaces`."""
+    taken: dict[tuple[str, str, str], str] = {}
+    for name, face in estate.interfaces.items():
+        at = ("interfaces", name)
+        wanted: tuple[tuple[str, bool, str], ...] = (
+            ("owner", bool(face.owner), "owner: the team that answers for it"),
+            ("tier", bool(face.tier), "tier: how quickly its documents must be settled"),
+            ("version", face.version >= 1, "version: 1"),
+            ("state", bool(face.state), "state: planned, active, deprecated or retired"),
+        )
+        for field, given, fix in wanted:
+            if not given:
+                yield at_place(estate, at, f"the interface has no {field}", f"add {fix}")
+        yield from unresolved(estate, (*at, "system"), "systems", face.system, estate.systems)
+        if face.owner:
+            yield from unresolved(estate, (*at, "owner"), "owners", face.owner, estate.owners)
+        if face.tier:
+            yield from unresolved(estate, (*at, "tier"), "tiers", face.tier, estate.tiers)
+        if face.object not in OBJECTS:
+            yield at_place(
+                estate,
+                (*at, "object"),
+                f"there is no canonical object {face.object!r}",
+                f"one of {', '.join(sorted(OBJECTS))}",
+            )
+        spoken = face.topics if face.direction == "in" else face.operations
+        word = "topics" if face.direction == "in" else "operations"
+        if not spoken:
+            yield at_place(estate, at, f"direction {face.direction!r} but no {word}", f"list its {word}")
+        for item in spoken:
+            first = taken.setdefault((face.system, face.direction, item), name)
+            if first != name:
+                yield at_place(
+                    estate,
+                    (*at, word),
+                    f"{item!r} belongs to {first} already",
+                    "one interface for each topic of a system",
+                )
+        yield from _spoken(estate, name, manifests.get(face.system))
+        yield from _lifecycle(estate, name)
+
+
+def _spoken(estate: Estate, name: str, manifest: Manifest | None) -> Iterator[Finding]:
+    face = estate.interfaces[name]
+    if manifest is None or name in estate.files:
+        return
+    if face.direction == "in":
+        word, known, spoken = "topics", [receives.topic for receives in manifest.receives], face.topics
+    else:
+        word, known, spoken = "operations", [sends.operation for sends in manifest.sends], face.operations
+    for item in spoken:
+        if item not in known:
+            what = f"connector {manifest.name} has no {item!r} among its {word}"
+            yield at_place(estate, ("interfaces", name, word), what, f"known: {', '.join(known) or 'none'}")
+
+
+def _lifecycle(estate: Estate, name: str) -> Iterator[Finding]:
+    face = estate.interfaces[name]
+    if face.state == "deprecated" and face.sunset is None:
+        yield at_place(
+            estate, ("interfaces", name), "deprecated without a sunset date", "add sunset: 2027-12-31", "warning"
+        )
+    if face.replaced_by:
+        yield from unresolved(
+            estate, ("interfaces", name, "replaced_by"), "interfaces", face.replaced_by, estate.interfaces
+        )

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shape of an estate file: a struct for every section; unknown fields are refused, so a slip of the pen is seen."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, field
+
+from crossdock.canonical.money import Currency
+from crossdock.canonical.party import Country
+
+Name = Annotated[str, Meta(min_length=1, max_length=100)]
+Positive = Annotated[int, Meta(ge=1)]
+State = Literal["planned", "active", "deprecated", "retired"]
+
+
+class Owner(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A team that answers for interfaces and systems."""
+
+    email: str
+    name: str = ""
+
+
+class Tier(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A promise about time. `settle_within`: how long a document may stay open ("15m", "4h")."""
+
+    settle_within: str
+
+
+class Entity(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A legal entity and the system that keeps its books."""
+
+    name: str
+    currency: Currency
+    erp: Name
+
+
+class Lowered(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Limits for one system, lower than its connector's manifest allows: calls, calls/s, seconds, bytes."""
+
+    concurrency: Annotated[int, Meta(ge=1, le=1000)] | None = None
+    rate: Annotated[float, Meta(gt=0, le=100_000)] | None = None
+    burst: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+    timeout: Annotated[float, Meta(gt=0, le=600)] | None = None
+    body_bytes: Annotated[int, Meta(ge=1, le=100_000_000)] | None = None
+
+
+class System(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An outside system. `settings` are values or `env:NAME`; `secrets` are always references."""
+
+    connector: Name
+    owner: Name
+    title: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
+    limits: Lowered = Lowered()
+
+
+class Channel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where customers order: the system it lives in, the entity that sells, the currency it sells in.
+
+    `customer`: the account that orders of customers without an account are booked on; "" = such orders need a person.
+    """
+
+    system: Name
+    entity: Name
+    currency: Currency
+    customer: str = ""
+
+
+class Location(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A place with goods. `system`: who is asked to ship from it; "" = nobody, goods are gone when we hear of them.
+
+    `codes`: what each system calls it.
+    """
+
+    system: str = ""
+    name: str = ""
+    gln: str = ""
+    codes: dict[str, str] = field(default_factory=dict)
+
+
+class Interface(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A governed conversation with a system: topics it tells us about, or operations we ask of it.
+
+    `replaced_by` and `sunset` (a date) belong to a deprecated interface.
+    """
+
+    system: Name
+    object: Name
+    owner: str = ""
+    tier: str = ""
+    version: int = 0
+    state: State | Literal[""] = ""
+    direction: Literal["in", "out"] = "in"
+    topics: tuple[Name, ...] = ()
+    operations: tuple[Name, ...] = ()
+    replaced_by: str = ""
+    sunset: date | None = None
+    note: str = ""
+
+
+class RoutingWhen(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a routing rule looks at; all that are given must hold."""
+
+    sku_prefix: str = ""
+    country: Country | None = None
+    channel: str = ""
+    service: str = ""
+
+
+class RoutingRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Content-Based Router, one rule: when it holds, the location or the entity (or both) it names is taken."""
+
+    when: RoutingWhen
+    location: str = ""
+    entity: str = ""
+    note: str = ""
+
+
+class Routing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Rules in order, the first that holds wins; `default_location` where none does. `max_lines`: the most of an order."""
+
+    default_location: str = ""
+    rules: tuple[RoutingRule, ...] = ()
+    max_lines: Annotated[int, Meta(ge=1, le=100_000)] = 5000
+
+
+class StockPublication(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a channel system is told of stock: the levels of `locations`, each less `safety` (in the SKU's unit)."""
+
+    locations: tuple[Name, ...]
+    safety: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+
+
+class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A CSV file beside the estate file that names it."""
+
+    file: str

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plan fulfillment (Splitter): one fulfillment order per location; a changed order's open ones are replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import asyncpg
+from msgspec import Struct
+
+from crossdock.canonical.fulfillment import FulfillmentLine, FulfillmentOrder
+from crossdock.canonical.objects import encode
+from crossdock.canonical.sales_order import SalesOrder
+from crossdock.errors import NeedsEdit
+from crossdock.fulfillment.lines import lines_of
+from crossdock.journal.decided import NewDelivery, Split
+from crossdock.runtime.postgres import load_queries
+
+SQL = load_queries(__package__)
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """What an accepted order needs. `splits` empty = nothing is to be shipped any more; `known`: it was here before."""
+
+    document_id: int
+    order: SalesOrder
+    splits: tuple[Split, ...]
+    known: bool
+
+
+Plan = list[NewDelivery]
+
+
+async def left_already(conn: asyncpg.Connection, order_keys: Sequence[str]) -> dict[str, NeedsEdit]:
+    """Of these orders, those of which goods have left: what to tell the person who wants to change or cancel them."""
+    found: dict[str, list[str]] = {}
+    for row in await conn.fetch(SQL.left_already, sorted(order_keys)):
+        found.setdefault(row["order_key"], []).append(row["reference"])
+    return {key: _too_late(key, references) for key, references in found.items()}
+
+
+async def plan(conn: asyncpg.Connection, batch: Sequence[Wanted], system_of: dict[str, str]) -> list[Plan]:
+    """What the warehouses are owed for each order, in the same order.
+
+    `system_of`: location → system. An order that was known has its open fulfillment orders cancelled first; the system
+    sees the cancellation before the new ones, because deliveries of one key go in order. Goods of none have left
+    (`left_already`).
+    """
+    known = [w.order.order_key for w in batch if w.known]
+    before: dict[str, list[asyncpg.Record]] = {}
+    for row in await conn.fetch(SQL.fulfillment_orders_of, known) if known else ():
+        before.setdefault(row["order_key"], []).append(row)
+    plans: list[Plan] = []
+    new: list[tuple[int, FulfillmentOrder]] = []
+    cancelled: list[asyncpg.Record] = []
+    for wanted in batch:
+        rows = before.get(wanted.order.order_key, [])
+        open_rows = [row for row in rows if row["state"] == "open"]
+        made = [
+            _fulfillment_order(wanted.order, split, number) for number, split in enumerate(wanted.splits, len(rows) + 1)
+        ]
+        cancelled += open_rows
+        new += [(wanted.document_id, order) for order in made]
+        plans.append(
+            [_cancel(row, wanted.order, system_of) for row in open_rows]
+            + [_ask(order, split) for order, split in zip(made, wanted.splits, strict=True)]
+        )
+    await _write(conn, new, cancelled)
+    return plans
+
+
+async def _write(
+    conn: asyncpg.Connection, new: list[tuple[int, FulfillmentOrder]], cancelled: list[asyncpg.Record]
+) -> None:
+    if cancelled:
+        await conn.execute(
+            SQL.update_fulfillment_orders,
+            [row["reference"] for row in cancelled],
+            ["cancelled"] * len(cancelled),
+            [row["lines"] for row in cancelled],
+        )
+    if new:
+        await conn.execute(
+            SQL.insert_fulfillment_orders,
+            [order.reference for _, order in new],
+            [order.order_key for _, order in new],
+            [order.location for _, order in new],
+            [document_id for document_id, _ in new],
+            [lines_of(order) for _, order in new],
+        )
+
+
+def _too_late(order_key: str, references: list[str]) -> NeedsEdit:
+    shown = ", ".join(references)
+    return NeedsEdit(
+        f"order {order_key} changed or was cancelled after goods had left ({shown})",
+        field="lines",
+        rule="fulfillment.not_shipped",
+        value=shown,
+        fix="agree with the customer (return or second order), then dismiss this case with the reason",
+    )
+
+
+def _fulfillment_order(order: SalesOrder, split: Split, number: int) -> FulfillmentOrder:
+    if order.ship_to is None:
+        raise NeedsEdit("there is no address to ship to", field="ship_to", rule="order.ship_to", fix="add the address")
+    return FulfillmentOrder(
+        reference=f"{order.order_key}#{number}",
+        order_key=order.order_key,
+        order_number=order.number,
+        location=split.location,
+        ship_to=order.ship_to,
+        service=order.service,
+        lines=tuple(
+            FulfillmentLine(line=line.line, sku=line.sku, quantity=line.quantity)
+            for line in (order.lines[index] for index in split.lines)
+        ),
+    )
+
+
+def _ask(order: FulfillmentOrder, split: Split) -> NewDelivery:
+    return NewDelivery(
+        system=split.system,
+        operation="fulfillment_order",
+        object="fulfillment_order",
+        reference=order.reference,
+        body=encode(order),
+    )
+
+
+def _cancel(row: asyncpg.Record, order: SalesOrder, system_of: dict[str, str]) -> NewDelivery:
+    return NewDelivery(
+        system=system_of[row["location"]],
+        operation="fulfillment_cancel",
+        object="sales_order",
+        reference=row["reference"],
+        body=encode(order),
+    )

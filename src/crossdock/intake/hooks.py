@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Webhooks in: `POST /hooks/{system}/{topic}` (Idempotent Receiver). An order from a store enters here.
+
+A plain ASGI handler, because it is the hottest route. The answer is sent after the commit that made the message
+durable; requests that arrive together share one commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import structlog
+
+from crossdock.errors import Busy, CrossdockError, EngineAway, NeedsConfig, Refused, Unauthenticated
+from crossdock.intake.routes import HookRoute, HookRoutes
+from crossdock.runtime.groupcommit import GroupCommit
+from crossdock.sdk.receiving import HookRequest, Incoming, KeepResult, digest_of
+
+Scope = Mapping[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+PREFIX = "/hooks/"
+_PROBLEM = [(b"content-type", b"application/problem+json")]
+_JSON = [(b"content-type", b"application/json")]
+_RETRY_SECONDS = b"5"
+_encode = msgspec.json.encode
+
+log = structlog.get_logger(__name__)
+
+
+class HookIntake:
+    """Takes webhooks in. `counted` is told (interface, outcome) of every request, for metrics."""
+
+    def __init__(
+        self,
+        routes: HookRoutes,
+        commit: GroupCommit[Incoming, KeepResult],
+        now: Callable[[], datetime],
+        counted: Callable[[str, str], None],
+    ) -> None:
+        self._routes = routes
+        self._commit = commit
+        self._now = now
+        self._counted = counted
+        self.rejections: list[tuple[str, str, str, int]] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request: 200 kept or duplicate, 401, 404, 405, 413, 422, 503; errors are RFC 9457 documents."""
+        interface = ""
+        try:
+            route, system, topic = self._route(scope)
+            interface = route.interface
+            incoming = await self._read(route, system, topic, scope, receive)
+            result = await self._commit.submit(incoming)
+        except Refused as error:
+            self._counted(interface, "refused")
+            await _answer(send, error.status, _problem(error, error.status, scope), _PROBLEM)
+        except (EngineAway, Busy, NeedsConfig) as error:
+            self._counted(interface, "away")
+            headers = [*_PROBLEM, (b"retry-after", _RETRY_SECONDS)]
+            await _answer(send, 503, _problem(error, 503, scope), headers)
+        except Exception:  # edge: a bug must not leave the sender without an answer; it retries, we keep the trace
+            log.exception("intake.failed", interface=interface)
+            self._counted(interface, "failed")
+            await _answer(send, 500, _problem(CrossdockError("unexpected error"), 500, scope), _PROBLEM)
+        else:
+            self._counted(interface, "duplicate" if result.duplicate else "kept")
+            body = b'{"status":"duplicate"}' if result.duplicate else b'{"status":"kept","document":%d}' % result.document_id
+            await _answer(send, 200, body, _JSON)
+
+    def _route(self, scope: Scope) -> tuple[HookRoute, str, str]:
+        if scope["method"] != "POST":
+            raise Refused("webhooks are sent with POST", status=405, rule="method")
+        system, _, topic = scope["path"][len(PREFIX) :].partition("/")
+        route = self._routes.get((system, topic))
+        if route is None:
+            raise Refused(
+                f"no interface takes topic {topic[:100]!r} of system {system[:100]!r}",
+                status=404,
+                rule="unknown_interface",
+                fix="add the topic to an interface of this system in the estate file, or mend the webhook's address",
+            )
+        return route, system, topic
+
+    async def _read(self, route: HookRoute, system: str, topic: str, scope: Scope, receive: Receive) -> Incoming:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        body = await read_body(receive, headers.get("content-length", ""), route.max_bytes)
+        request = HookRequest(system=system, topic=topic, headers=headers, body=body, received_at=self._now())
+        route.receiver.authenticate(request, route.secrets())
+        try:
+            identified = route.receiver.identify(request)
+        except Unauthenticated:
+            raise
+        except Refused as error:
+            self.rejections.append((route.interface, error.rule, error.reason, len(body)))
+            raise
+        return Incoming(
+            interface=route.interface,
+            topic=topic,
+            dedup_key=identified.dedup_key,
+            key=identified.key,
+            version=identified.version,
+            body=body,
+            digest=digest_of(body),
+            overtakes=route.overtakes,
+            problem=identified.problem,
+        )
+
+
+async def read_body(receive: Receive, content_length: str, limit: int) -> bytes:
+    """The request body, at most `limit` bytes. Raises Refused 413 before reading what says it is larger."""
+    if content_length.isdigit() and int(content_length) > limit:
+        raise _too_large(limit)
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False):
+        if len(body) > limit:
+            raise _too_large(limit)
+        return body
+    parts, size = [body], len(body)
+    while message.get("more_body", False):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refused("the request ended before its body was complete", status=400, rule="incomplete")
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise _too_large(limit)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _too_large(limit: int) -> Refused:
+    return Refused(
+        f"the body is larger than the {limit} bytes this interface takes",
+        status=413,
+        rule="body_size",
+        fix="send fewer documents at once, or raise max_bytes of the interface",
+    )
+
+
+def _problem(error: CrossdockError, status: int, scope: Scope) -> bytes:
+    return _encode(
+        {
+            "type": f"/problems/{error.rule}",
+            "title": error.code.replace("_", " "),
+            "status": status,
+            "detail": error.reason,
+            "instance": scope["path"][:300],
+            **({"field": error.field} if error.field else {}),
+            **({"fix": error.fix} if error.fix else {}),
+        }
+    )
+
+
+async def _answer(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Relay events from the outbox to the bus in commit order (Transactional Outbox, Message Relay).
+
+A sequence alone does not give commit order: a transaction that took its number early may commit late. An event is
+therefore relayed only when no older transaction is still running, in the order (transaction, number).
+"""
+
+from __future__ import annotations
+
+import re
+
+import asyncpg
+import msgspec
+
+from crossdock.canonical.envelope import CloudEvent
+from crossdock.canonical.objects import encode
+from crossdock.journal.keep import SQL
+from crossdock.runtime.bus_messages import Publication
+from crossdock.runtime.nats import Bus
+
+STREAM = "CROSSDOCK_EVENTS"
+SUBJECTS = ("crossdock.events.>",)
+PAGE = 500
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
+_MOST_SUBJECT = 200
+
+
+async def relay(pool: asyncpg.Pool, bus: Bus, source: str) -> int:
+    """Publish the next page of events and move the cursor; how many there were.
+
+    One relay at a time: another finds the cursor locked and does nothing. A crash between publishing and moving
+    publishes again under the same ids, which the stream recognises. Raises EngineAway when NATS is away; the events wait.
+    """
+    async with pool.acquire() as conn, conn.transaction():
+        cursor = await conn.fetchrow(SQL.lock_cursor, "nats")
+        if cursor is None:
+            return 0
+        rows = await conn.fetch(SQL.next_events, cursor["xid"], cursor["id"], PAGE)
+        if not rows:
+            return 0
+        await bus.publish_batch([_publication(row, source) for row in rows])
+        await conn.execute(SQL.move_cursor, "nats", rows[-1]["xid"], rows[-1]["id"])
+        return len(rows)
+
+
+async def ensure_cursor(pool: asyncpg.Pool) -> None:
+    """Make the relay's cursor, at the beginning, when there is none."""
+    async with pool.acquire() as conn:
+        await conn.execute(SQL.ensure_cursor, "nats")
+
+
+def subject_of(kind: str, key: str) -> str:
+    """The subject of an event: `crossdock.events.<object>.<what>.<key>`, with what a subject cannot hold as `_`."""
+    return f"crossdock.events.{kind}.{_UNSAFE.sub('_', key)[:_MOST_SUBJECT] or '_'}"
+
+
+def _publication(row: asyncpg.Record, source: str) -> Publication:
+    event = CloudEvent(
+        id=f"{row['xid']}-{row['id']}",
+        source=source,
+        type=f"crossdock.{row['type']}.v1",
+        subject=row["key"],
+        time=row["at"],
+        data=msgspec.Raw(row["data"]),
+    )
+    return Publication(subject=subject_of(row["type"], row["key"]), payload=encode(event), id=event.id)

@@ -1,0 +1,151 @@
+-- name: keep
+-- Keeps messages that are new, opens a document for each, counts the others as duplicates; one row per input kept.
+WITH incoming AS (
+    SELECT *
+    FROM unnest(
+        $1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bytea[],
+        $7::bytea[], $8::integer[], $9::bigint[], $10::boolean[], $11::text[]
+    ) AS i (interface, topic, dedup_key, key, version, body, headers, items, digest, overtakes, problem)
+), kept AS (
+    INSERT INTO message (interface, topic, dedup_key, headers, body)
+    SELECT interface, topic, dedup_key, headers, body FROM incoming
+    ON CONFLICT (interface, dedup_key) DO NOTHING
+    RETURNING id, interface, dedup_key
+), opened AS (
+    INSERT INTO document (message_id, interface, topic, key, version, digest, overtakes, items, note)
+    SELECT k.id, i.interface, i.topic, i.key, i.version, i.digest, i.overtakes, i.items, i.problem
+    FROM kept k JOIN incoming i ON i.dedup_key = k.dedup_key AND i.interface = k.interface
+    ORDER BY k.id
+    RETURNING id, message_id
+), doubled AS (
+    INSERT INTO duplicate (interface, dedup_key)
+    SELECT i.interface, i.dedup_key FROM incoming i
+    WHERE NOT EXISTS (SELECT FROM kept k WHERE k.dedup_key = i.dedup_key AND k.interface = i.interface)
+)
+SELECT k.interface, k.dedup_key, o.id AS document_id FROM kept k JOIN opened o ON o.message_id = k.id
+
+-- name: count_duplicates
+-- Counts deliveries of a message that came twice within one batch.
+INSERT INTO duplicate (interface, dedup_key) SELECT * FROM unnest($1::text[], $2::text[])
+
+-- name: count_rejections
+-- Counts authenticated messages that were refused at the door.
+INSERT INTO rejection (interface, rule, reason, size) SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
+
+-- name: claim
+-- Takes documents that are due, only the oldest of each key, and locks them until the transaction ends.
+WITH head AS MATERIALIZED (
+    SELECT d.id
+    FROM document d
+    WHERE d.state IN ('received', 'retry') AND d.next_at <= now()
+      AND NOT EXISTS (
+          SELECT FROM document e
+          WHERE e.key = d.key AND e.id < d.id AND e.state IN ('received', 'retry', 'case')
+            AND (e.state <> 'case' OR (e.step <> 'deliver' AND NOT d.overtakes))
+      )
+    ORDER BY d.next_at, d.id
+    LIMIT $1
+    FOR UPDATE OF d SKIP LOCKED
+)
+SELECT d.id, d.message_id, d.parent_id, d.interface, d.topic, d.kind, d.key, d.version, d.digest, d.step, d.items,
+       d.attempts, d.received_at, d.note, d.overtakes,
+       coalesce(v.body, m.body) AS body, coalesce(v.stage, 'source') AS stage, coalesce(v.number, 0) AS number,
+       EXISTS (
+           SELECT FROM document e
+           WHERE e.key = d.key AND e.id < d.id AND e.digest = d.digest AND e.interface = d.interface AND d.parent_id IS NULL
+       ) AS same_bytes
+FROM head h
+JOIN document d ON d.id = h.id
+JOIN message m ON m.id = d.message_id
+LEFT JOIN LATERAL (
+    SELECT body, stage, number FROM document_version w WHERE w.document_id = d.id ORDER BY number DESC LIMIT 1
+) v ON true
+ORDER BY d.id
+
+-- name: record_decided
+-- Writes what was decided of each document: its state, what it is, and how many obligations it left.
+UPDATE document d
+SET state = i.state, step = i.step, kind = i.kind, version = i.version, open_deliveries = i.open, made_by = i.made_by,
+    note = i.note, next_at = now() + i.wait * interval '1 second', attempts = d.attempts + 1, decided_at = now(),
+    settled_at = CASE WHEN i.state IN ('settled', 'duplicate', 'rejected') THEN now() END
+FROM unnest(
+    $1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::integer[], $7::text[], $8::text[], $9::float8[]
+) AS i (id, state, step, kind, version, open, made_by, note, wait)
+WHERE d.id = i.id
+
+-- name: record_versions
+-- Keeps the canonical form that a step made of each document.
+INSERT INTO document_version (document_id, number, stage, body, made_by)
+SELECT * FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::bytea[], $5::text[])
+
+-- name: record_events
+-- Writes business events in the transaction that made them true (Transactional Outbox).
+INSERT INTO event (type, key, document_id, data) SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bytea[])
+
+-- name: record_parts
+-- Opens a document of its own for each part of a batch that was not accepted; the part is its source or canonical form.
+WITH part AS (
+    SELECT p.*, d.message_id, d.interface, d.topic, d.version, d.digest, d.key || '/' || p.ordinal AS key
+    FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::text[], $5::bytea[])
+        AS p (parent_id, ordinal, kind, stage, body)
+    JOIN document d ON d.id = p.parent_id
+), opened AS (
+    INSERT INTO document (message_id, parent_id, interface, topic, kind, key, version, digest, state, step)
+    SELECT message_id, parent_id, interface, topic, kind, key, version, digest, 'case',
+           CASE stage WHEN 'source' THEN 'translate' ELSE 'decide' END
+    FROM part
+    ORDER BY parent_id, ordinal
+    RETURNING id, parent_id, key
+), versioned AS (
+    INSERT INTO document_version (document_id, number, stage, body)
+    SELECT o.id, 1, p.stage, p.body FROM opened o JOIN part p USING (parent_id, key)
+)
+SELECT o.id, p.parent_id, p.ordinal FROM opened o JOIN part p USING (parent_id, key)
+
+-- name: lock_documents
+-- Locks documents in the one order every writer uses, so that two of them never wait for each other.
+SELECT id FROM document WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE
+
+-- name: settle_documents
+-- Takes settled obligations off their documents; one with none left is settled, one with a stuck one is a case.
+UPDATE document d
+SET open_deliveries = d.open_deliveries - i.done,
+    state = CASE
+        WHEN d.open_deliveries - i.done = 0 THEN 'settled'
+        WHEN EXISTS (SELECT FROM delivery x WHERE x.key = d.key AND x.document_id = d.id AND x.state = 'case') THEN 'case'
+        ELSE 'delivering'
+    END,
+    step = CASE WHEN d.open_deliveries - i.done = 0 THEN 'done' ELSE 'deliver' END,
+    settled_at = CASE WHEN d.open_deliveries - i.done = 0 THEN now() END
+FROM unnest($1::bigint[], $2::integer[]) AS i (id, done)
+WHERE d.id = i.id
+RETURNING d.id, d.key, d.state
+
+-- name: sync_interfaces
+-- Makes the interface table say what the estate says.
+INSERT INTO interface (name, system, direction, object, owner, tier, settle_within, version, state)
+SELECT * FROM unnest(
+    $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::interval[], $8::integer[], $9::text[]
+)
+ON CONFLICT (name) DO UPDATE
+SET system = excluded.system, direction = excluded.direction, object = excluded.object, owner = excluded.owner,
+    tier = excluded.tier, settle_within = excluded.settle_within, version = excluded.version, state = excluded.state,
+    changed_at = now()
+
+-- name: ensure_cursor
+-- Makes a relay's cursor at the beginning of the outbox.
+INSERT INTO outbox_cursor (name, xid, id) VALUES ($1, '0'::xid8, 0) ON CONFLICT DO NOTHING
+
+-- name: lock_cursor
+-- Locks a relay's cursor; no row when another relay holds it.
+SELECT xid, id FROM outbox_cursor WHERE name = $1 FOR UPDATE SKIP LOCKED
+
+-- name: next_events
+-- The next events whose place in commit order is final.
+SELECT id, xid, at, type, key, data FROM event
+WHERE (xid, id) > ($1::xid8, $2::bigint) AND xid < pg_snapshot_xmin(pg_current_snapshot())
+ORDER BY xid, id LIMIT $3
+
+-- name: move_cursor
+-- Moves a relay's cursor behind what it published.
+UPDATE outbox_cursor SET xid = $2, id = $3, moved_at = now() WHERE name = $1

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write what was decided of documents: states, versions, events and parts, one statement each for a whole batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import asyncpg
+from msgspec import Struct
+
+from crossdock.journal.keep import SQL
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """A business event; `data` is its JSON body."""
+
+    type: str
+    key: str
+    document_id: int
+    data: bytes
+
+
+class Recorded(Struct, frozen=True, kw_only=True):
+    """The new state of a document. `wait`: seconds until it is due again (state retry)."""
+
+    id: int
+    state: str
+    step: str
+    kind: str
+    version: int
+    open_deliveries: int = 0
+    made_by: str = ""
+    note: str = ""
+    wait: float = 0.0
+
+
+class Version(Struct, frozen=True, kw_only=True):
+    """A form of a document to keep."""
+
+    document_id: int
+    number: int
+    stage: str
+    body: bytes
+    made_by: str
+
+
+class Part(Struct, frozen=True, kw_only=True):
+    """One element of a batch document that becomes a document of its own because it was not accepted."""
+
+    parent_id: int
+    ordinal: int
+    kind: str
+    stage: str
+    body: bytes
+
+
+async def record_decided(conn: asyncpg.Connection, documents: Sequence[Recorded]) -> None:
+    """Write the new state of every document in one statement."""
+    await conn.execute(
+        SQL.record_decided,
+        [d.id for d in documents],
+        [d.state for d in documents],
+        [d.step for d in documents],
+        [d.kind for d in documents],
+        [d.version for d in documents],
+        [d.open_deliveries for d in documents],
+        [d.made_by for d in documents],
+        [d.note for d in documents],
+        [d.wait for d in documents],
+    )
+
+
+async def record_versions(conn: asyncpg.Connection, versions: Sequence[Version]) -> None:
+    """Keep the forms that a step made."""
+    if versions:
+        await conn.execute(
+            SQL.record_versions,
+            [v.document_id for v in versions],
+            [v.number for v in versions],
+            [v.stage for v in versions],
+            [v.body for v in versions],
+            [v.made_by for v in versions],
+        )
+
+
+async def record_events(conn: asyncpg.Connection, events: Sequence[Event]) -> None:
+    """Write events into the outbox."""
+    if events:
+        await conn.execute(
+            SQL.record_events,
+            [e.type for e in events],
+            [e.key for e in events],
+            [e.document_id for e in events],
+            [e.data for e in events],
+        )
+
+
+async def record_parts(conn: asyncpg.Connection, parts: Sequence[Part]) -> dict[tuple[int, int], int]:
+    """Open a document in state case for each part; its id by (parent id, ordinal)."""
+    if not parts:
+        return {}
+    rows = await conn.fetch(
+        SQL.record_parts,
+        [p.parent_id for p in parts],
+        [p.ordinal for p in parts],
+        [p.kind for p in parts],
+        [p.stage for p in parts],
+        [p.body for p in parts],
+    )
+    return {(row["parent_id"], row["ordinal"]): row["id"] for row in rows}
+
+
+async def settle_documents(conn: asyncpg.Connection, done: Iterable[tuple[int, int]]) -> dict[int, str]:
+    """Take settled obligations off documents: (document id, how many) each; the documents' new states by id.
+
+    Zero obligations is allowed: the document's state is worked out again. Locks in id order.
+    """
+    counts: dict[int, int] = {}
+    for document_id, number in done:
+        counts[document_id] = counts.get(document_id, 0) + number
+    if not counts:
+        return {}
+    ids = sorted(counts)
+    await conn.execute(SQL.lock_documents, ids)
+    rows = await conn.fetch(SQL.settle_documents, ids, [counts[i] for i in ids])
+    return {row["id"]: row["state"] for row in rows}

@@ -1,0 +1,91 @@
+-- name: interfaces
+-- What each incoming interface has open now, by state.
+SELECT i.name AS interface, i.system, i.object, i.owner, i.tier, i.state AS lifecycle,
+       extract(epoch FROM i.settle_within)::float8 AS settle_within,
+       count(d.id) FILTER (WHERE d.state = 'received') AS waiting,
+       count(d.id) FILTER (WHERE d.state = 'retry') AS retrying,
+       count(d.id) FILTER (WHERE d.state = 'case') AS in_case,
+       count(d.id) FILTER (WHERE d.state = 'delivering') AS delivering,
+       count(d.id) FILTER (WHERE d.received_at + i.settle_within < now()) AS overdue,
+       min(d.received_at) AS oldest_at
+FROM interface i
+LEFT JOIN document d ON d.interface = i.name AND d.state IN ('received', 'retry', 'case', 'delivering')
+WHERE i.direction = 'in'
+GROUP BY i.name ORDER BY i.name
+
+-- name: came_in
+-- Documents received per interface and minute since $1; walks the newest documents only.
+SELECT interface, date_trunc('minute', received_at) AS minute, count(*) AS number
+FROM document
+WHERE id > coalesce((SELECT id FROM document WHERE received_at < $1 - interval '10 seconds' ORDER BY id DESC LIMIT 1), 0)
+  AND received_at >= $1 AND parent_id IS NULL
+GROUP BY 1, 2
+
+-- name: settled
+-- Documents settled per interface and minute since $1.
+SELECT interface, date_trunc('minute', settled_at) AS minute, count(*) AS number
+FROM document
+WHERE settled_at >= $1 AND state = 'settled' AND parent_id IS NULL
+GROUP BY 1, 2
+
+-- name: lag
+-- Seconds from received to settled of documents settled since $1, per interface; at most 20,000 of the newest.
+SELECT interface, count(*) AS number,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds)::float8 AS p50,
+       percentile_cont(0.99) WITHIN GROUP (ORDER BY seconds)::float8 AS p99
+FROM (
+    SELECT interface, extract(epoch FROM settled_at - received_at) AS seconds
+    FROM document WHERE settled_at >= $1 AND state = 'settled' AND parent_id IS NULL
+    ORDER BY settled_at DESC LIMIT 20000
+) recent
+GROUP BY interface
+
+-- name: systems
+-- Each system: what it is owed, since when, whether it is tried, and when it last took something.
+WITH known AS (
+    SELECT DISTINCT system FROM interface UNION SELECT system FROM system_lease UNION SELECT system FROM channel_stock
+), owed AS (
+    SELECT system, count(*) FILTER (WHERE state = 'due') AS due, count(*) FILTER (WHERE state = 'sending') AS sending,
+           count(*) FILTER (WHERE state = 'case') AS in_case,
+           min(created_at) FILTER (WHERE state IN ('due', 'sending')) AS oldest_at
+    FROM delivery WHERE state IN ('due', 'sending', 'case') GROUP BY system
+), last_taken AS (
+    -- The newest 5,000 obligations are enough to say when a system last took something; further back it is silence.
+    SELECT system, max(settled_at) AS last_success
+    FROM delivery
+    WHERE id > (SELECT coalesce(max(id), 0) - 5000 FROM delivery) AND state = 'delivered' GROUP BY system
+), stock AS (
+    SELECT system, count(*) AS stock_waiting, min(dirty_since) AS stock_since,
+           count(*) FILTER (WHERE problem <> '') AS stock_problems
+    FROM channel_stock WHERE dirty GROUP BY system
+)
+SELECT k.system, coalesce(o.due, 0) AS due, coalesce(o.sending, 0) AS sending, coalesce(o.in_case, 0) AS in_case,
+       o.oldest_at, t.last_success, coalesce(l.breaker, 'closed') AS breaker, l.breaker_until,
+       coalesce(l.breaker_reason, '') AS breaker_reason, coalesce(l.paused, false) AS paused,
+       coalesce(l.paused_by, '') AS paused_by, coalesce(l.pause_reason, '') AS pause_reason,
+       coalesce(l.expires_at > now(), false) AS driven, l.seen_at,
+       coalesce(s.stock_waiting, 0) AS stock_waiting, s.stock_since,
+       extract(epoch FROM now() - s.stock_since)::float8 AS stock_lag, coalesce(s.stock_problems, 0) AS stock_problems
+FROM known k
+LEFT JOIN owed o USING (system)
+LEFT JOIN last_taken t USING (system)
+LEFT JOIN system_lease l USING (system)
+LEFT JOIN stock s USING (system)
+ORDER BY k.system
+
+-- name: delivered
+-- Deliveries taken per system and minute since $1.
+SELECT system, date_trunc('minute', settled_at) AS minute, count(*) AS number
+FROM delivery
+WHERE id > (SELECT coalesce(max(id), 0) - 100000 FROM delivery) AND settled_at >= $1 AND state = 'delivered'
+GROUP BY 1, 2
+
+-- name: open_cases
+-- Open cases per interface, system and currency: how many, how many past their deadline, the money at stake.
+SELECT interface, system, currency, count(*) AS number, count(*) FILTER (WHERE deadline < now()) AS overdue,
+       min(deadline) AS next_deadline, coalesce(sum(money), 0) AS money
+FROM triage_case WHERE state = 'open' GROUP BY interface, system, currency ORDER BY interface, system, currency
+
+-- name: outbox
+-- How far the event relay is behind.
+SELECT name, moved_at FROM outbox_cursor ORDER BY name

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Accept orders (Process Manager): validate, route, and owe them to ERP and warehouse, exactly once per version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import asyncpg
+import msgspec
+from msgspec import Struct
+
+from crossdock.canonical.objects import encode
+from crossdock.canonical.party import Party
+from crossdock.canonical.sales_order import SalesOrder
+from crossdock.catalog.cache import Catalog
+from crossdock.errors import CrossdockError, NeedsEdit
+from crossdock.journal.decided import Decided, NewDelivery, NewEvent, Routed, Translated
+from crossdock.orders.changes import Known, Meaning, content_of, meaning_of
+from crossdock.orders.validate import failures_of
+from crossdock.runtime.postgres import load_queries
+
+SQL = load_queries(__package__)
+_MOVES_GOODS = frozenset({Meaning.CHANGED, Meaning.CANCELLED, Meaning.REVIVED})
+
+
+class ChannelRules(Struct, frozen=True, kw_only=True):
+    """What an order must keep to on its channel. `customer`: the account unknown customers are booked on, "" = none."""
+
+    currency: str
+    customer: str
+    max_lines: int
+
+
+class Prepared(Struct, kw_only=True):
+    """An order after validation and routing, before it is written."""
+
+    item: Translated
+    order: SalesOrder
+    routed: Routed
+    content: int
+
+
+def prepare(
+    item: Translated,
+    order: SalesOrder,
+    catalog: Catalog,
+    rules: ChannelRules,
+    source: str,
+    routed: Routed | CrossdockError,
+) -> Prepared | Decided:
+    """Validate and enrich `order`, the item's in our SKUs (Content Enricher); a Decided when it may not go on.
+
+    `source` is the system whose crosswalks name SKUs and customers.
+    """
+    if isinstance(routed, CrossdockError):
+        return refused(order, routed)
+    failures = failures_of(order, catalog.products.__contains__, rules.max_lines)
+    if order.currency != rules.currency:
+        failures.append(
+            NeedsEdit(
+                f"the order is in {order.currency}, its channel sells in {rules.currency}",
+                field="currency",
+                rule="order.currency_channel",
+                value=order.currency,
+                fix=f"put {rules.currency}, or set the channel's currency in the estate",
+            )
+        )
+    customer = _account(order.customer, catalog, rules, source)
+    if customer is None:
+        failures.append(
+            NeedsEdit(
+                f"customer {order.customer.id or '(none)'} has no account and the channel has no account for others",
+                field="customer.id",
+                rule="order.customer_known",
+                value=order.customer.id,
+                fix="add the account, map it in crosswalk `customer`, or give the channel a default customer",
+            )
+        )
+    if failures:
+        return refused(order, NeedsEdit.of(failures))
+    enriched = msgspec.structs.replace(order, customer=customer, entity=routed.entity)
+    return Prepared(item=item, order=enriched, routed=routed, content=content_of(order))
+
+
+def with_our_skus(order: SalesOrder, catalog: Catalog, source: str) -> SalesOrder:
+    """The order with every SKU that the crosswalk knows turned into ours; unknown ones are left for validation."""
+    if all(line.sku in catalog.products and catalog.look_up(source, "sku", line.sku) is None for line in order.lines):
+        return order
+    lines = tuple(
+        msgspec.structs.replace(line, sku=catalog.sku(source, line.sku) or line.sku) for line in order.lines
+    )
+    return msgspec.structs.replace(order, lines=lines)
+
+
+def refused(order: SalesOrder, error: CrossdockError) -> Decided:
+    """The decision on an order that may not go on, with the money that waits."""
+    return Decided(error=error, money=order.total.amount, currency=order.total.currency)
+
+
+def _account(customer: Party, catalog: Catalog, rules: ChannelRules, source: str) -> Party | None:
+    theirs = customer.id
+    ours = catalog.look_up(source, "customer", theirs) if theirs else None
+    account = ours or (theirs if theirs in catalog.customers else rules.customer)
+    return msgspec.structs.replace(customer, id=account) if account else None
+
+
+async def accept(
+    conn: asyncpg.Connection, batch: Sequence[Prepared], left: Mapping[str, NeedsEdit]
+) -> list[tuple[Meaning, Decided]]:
+    """Write prepared orders and decide what each version means and owes the ERP; in the same order.
+
+    `left`: orders of which goods have left, with the case that a change of them opens; such a change is not written.
+
+    At most one version of an order is in a batch (claims take the oldest of each key).
+    """
+    if not batch:
+        return []
+    rows = await conn.fetch(SQL.known_orders, sorted(p.order.order_key for p in batch))
+    known = {
+        row["order_key"]: Known(
+            version=row["version"],
+            status=row["status"],
+            content=row["content"],
+            erp=row["erp"],
+            document_id=row["document_id"],
+        )
+        for row in rows
+    }
+    meanings = [meaning_of(p.order, p.content, known.get(p.order.order_key)) for p in batch]
+    too_late = [
+        left.get(p.order.order_key) if meaning in _MOVES_GOODS else None for p, meaning in zip(batch, meanings, strict=True)
+    ]
+    written = [
+        p
+        for p, meaning, late in zip(batch, meanings, too_late, strict=True)
+        if meaning is not Meaning.STALE and late is None
+    ]
+    await _write(conn, written)
+    return [
+        (Meaning.STALE, refused(p.order, late)) if late is not None else (meaning, _decide(p, meaning))
+        for p, meaning, late in zip(batch, meanings, too_late, strict=True)
+    ]
+
+
+async def _write(conn: asyncpg.Connection, batch: Sequence[Prepared]) -> None:
+    if not batch:
+        return
+    batch = sorted(batch, key=lambda p: p.order.order_key)
+    orders = [p.order for p in batch]
+    await conn.execute(
+        SQL.upsert_orders,
+        [o.order_key for o in orders],
+        [o.number for o in orders],
+        [o.channel for o in orders],
+        [o.entity for o in orders],
+        [o.customer.id for o in orders],
+        [o.po_number for o in orders],
+        [o.status for o in orders],
+        [o.version for o in orders],
+        [o.currency for o in orders],
+        [o.total.amount for o in orders],
+        [p.item.claimed.id for p in batch],
+        [p.content for p in batch],
+        [p.routed.erp for p in batch],
+        [o.placed_at for o in orders],
+        [p.routed.record for p in batch],
+    )
+
+
+def _decide(prepared: Prepared, meaning: Meaning) -> Decided:
+    order, routed = prepared.order, prepared.routed
+    if meaning is Meaning.STALE:
+        return Decided(duplicate=True, note="an equal or newer version of the order is here already", rules=routed.rules)
+    deliveries: tuple[NewDelivery, ...] = ()
+    if meaning in (Meaning.NEW, Meaning.CHANGED, Meaning.REVIVED):
+        deliveries = (_to_erp(prepared, "sales_order"),)
+    elif meaning is Meaning.CANCELLED:
+        deliveries = (_to_erp(prepared, "order_cancel"),)
+    event = {Meaning.NEW: "accepted", Meaning.NEW_CANCELLED: "cancelled", Meaning.CANCELLED: "cancelled"}
+    return Decided(
+        deliveries=deliveries,
+        events=(NewEvent(type=f"sales_order.{event.get(meaning, 'changed')}", data=_summary(prepared)),),
+        accepted=True,
+        note="" if meaning is Meaning.NEW else meaning.value,
+        rules=routed.rules,
+        money=order.total.amount,
+        currency=order.currency,
+    )
+
+
+def _summary(prepared: Prepared) -> bytes:
+    order = prepared.order
+    return encode(
+        {
+            "order_key": order.order_key,
+            "number": order.number,
+            "channel": order.channel,
+            "entity": order.entity,
+            "status": order.status,
+            "version": order.version,
+            "total": order.total,
+            "lines": len(order.lines),
+        }
+    )
+
+
+def _to_erp(prepared: Prepared, operation: str) -> NewDelivery:
+    return NewDelivery(
+        system=prepared.routed.erp,
+        operation=operation,
+        object="sales_order",
+        reference=prepared.order.order_key,
+        body=encode(prepared.order),
+    )

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a new version of an order means beside the one we have: nothing, a change, or a cancellation."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import msgspec
+from msgspec import Struct
+
+from crossdock.canonical.objects import encode
+from crossdock.canonical.sales_order import SalesOrder
+from crossdock.sdk.receiving import digest_of
+
+
+class Known(Struct, frozen=True, kw_only=True):
+    """The order as we have it."""
+
+    version: int
+    status: str
+    content: int
+    erp: str
+    document_id: int
+
+
+class Meaning(Enum):
+    """What a version of an order means."""
+
+    NEW = "new"
+    NEW_CANCELLED = "cancelled before we had it"
+    STALE = "older than what we have, or the same"
+    TOUCHED = "newer, but nothing that ERP or warehouse must know has changed"
+    CHANGED = "lines, address or totals have changed"
+    CANCELLED = "cancelled now"
+    REVIVED = "open again after it was cancelled"
+
+
+def content_of(order: SalesOrder) -> int:
+    """A digest of what ERP and warehouse must know; equal for versions that differ only in their times or note."""
+    return digest_of(encode(msgspec.structs.replace(order, version=0, updated_at=None, note="", status="open")))
+
+
+def meaning_of(order: SalesOrder, content: int, known: Known | None) -> Meaning:
+    """What `order` means beside `known` (None = we have none). Decided by version, never by the order of arrival."""
+    if known is None:
+        return Meaning.NEW if order.status == "open" else Meaning.NEW_CANCELLED
+    if order.version <= known.version:
+        return Meaning.STALE
+    if order.status != known.status:
+        return Meaning.CANCELLED if order.status == "cancelled" else Meaning.REVIVED
+    return Meaning.TOUCHED if content == known.content or order.status == "cancelled" else Meaning.CHANGED

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Validate an order before any ERP sees it: every failure at once, each with field, rule, value and fix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+
+from crossdock.canonical.money import Money, minor_unit
+from crossdock.canonical.sales_order import Cancellation, Charge, OrderLine, SalesOrder
+from crossdock.errors import NeedsEdit
+
+ZERO = Decimal(0)
+
+
+def failures_of(order: SalesOrder, known_sku: Callable[[str], bool], max_lines: int) -> list[NeedsEdit]:
+    """Everything that is wrong with `order`; empty when it may go to the ERP.
+
+    Totals: a line is quantity × unit price − discount, the order is lines + charges + tax (tax is within the prices when
+    `taxes_included`), each within one minor unit of the currency per line summed.
+    """
+    failures = list(_shape(order, max_lines))
+    if not failures:
+        failures += _lines(order.lines, order.currency, known_sku)
+        failures += _charges(order.charges, order.currency)
+        failures += _totals(order)
+    return failures
+
+
+def cancellation_failures(note: Cancellation, known_sku: Callable[[str], bool]) -> list[NeedsEdit]:
+    """Everything that is wrong with a cancellation; empty when it may be taken in."""
+    failures = [*_lines(note.lines, note.currency, known_sku), *_charges(note.charges, note.currency)]
+    if not note.lines and not note.charges:
+        failures.append(_edit("lines", "not_empty", 0, "there is nothing on it", "add what is given back"))
+    return failures
+
+
+def _edit(field: str, rule: str, value: object, reason: str, fix: str) -> NeedsEdit:
+    return NeedsEdit(reason, field=field, rule=f"order.{rule}", value=value, fix=fix)
+
+
+def _shape(order: SalesOrder, max_lines: int) -> Iterator[NeedsEdit]:
+    if not order.lines and not order.charges:
+        yield _edit("lines", "not_empty", 0, "the order has no lines", "add at least one line")
+    if len(order.lines) > max_lines:
+        count = len(order.lines)
+        yield _edit(
+            "lines",
+            "max_lines",
+            count,
+            f"the order has {count} lines, at most {max_lines} are taken",
+            "split the order, or raise routing.max_lines in the estate",
+        )
+    if order.status == "open" and order.ship_to is None and order.lines:
+        yield _edit("ship_to", "ship_to", None, "there is no address to ship to", "add the address")
+
+
+def _lines(lines: tuple[OrderLine, ...], currency: str, known_sku: Callable[[str], bool]) -> Iterator[NeedsEdit]:
+    step = minor_unit(currency)
+    seen: set[str] = set()
+    for index, line in enumerate(lines):
+        at = f"lines[{index}]"
+        if line.line in seen:
+            yield _edit(f"{at}.line", "line_unique", line.line, f"line id {line.line} is there twice", "number the lines")
+        seen.add(line.line)
+        if not known_sku(line.sku):
+            yield _edit(
+                f"{at}.sku",
+                "sku_known",
+                line.sku,
+                f"SKU {line.sku!r} is not in the catalog",
+                "add the product, map it in crosswalk `sku`, or put the right SKU",
+            )
+        if line.quantity.value <= ZERO:
+            value = line.quantity.value
+            yield _edit(f"{at}.quantity", "quantity", value, f"quantity is {value}", "put a quantity above zero")
+        price = line.unit_price.amount
+        if price < ZERO:
+            yield _edit(f"{at}.unit_price", "price", price, f"unit price is {price}", "put a price of zero or more")
+        yield from _currencies(at, currency, line.unit_price, line.discount, line.tax, line.total)
+        due = line.quantity.value * price - (line.discount.amount if line.discount is not None else ZERO)
+        if abs(due - line.total.amount) > step:
+            yield _edit(
+                f"{at}.total",
+                "line_total",
+                line.total.amount,
+                f"line total is {line.total.amount}, quantity × price − discount is {due}",
+                f"put {due} or mend quantity, price or discount",
+            )
+
+
+def _charges(charges: tuple[Charge, ...], currency: str) -> Iterator[NeedsEdit]:
+    for index, charge in enumerate(charges):
+        yield from _currencies(f"charges[{index}]", currency, charge.amount)
+
+
+def _currencies(at: str, currency: str, *amounts: Money | None) -> Iterator[NeedsEdit]:
+    for money in amounts:
+        if money is not None and money.currency != currency:
+            yield _edit(
+                at,
+                "currency_one",
+                money.currency,
+                f"an amount is in {money.currency}, the order is in {currency}",
+                "put every amount in the order's currency",
+            )
+            return
+
+
+def _totals(order: SalesOrder) -> Iterator[NeedsEdit]:
+    if order.total.currency != order.currency:
+        yield from _currencies("total", order.currency, order.total)
+        return
+    if order.total.amount < ZERO:
+        value = order.total.amount
+        yield _edit("total", "total_positive", value, f"the order's total is {value}", "put a total of zero or more")
+    due = sum((line.total.amount for line in order.lines), ZERO)
+    due += sum((charge.amount.amount for charge in order.charges), ZERO)
+    if order.tax is not None and not order.taxes_included:
+        due += order.tax.amount
+    allowed = minor_unit(order.currency) * max(1, len(order.lines))
+    if abs(due - order.total.amount) > allowed:
+        yield _edit(
+            "total",
+            "total",
+            order.total.amount,
+            f"the total is {order.total.amount}, lines + charges + tax add up to {due}",
+            f"put {due} or mend the line that is wrong",
+        )

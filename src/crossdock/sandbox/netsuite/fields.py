@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fields of the simulated records, name by type, after the public REST API Browser 2026.1 (a subset, names
+exact)."""
+
+from __future__ import annotations
+
+STRING = "string"
+NUMBER = "number"
+INTEGER = "integer"
+BOOLEAN = "boolean"
+DATE = "date"
+DATETIME = "date-time"
+REF = "reference"
+ENUM = "enumeration"
+ADDRESS = "address"
+ANY = "any"
+
+
+def _typed(**names: str) -> dict[str, str]:
+    """Field names by type, for types whose name is an identifier with `_` for `-`."""
+    return {name: kind.replace("_", "-") for kind, text in names.items() for name in text.split()}
+
+
+_LINKS = {"links": ANY}
+_HEAD = _typed(
+    string="id externalId refName tranId transactionNumber memo",
+    date="tranDate",
+    date_time="createdDate lastModifiedDate",
+)
+SALES_ORDER = {
+    **_HEAD,
+    **_LINKS,
+    **_typed(
+        string="otherRefNum email linkedTrackingNumbers integrationId",
+        number="exchangeRate shippingCost handlingCost discountRate discountTotal subtotal taxTotal total",
+        reference="""customForm subsidiary location department class entity currency shipMethod shipAddressList
+            billAddressList terms salesChannel promoCode couponCode discountItem""",
+        boolean="shipComplete isMultiShipTo isCrossSubTransaction",
+        date="shipDate actualShipDate",
+        enumeration="orderStatus status source",
+        address="shippingAddress billingAddress",
+    ),
+}
+SALES_ORDER_LINE = {
+    **_LINKS,
+    **_typed(
+        string="lineUniqueKey description units serialNumbers",
+        number="""quantity rate rateIncludingTax amount grossAmt taxRate1 tax1Amt quantityAllocated 
+            quantityAvailable quantityBackOrdered quantityBilled quantityCommitted quantityDemandAllocated quantityFulfilled
+            quantityOnHand             quantityOrdered quantityPacked quantityPicked quantityReceived""",
+        reference="item price taxCode location inventorylocation inventorysubsidiary shipMethod shipAddress",
+        integer="line shipGroup",
+        boolean="""isTaxable locationAutoAssigned noAutoAssignLocation commitmentFirm isClosed isOpen itemIsFulfilled""",
+        date="expectedShipDate requestedDate",
+        enumeration="commitInventory itemFulfillmentChoice itemType",
+        any="inventoryDetail",
+    ),
+}
+ITEM_FULFILLMENT = {
+    **_HEAD,
+    **_LINKS,
+    **_typed(
+        string="orderType shipAddress shipCompany shipPhone returnAddress",
+        number="exchangeRate handlingCost",
+        reference="""customForm subsidiary location department class postingPeriod createdFrom entity shipMethod
+            requestedBy""",
+        integer="createdFromShipGroup orderId",
+        boolean="shipIsResidential generateIntegratedShipperLabel",
+        date="pickedDate packedDate shippedDate",
+        enumeration="shipStatus shipCarrier",
+        address="shippingAddress",
+    ),
+}
+ITEM_FULFILLMENT_LINE = _typed(
+    string="itemName displayName description units itemUpc binNumbers serialNumbers options",
+    number="quantity quantityRemaining onHand rate amount",
+    reference="item location orderDoc",
+    integer="line orderLine kitMemberOf",
+    boolean="itemReceive",
+    date="expirationDate",
+    any="inventoryDetail",
+)
+PACKAGE = _typed(
+    string="packageCartonNumber packageDescr packageTrackingNumber packageTrackingNumberReturn",
+    number="packageWeight",
+    any="packageDetails",
+)
+CUSTOMER = {
+    **_LINKS,
+    **_typed(
+        string="id externalId refName entityId companyName firstName lastName email phone comments",
+        reference="customForm subsidiary currency terms",
+        boolean="isPerson isInactive",
+        date_time="dateCreated lastModifiedDate",
+    ),
+}
+INVENTORY_ITEM = {
+    **_LINKS,
+    **_typed(
+        string="id externalId refName itemId displayName upcCode salesDescription",
+        number="weight",
+        reference="customForm location",
+        boolean="isInactive",
+        date_time="createdDate lastModifiedDate",
+    ),
+}
+
+RECORDS: dict[str, dict[str, str]] = {
+    "salesOrder": SALES_ORDER,
+    "itemFulfillment": ITEM_FULFILLMENT,
+    "customer": CUSTOMER,
+    "inventoryItem": INVENTORY_ITEM,
+}
+SUBLISTS: dict[str, dict[str, dict[str, str]]] = {
+    "salesOrder": {"item": SALES_ORDER_LINE},
+    "itemFulfillment": {"item": ITEM_FULFILLMENT_LINE, "package": PACKAGE},
+    "customer": {},
+    "inventoryItem": {},
+}
+ENUMS: dict[str, frozenset[str]] = {
+    "orderStatus": frozenset("AB"),
+    "status": frozenset("ABCDEFGH"),
+    "shipStatus": frozenset("ABC"),
+    "commitInventory": frozenset("123"),
+    "itemFulfillmentChoice": frozenset("12"),
+}
+ADDRESS_FIELDS = frozenset(
+    ["addr1", "addr2", "addr3", "addrPhone", "addrText", "addressee", "attention", "city", "state", "zip", "externalId", "country", "override"]
+)
+READ_ONLY = frozenset(
+    {"id", "links", "createdDate", "lastModifiedDate", "refName", "transactionNumber", "status", "total", "subtotal"}
+)
+SALES_ORDER_STATUS = {
+    "A": "Pending Approval",
+    "B": "Pending Fulfillment",
+    "C": "Cancelled",
+    "D": "Partially Fulfilled",
+    "E": "Pending Billing/Partially Fulfilled",
+    "F": "Pending Billing",
+    "G": "Billed",
+    "H": "Closed",
+}
+SHIP_STATUS = {"A": "Picked", "B": "Packed", "C": "Shipped"}

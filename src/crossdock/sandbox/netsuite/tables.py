@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tables that SuiteQL sees: rows made from the records, and for look-ups by key only the rows that can match."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from crossdock.sandbox.netsuite.records import CURRENCIES, SUBSIDIARIES, Account, Record
+
+Row = dict[str, Any]
+Candidates = dict[str, frozenset[str]]
+"""Columns that must be one of some values."""
+
+
+class Table(NamedTuple):
+    columns: tuple[str, ...]
+    rows: Callable[[Account, Candidates], Iterable[Row]]
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)
+
+
+def _pick(account: Account, kind: str, exact: Candidates) -> Iterator[Record]:
+    records = account.all(kind)
+    idents: Iterable[str] | None = None
+    if "id" in exact:
+        idents = exact["id"]
+    elif "externalid" in exact:
+        idents = [account.external.get((kind, name), "") for name in exact["externalid"]]
+    elif kind == "salesOrder" and "otherrefnum" in exact:
+        idents = [ident for name in exact["otherrefnum"] for ident in account.by_other_ref.get(name, ())]
+    elif kind == "itemFulfillment" and "createdfrom" in exact:
+        idents = [ident for name in exact["createdfrom"] for ident in account.by_origin.get(name, ())]
+    if idents is None:
+        yield from list(records.values())
+        return
+    for ident in idents:
+        record = records.get(ident)
+        if record is not None:
+            yield record
+
+
+def _transaction(record: Record, kind: str) -> Row:
+    order = kind == "salesOrder"
+    packages = record.get("package", [])
+    total = sum(line.get("amount") or 0 for line in record["item"])
+    return {
+        "id": record["id"],
+        "externalid": record.get("externalId"),
+        "tranid": record["tranId"],
+        "type": "SalesOrd" if order else "ItemShip",
+        "recordtype": kind.lower(),
+        "otherrefnum": record.get("otherRefNum"),
+        "entity": record["entity"]["id"],
+        "status": record["status"] if order else record["shipStatus"],
+        "currency": (record.get("currency") or {}).get("id"),
+        "memo": record.get("memo"),
+        "foreigntotal": f"{total:.2f}" if order else None,
+        "trandate": _moment(record.get("tranDate") or record["createdDate"]),
+        "createddate": _moment(record["createdDate"]),
+        "lastmodifieddate": _moment(record["lastModifiedDate"]),
+        "createdfrom": None if order else record["createdFrom"]["id"],
+        "trackingnumberlist": ", ".join(entry.get("packageTrackingNumber") or "" for entry in packages) or None,
+    }
+
+
+def _orders(account: Account, exact: Candidates) -> Iterator[Row]:
+    return (_transaction(record, "salesOrder") for record in _pick(account, "salesOrder", exact))
+
+
+def _shipments(account: Account, exact: Candidates) -> Iterator[Row]:
+    return (_transaction(record, "itemFulfillment") for record in _pick(account, "itemFulfillment", exact))
+
+
+def _transactions(account: Account, exact: Candidates) -> Iterator[Row]:
+    yield from _orders(account, exact)
+    yield from _shipments(account, exact)
+
+
+def _lines(account: Account, exact: Candidates) -> Iterator[Row]:
+    wanted = {"id": exact["transaction"]} if "transaction" in exact else {}
+    for kind in ("salesOrder", "itemFulfillment"):
+        for record in _pick(account, kind, wanted):
+            for line in record["item"]:
+                # The ledger's sign: goods that leave count negative.
+                yield {
+                    "transaction": record["id"],
+                    "linesequencenumber": line["line"],
+                    "item": line["item"]["id"],
+                    "quantity": -line["quantity"],
+                    "quantityshiprecv": line.get("quantityFulfilled"),
+                    "rate": line.get("rate"),
+                    "createdfrom": None if kind == "salesOrder" else record["createdFrom"]["id"],
+                    "mainline": "F",
+                }
+
+
+def _customers(account: Account, exact: Candidates) -> Iterator[Row]:
+    for record in _pick(account, "customer", exact):
+        yield {
+            "id": record["id"],
+            "externalid": record.get("externalId"),
+            "entityid": record.get("entityId"),
+            "companyname": record.get("companyName"),
+            "email": record.get("email"),
+            "isinactive": "T" if record.get("isInactive") else "F",
+            "lastmodifieddate": _moment(record["lastModifiedDate"]),
+        }
+
+
+def _items(account: Account, exact: Candidates) -> Iterator[Row]:
+    for record in _pick(account, "inventoryItem", exact):
+        yield {
+            "id": record["id"],
+            "externalid": record.get("externalId"),
+            "itemid": record.get("itemId"),
+            "displayname": record.get("displayName"),
+            "upccode": record.get("upcCode"),
+            "itemtype": "InvtPart",
+            "isinactive": "T" if record.get("isInactive") else "F",
+            "lastmodifieddate": _moment(record["lastModifiedDate"]),
+        }
+
+
+def _locations(account: Account, _exact: Candidates) -> Iterator[Row]:
+    for number, place in enumerate(account.catalog.locations, start=1):
+        yield {"id": str(number), "externalid": place.code, "name": place.name}
+
+
+def _currencies(_account: Account, _exact: Candidates) -> Iterator[Row]:
+    return ({"id": number, "symbol": symbol, "name": symbol} for number, symbol in CURRENCIES.items())
+
+
+def _subsidiaries(_account: Account, _exact: Candidates) -> Iterator[Row]:
+    return ({"id": number, "name": name} for number, name in SUBSIDIARIES.items())
+
+
+_TRANSACTION = (
+    *("id", "externalid", "tranid", "type", "recordtype", "otherrefnum", "entity", "status", "currency", "memo"),
+    *("foreigntotal", "trandate", "createddate", "lastmodifieddate", "createdfrom", "trackingnumberlist"),
+)
+TABLES: dict[str, Table] = {
+    "transaction": Table(_TRANSACTION, _transactions),
+    "salesorder": Table(_TRANSACTION, _orders),
+    "itemfulfillment": Table(_TRANSACTION, _shipments),
+    "transactionline": Table(
+        (
+            "transaction",
+            "linesequencenumber",
+            "item",
+            "quantity",
+            "quantityshiprecv",
+            "rate",
+            "createdfrom",
+            "mainline",
+        ),
+        _lines,
+    ),
+    "customer": Table(
+        ("id", "externalid", "entityid", "companyname", "email", "isinactive", "lastmodifieddate"), _customers
+    ),
+    "item": Table(
+        ("id", "externalid", "itemid", "displayname", "upccode", "itemtype", "isinactive", "lastmodifieddate"), _items
+    ),
+    "location": Table(("id", "externalid", "name"), _locations),
+    "currency": Table(("id", "symbol", "name"), _currencies),
+    "subsidiary": Table(("id", "name"), _subsidiaries),
+}

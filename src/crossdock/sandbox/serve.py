@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Serves any set of simulators in one process: `python -m crossdock.sandbox.serve --json '{"shopify": {}, "netsuite":
+{}}'`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from crossdock.sandbox.host import Simulator
+from crossdock.sandbox.netsuite import NetSuiteConfig, NetSuiteSim
+from crossdock.sandbox.shopify import ShopifyConfig, ShopifySim
+from crossdock.sandbox.warehouse import WarehouseConfig, WarehouseSim
+
+
+class ServeConfig(msgspec.Struct, forbid_unknown_fields=True):
+    """Which simulators to serve, each with its settings."""
+
+    shopify: ShopifyConfig | None = None
+    netsuite: NetSuiteConfig | None = None
+    warehouse: WarehouseConfig | None = None
+
+
+def make_simulators(config: ServeConfig) -> list[Simulator]:
+    """The simulators of a configuration, not started yet. Raises ValueError when there are none."""
+    made: list[Simulator] = []
+    if config.shopify is not None:
+        made.append(ShopifySim(config.shopify))
+    if config.netsuite is not None:
+        made.append(NetSuiteSim(config.netsuite))
+    if config.warehouse is not None:
+        made.append(WarehouseSim(config.warehouse))
+    if not made:
+        raise ValueError("nothing to serve: name shopify, netsuite or warehouse")
+    return made
+
+
+async def serve(config: ServeConfig) -> None:
+    """Start, print one JSON line with the addresses, and run until SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with contextlib.AsyncExitStack() as stack:
+        urls = {
+            simulator.name: simulator.url
+            for simulator in [await stack.enter_async_context(s) for s in make_simulators(config)]
+        }
+        sys.stdout.write(msgspec.json.encode({"ready": True, "urls": urls}).decode() + "\n")
+        sys.stdout.flush()
+        await stop.wait()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m crossdock.sandbox.serve", description=__doc__)
+    group = parser.add_mutually_exclusive_group(required=True)
+    group.add_argument("--config", type=Path, metavar="FILE", help="JSON file with the settings")
+    group.add_argument("--json", metavar="TEXT", help="the settings themselves")
+    options = parser.parse_args(arguments)
+    try:
+        text = options.json if options.config is None else options.config.read_text(encoding="utf-8")
+        config = msgspec.json.decode(text, type=ServeConfig)
+        make = serve(config)
+        asyncio.run(make)
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"sandbox: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

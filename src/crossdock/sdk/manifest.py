@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a connector says of itself in `manifest.toml`; read by the catalog, the limiter and the conformance suite."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+Direction = Literal["receive", "send"]
+Idempotency = Literal["key", "upsert", "lookup", "absolute"]
+
+
+class Receives(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A topic the system tells us about, the canonical object it becomes and the mapping that makes it."""
+
+    topic: str
+    object: str
+    mapping: str
+    note: str = ""
+
+
+class Sends(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An operation we ask of the system.
+
+    `batch`: the most items one call takes (source in `note`). `idempotency`: why repeating is safe: the system keeps
+    a key, the write is an upsert by our reference, we look before creating, or the value is absolute. `known` = False: it
+    needs no references that systems gave back earlier, so they are not read for it.
+    """
+
+    operation: str
+    object: str
+    mapping: str = ""
+    batch: int = 1
+    idempotency: Idempotency
+    known: bool = True
+    note: str = ""
+
+
+class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the system allows; the estate may lower it. `concurrency`: calls in flight; `rate`: calls per second."""
+
+    concurrency: int = 4
+    rate: float | None = None
+    burst: int | None = None
+    timeout: float = 30.0
+    body_bytes: int = 5_000_000
+    note: str = ""
+
+
+class SettingSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A setting or secret the estate must or may give for a system of this connector."""
+
+    name: str
+    required: bool = True
+    secret: bool = False
+    default: str = ""
+    note: str = ""
+
+
+class QualityRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One rule of the quality scale and how the connector stands to it; an exemption needs its reason."""
+
+    rule: str
+    status: Literal["done", "todo", "exempt"]
+    reason: str = ""
+
+
+class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A connector's manifest."""
+
+    name: str
+    title: str
+    version: int
+    vendor: str
+    api_version: str = ""
+    docs: str = ""
+    receives: tuple[Receives, ...] = ()
+    sends: tuple[Sends, ...] = ()
+    limits: Limits = Limits()
+    settings: tuple[SettingSpec, ...] = ()
+    quality: tuple[QualityRule, ...] = ()
+    quirks: tuple[str, ...] = ()
+
+
+def load_manifest(package: str) -> Manifest:
+    """The manifest of the connector package `package`. msgspec.ValidationError names what is wrong with it."""
+    return msgspec.toml.decode(files(package).joinpath("manifest.toml").read_bytes(), type=Manifest)

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a connector implements to receive: authenticate a request and say which document it carries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from hashlib import blake2b
+from typing import Protocol
+
+from msgspec import Struct
+
+
+class HookRequest(Struct, frozen=True, kw_only=True):
+    """A webhook as it came: header names in lower case, the raw body untouched."""
+
+    system: str
+    topic: str
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: datetime
+
+
+class Identified(Struct, frozen=True, kw_only=True):
+    """What the receiver read from a request without translating it.
+
+    `dedup_key`: the vendor's id of this delivery, the same on every retry. `key`: the business key documents are kept in
+    order by ("order/shopify-us/1001"). `topic`: the topic as the vendor names it. `version`: grows with every change of
+    the thing at its source (0 = unknown); a lower one is stale. `problem`: why the body could not be read; it is kept
+    and becomes a case.
+    """
+
+    dedup_key: str
+    key: str
+    topic: str
+    version: int = 0
+    occurred_at: datetime | None = None
+    problem: str = ""
+
+
+class Incoming(Struct, frozen=True, kw_only=True):
+    """A message on its way into the journal, one business document.
+
+    `dedup_key` is unique per interface; `digest` is `digest_of(body)`; `items`: how many source lines it stands for;
+    `overtakes`: a full statement of its thing, so it may go on while an older one of its key waits for a person;
+    `problem`: why it could not be read (it is kept and becomes a case).
+    """
+
+    interface: str
+    topic: str
+    dedup_key: str
+    key: str
+    version: int = 0
+    body: bytes
+    headers: bytes = b""
+    items: int = 1
+    digest: int
+    overtakes: bool = False
+    problem: str = ""
+
+
+class KeepResult(Struct, frozen=True, kw_only=True):
+    """What the journal did with an incoming message; `document_id` is None when it was a duplicate."""
+
+    document_id: int | None
+    duplicate: bool
+
+
+def digest_of(body: bytes) -> int:
+    """A signed 64-bit digest of `body` (BLAKE2b), to notice the same bytes under another id."""
+    return int.from_bytes(blake2b(body, digest_size=8).digest(), "big", signed=True)
+
+
+class Receiver(Protocol):
+    """Idempotent Receiver, the connector's half: both calls are pure, take microseconds and touch no network."""
+
+    def authenticate(self, request: HookRequest, secrets: Sequence[str]) -> None:
+        """Return when any of `secrets` (current first, then those being rotated out) made the signature.
+
+        Raises Unauthenticated. Comparison is constant-time.
+        """
+        ...
+
+    def identify(self, request: HookRequest) -> Identified:
+        """Say which document an authenticated request carries. Never raises on a bad body: sets `problem`.
+
+        Raises Refused when a header that the vendor always sends is missing.
+        """
+        ...

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Translate claimed documents (Message Translator): bytes become canonical, one decode, an outcome per document."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from crossdock.canonical.objects import contract, decode, encode
+from crossdock.errors import CrossdockError, NeedsEdit
+from crossdock.journal.claim import Claimed
+from crossdock.journal.decided import RefusedPart, Translated
+from crossdock.mapping.compile import Translator
+
+
+class Topic(Struct, frozen=True, kw_only=True):
+    """How documents of one interface and topic are translated. `context` is what the mapping reads with `~.`."""
+
+    translator: Translator
+    kind: str
+    context: Mapping[str, Any]
+
+
+_ELEMENT = re.compile(r"(?P<list>\w+)\[(?P<index>\d+)\]")
+Translations = Mapping[tuple[str, str], Topic]
+
+
+def translate(translations: Translations, batch: Sequence[Claimed]) -> list[Translated | CrossdockError]:
+    """The canonical form of each document, or the error that says what is wrong with it; in the same order.
+
+    A document that was edited in canonical form is not translated again. Elements of a batch document that cannot be
+    translated are parts of the result; the others go on.
+    """
+    results: list[Translated | CrossdockError] = []
+    for claimed in batch:
+        try:
+            results.append(_edited(claimed) if claimed.stage == "canonical" else _translated(translations, claimed))
+        except CrossdockError as error:
+            results.append(error)
+    return results
+
+
+def _edited(claimed: Claimed) -> Translated:
+    try:
+        document = decode(claimed.kind, claimed.body)
+    except (msgspec.ValidationError, msgspec.DecodeError, KeyError) as error:
+        raise NeedsEdit(
+            f"the edited document is not a {claimed.kind}: {error}",
+            rule="canonical",
+            fix="mend the named field",
+        ) from error
+    return Translated(
+        claimed=claimed, kind=claimed.kind, document=document, body=b"", made_by=f"{contract(claimed.kind)} edit"
+    )
+
+
+def _translated(translations: Translations, claimed: Claimed) -> Translated:
+    topic = translations.get((claimed.interface, claimed.topic))
+    if claimed.note and claimed.number == 0 and claimed.attempts == 0:
+        raise NeedsEdit(claimed.note, rule="readable", fix="mend the payload, or ask its sender to send it again")
+    if topic is None:
+        raise NeedsEdit(
+            f"no mapping translates topic {claimed.topic} of interface {claimed.interface}",
+            rule="mapping_known",
+            value=claimed.topic,
+            fix="give the topic a mapping in the estate or connector, then retry",
+        )
+    source = _decoded(claimed.body)
+    made = topic.translator.parts(source, topic.context)
+    return Translated(
+        claimed=claimed,
+        kind=topic.kind,
+        document=made.document,
+        body=encode(made.document),
+        made_by=f"{contract(topic.kind)} {topic.translator.label}",
+        parts=_parts(source, made.failures),
+    )
+
+
+def _parts(source: Any, failures: Sequence[NeedsEdit]) -> tuple[RefusedPart, ...]:
+    """Each bad element of a list as a document of its own: the source with that one element in the list."""
+    by_element: dict[tuple[str, int], list[NeedsEdit]] = {}
+    for failure in failures:
+        place = _ELEMENT.match(failure.field)
+        if place is None:
+            raise failure
+        inner = NeedsEdit(
+            failure.reason,
+            field=f"{place['list']}[0]{failure.field[place.end() :]}",
+            rule=failure.rule,
+            value=failure.value,
+            fix=failure.fix,
+        )
+        by_element.setdefault((place["list"], int(place["index"])), []).append(inner)
+    return tuple(
+        RefusedPart(
+            ordinal=index + 1,
+            stage="source",
+            body=msgspec.json.encode({**source, name: [source[name][index]]}),
+            error=NeedsEdit.of(errors),
+        )
+        for (name, index), errors in by_element.items()
+    )
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise NeedsEdit(
+            f"the payload is not JSON: {error}",
+            rule="json",
+            fix="mend the payload, or ask its sender to send it again",
+        ) from error

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A receiver of webhooks for the tests of senders."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+
+@dataclass
+class Got:
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class Inbox:
+    """Answers `status(nth request)` and keeps what came."""
+
+    status: Callable[[int], int] = lambda _number: 200
+    got: list[Got] = field(default_factory=list)
+    url: str = ""
+    _runner: web.ServerRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        self._runner = web.ServerRunner(web.Server(self._take), shutdown_timeout=0.2)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._runner is not None
+        await self._runner.cleanup()
+
+    async def _take(self, request: web.BaseRequest) -> web.Response:
+        self.got.append(Got(request.path, dict(request.headers), await request.read()))
+        return web.Response(status=self.status(len(self.got)))
+
+    async def wait(self, count: int, seconds: float = 10.0) -> list[Got]:
+        """What came, once it is at least `count`."""
+        async with asyncio.timeout(seconds):
+            while len(self.got) < count:
+                await asyncio.sleep(0.01)
+        return self.got
