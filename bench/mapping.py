@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Microseconds to translate one order: the compiled mapping against the same written by hand. Run: python bench/mapping.py"""
+"""Microseconds to translate one order: the compiled mapping against the same written by hand."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from statistics import median
@@ -201,15 +202,16 @@ def by_hand(source: dict[str, Any], channel: str) -> SalesOrder:
     )
 
 
-def microseconds(call: Any, rounds: int = 2000, repeats: int = 7) -> float:
-    """The median over `repeats` of the mean time of one call."""
-    times = []
+def microseconds(*calls: Callable[[], object], rounds: int = 400, repeats: int = 15) -> list[float]:
+    """The median time of each of `calls`, taken in turns so that a busy machine disturbs all of them alike."""
+    times: list[list[float]] = [[] for _ in calls]
     for _ in range(repeats):
-        began = perf_counter()
-        for _ in range(rounds):
-            call()
-        times.append((perf_counter() - began) / rounds * 1e6)
-    return median(times)
+        for call, taken in zip(calls, times, strict=True):
+            began = perf_counter()
+            for _ in range(rounds):
+                call()
+            taken.append((perf_counter() - began) / rounds * 1e6)
+    return [median(taken) for taken in times]
 
 
 def main() -> None:
@@ -222,11 +224,13 @@ def main() -> None:
     if built != by_hand(source, "shopify-us"):
         raise SystemExit("the compiled mapping and the hand-written one disagree")
     outgoing = {"document": built, "reference": built.order_key}
-    hand = microseconds(lambda: by_hand(source, "shopify-us"))
-    compiled = microseconds(lambda: translate(source, context))
     body = encode(source)
-    decoded = microseconds(lambda: msgspec.json.decode(body))
-    sent = microseconds(lambda: send(outgoing))
+    hand, compiled, decoded, sent = microseconds(
+        lambda: by_hand(source, "shopify-us"),
+        lambda: translate(source, context),
+        lambda: msgspec.json.decode(body),
+        lambda: send(outgoing),
+    )
     print(f"order in, by hand        {hand:7.1f} µs")
     print(f"order in, compiled       {compiled:7.1f} µs   {compiled / hand:.2f} x by hand")
     print(f"decoding the same order  {decoded:7.1f} µs")

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 import asyncpg
 import pytest
 import pytest_asyncio
+
 from crossdock.errors import NeedsConfig
 from crossdock.runtime.embedded import Engines, erase
 from crossdock.runtime.embedded.binaries import find_nats, find_postgres

@@ -20,6 +20,8 @@ _REGISTRY: Final = re.compile(
 )
 _LINK: Final = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _TICKED: Final = re.compile(r"`([^`]+)`")
+# With the table's letter or as a distinction: `SET fence = $2` compares nothing.
+_FENCED: Final = re.compile(r"\b[a-z]\.fence\s*=\s*\$\d|\bfence\s*(<|IS DISTINCT FROM)\s*\$\d")
 _ROW: Final = re.compile(r"^\|(.+)\|\s*$")
 
 
@@ -172,3 +174,16 @@ def migrations(root: Path) -> Iterator[Finding]:
             yield Finding(
                 f"src/crossdock/migrations/versions/{name}", 1, "CL008", f"expected {place:04d}_what.sql here."
             )
+
+
+def fences(root: Path) -> Iterator[Finding]:
+    """CL009: a statement of delivery/ that changes a delivery compares the fence of the lease."""
+    path = root / "src/crossdock/delivery/queries.sql"
+    if not path.is_file():
+        return
+    line = 1
+    for statement in re.split(r"(?m)^(?=-- name:)", path.read_text(encoding="utf-8")):
+        if re.search(r"\b(UPDATE|DELETE FROM) delivery\b", statement) and not _FENCED.search(statement):
+            name = statement.partition("\n")[0].removeprefix("-- name:").strip()
+            yield Finding(str(path.relative_to(root)), line, "CL009", f"{name} does not compare the fence.")
+        line += statement.count("\n")

@@ -35,6 +35,7 @@ def lint(root: Path, names: list[str]) -> list[Finding]:
             rules.guarantees(root),
             rules.queries(root),
             rules.migrations(root),
+            rules.fences(root),
         )
     )
 

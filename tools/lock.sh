@@ -13,8 +13,8 @@ tool_env=.venv-lock
 
 # No header and no index lines: the files must not name any registry, so that they work behind every mirror.
 compile() {
-  "$tool_env/bin/uv" pip compile --quiet pyproject.toml --universal --python-version 3.11 --generate-hashes \
+  "$tool_env/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
     --no-emit-index-url --no-emit-find-links --no-header --no-annotate "$@"
 }
-compile --all-extras --group dev -o requirements/lock.txt "$@"
-compile --only-group lock -o requirements/lock-tools.txt "$@"
+compile pyproject.toml --all-extras --group dev -o requirements/lock.txt "$@" >/dev/null
+compile --group lock -o requirements/lock-tools.txt "$@" >/dev/null

@@ -19,7 +19,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).parent
-COPIED = ("estate.yaml", "mappings/invoice.yaml", "mappings/cancellation.yaml", "crosswalks/charge_code.csv")
+COPIED = (
+    "estate.yaml",
+    "mappings/invoice.yaml",
+    "mappings/cancellation.yaml",
+    "crosswalks/charge_code.csv",
+    "crosswalks/currency.csv",
+)
 CASH_CUSTOMER = "CASH"
 SYSTEM = "online-retail"
 

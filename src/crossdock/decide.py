@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decide what documents mean, kind by kind: each capability gets its documents as one batch and answers per document."""
+"""Decide what documents mean: each capability gets its documents as one batch and answers per document."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@
     decide     orders/ inventory/ fulfillment/ catalog/ routing/   what it means and what is owed to whom
     deliver    delivery/              every obligation reaches its system once (Guaranteed Delivery)
 
-This file holds the middle: `work` takes a batch of kept documents through translate and decide in one transaction. A crash
-before its commit and they are taken again, a crash after it and they are not.
+This file holds the middle: `work` takes a batch of kept documents through translate and decide in one transaction.
+A crash before its commit and they are taken again, a crash after it and they are not.
 """
 
 from __future__ import annotations
@@ -63,14 +63,15 @@ async def work(pool: asyncpg.Pool, rules: Rules, translations: Translations, lim
     One bad document never stops its batch: failures are outcomes. Should the batch fail as a whole (a bug, a lost
     connection), its documents are untouched; a bug is then cornered by taking them one at a time.
     """
-    with away():
-        try:
+    try:
+        with away():
             return await _work_batch(pool, rules, translations, limit)
-        except (EngineAway, OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError):
-            raise
-        except Exception:  # edge: whatever one document provokes must not stop the others
-            log.exception("flow.batch_failed", limit=limit)
-            return await _work_singly(pool, rules, translations, limit)
+    except EngineAway:
+        raise
+    except Exception:  # edge: whatever one document provokes must not stop the others
+        log.exception("flow.batch_failed", limit=limit)
+    with away():
+        return await _work_singly(pool, rules, translations, limit)
 
 
 async def _work_batch(pool: asyncpg.Pool, rules: Rules, translations: Translations, limit: int) -> int:
@@ -89,10 +90,11 @@ async def _work_singly(pool: asyncpg.Pool, rules: Rules, translations: Translati
             if not batch:
                 return done
             try:
-                async with conn.transaction():
-                    await rules.catalog.refresh(conn)
-                    await _write(conn, rules, await _outcomes(conn, rules, translations, batch))
-            except (EngineAway, OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError):
+                with away():
+                    async with conn.transaction():
+                        await rules.catalog.refresh(conn)
+                        await _write(conn, rules, await _outcomes(conn, rules, translations, batch))
+            except EngineAway:
                 raise
             except Exception as error:  # edge: the one document that provokes a bug is tried again, then becomes a case
                 log.exception("flow.document_failed", document=batch[0].id)
@@ -176,7 +178,11 @@ def _next(claimed: Claimed, decided: Decided, *, translated: bool) -> tuple[str,
         return ("delivering", "deliver", 0.0) if decided.deliveries else ("settled", "done", 0.0)
     if isinstance(decided.error, RetryLater) and claimed.attempts < TRIES_BEFORE_CASE:
         wait = decided.error.after
-        return "retry", step, wait if wait is not None else backoff(claimed.attempts + 1, first=FIRST_WAIT, most=LONGEST_WAIT)
+        return (
+            "retry",
+            step,
+            wait if wait is not None else backoff(claimed.attempts + 1, first=FIRST_WAIT, most=LONGEST_WAIT),
+        )
     return "case", step, 0.0
 
 
@@ -184,7 +190,9 @@ def _obligations(rules: Rules, outcome: Outcome) -> list[Obligation]:
     return [
         Obligation(
             document_id=outcome.claimed.id,
-            interface=rules.outgoing.get((delivery.system, delivery.operation), f"{delivery.system}.{delivery.operation}"),
+            interface=rules.outgoing.get(
+                (delivery.system, delivery.operation), f"{delivery.system}.{delivery.operation}"
+            ),
             key=outcome.claimed.key,
             delivery=delivery,
         )
@@ -236,9 +244,7 @@ def _refused_parts(outcome: Outcome) -> list[RefusedPart]:
     return [*outcome.item.parts, *(replace(part, ordinal=next(free)) for part in outcome.decided.parts)]
 
 
-def _case(
-    rules: Rules, outcome: Outcome, document_id: int, key: str, error: CrossdockError, step: str
-) -> NewCase:
+def _case(rules: Rules, outcome: Outcome, document_id: int, key: str, error: CrossdockError, step: str) -> NewCase:
     claimed = outcome.claimed
     facts = rules.interfaces[claimed.interface]
     if isinstance(error, RetryLater):

@@ -15,6 +15,9 @@ from crossdock.errors import CrossdockError, NeedsEdit
 from crossdock.journal.claim import Claimed
 from crossdock.journal.decided import RefusedPart, Translated
 from crossdock.mapping.compile import Translator
+from crossdock.mapping.step import ToTranslate, decode_source
+from crossdock.mapping.step import Translated as Made
+from crossdock.mapping.step import translate as run_mappings
 
 
 class Topic(Struct, frozen=True, kw_only=True):
@@ -25,6 +28,7 @@ class Topic(Struct, frozen=True, kw_only=True):
     context: Mapping[str, Any]
 
 
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
 _ELEMENT = re.compile(r"(?P<list>\w+)\[(?P<index>\d+)\]")
 Translations = Mapping[tuple[str, str], Topic]
 
@@ -35,13 +39,25 @@ def translate(translations: Translations, batch: Sequence[Claimed]) -> list[Tran
     A document that was edited in canonical form is not translated again. Elements of a batch document that cannot be
     translated are parts of the result; the others go on.
     """
-    results: list[Translated | CrossdockError] = []
+    results: dict[int, Translated | CrossdockError] = {}
+    sources: list[tuple[Claimed, Topic, Any]] = []
     for claimed in batch:
         try:
-            results.append(_edited(claimed) if claimed.stage == "canonical" else _translated(translations, claimed))
+            if claimed.stage == "canonical":
+                results[claimed.id] = _edited(claimed)
+            else:
+                sources.append((claimed, _topic(translations, claimed), decode_source(claimed.body)))
         except CrossdockError as error:
-            results.append(error)
-    return results
+            results[claimed.id] = error
+    made = run_mappings(
+        [
+            ToTranslate(document_id=claimed.id, translator=topic.translator, payload=source, context=topic.context)
+            for claimed, topic, source in sources
+        ]
+    )
+    for (claimed, topic, source), one in zip(sources, made, strict=True):
+        results[claimed.id] = one if isinstance(one, CrossdockError) else _canonical(claimed, topic, source, one)
+    return [results[claimed.id] for claimed in batch]
 
 
 def _edited(claimed: Claimed) -> Translated:
@@ -58,10 +74,10 @@ def _edited(claimed: Claimed) -> Translated:
     )
 
 
-def _translated(translations: Translations, claimed: Claimed) -> Translated:
-    topic = translations.get((claimed.interface, claimed.topic))
+def _topic(translations: Translations, claimed: Claimed) -> Topic:
     if claimed.note and claimed.number == 0 and claimed.attempts == 0:
         raise NeedsEdit(claimed.note, rule="readable", fix="mend the payload, or ask its sender to send it again")
+    topic = translations.get((claimed.interface, claimed.topic))
     if topic is None:
         raise NeedsEdit(
             f"no mapping translates topic {claimed.topic} of interface {claimed.interface}",
@@ -69,15 +85,21 @@ def _translated(translations: Translations, claimed: Claimed) -> Translated:
             value=claimed.topic,
             fix="give the topic a mapping in the estate or connector, then retry",
         )
-    source = _decoded(claimed.body)
-    made = topic.translator.parts(source, topic.context)
+    return topic
+
+
+def _canonical(claimed: Claimed, topic: Topic, source: Any, made: Made) -> Translated | CrossdockError:
+    try:
+        parts = _parts(source, made.failures)
+    except CrossdockError as error:
+        return error
     return Translated(
         claimed=claimed,
         kind=topic.kind,
         document=made.document,
         body=encode(made.document),
-        made_by=f"{contract(topic.kind)} {topic.translator.label}",
-        parts=_parts(source, made.failures),
+        made_by=f"{contract(topic.kind)} {made.mapping}",
+        parts=parts,
     )
 
 
@@ -100,19 +122,8 @@ def _parts(source: Any, failures: Sequence[NeedsEdit]) -> tuple[RefusedPart, ...
         RefusedPart(
             ordinal=index + 1,
             stage="source",
-            body=msgspec.json.encode({**source, name: [source[name][index]]}),
+            body=_ENCODER.encode({**source, name: [source[name][index]]}),
             error=NeedsEdit.of(errors),
         )
         for (name, index), errors in by_element.items()
     )
-
-
-def _decoded(body: bytes) -> Any:
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise NeedsEdit(
-            f"the payload is not JSON: {error}",
-            rule="json",
-            fix="mend the payload, or ask its sender to send it again",
-        ) from error

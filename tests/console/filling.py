@@ -19,6 +19,7 @@ INTERFACES = [
     ("netsuite.orders", "netsuite", "out", "sales_order", "erp-team", "gold", timedelta(minutes=15)),
     ("shopify-us.stock", "shopify-us", "out", "stock_level", "web-team", "silver", timedelta(hours=4)),
 ]
+_BUSY = b'{"title": "Too many concurrent requests", "o:errorCode": "CONCURRENCY_LIMIT_EXCEEDED"}'
 DECISION = {
     "entity": "us",
     "erp": "netsuite",
@@ -82,6 +83,10 @@ def webhook(number: int, sku: str = "CD-1001") -> bytes:
     ).encode()
 
 
+# How long ago, and what happened.
+Happening = tuple[float, Callable[[float], Awaitable[object]]]
+
+
 class Filling:
     """Puts rows into a migrated database; times are relative to now."""
 
@@ -125,7 +130,8 @@ class Filling:
         """A message and its document; `age`: seconds since it came, `took`: seconds until it was settled."""
         content = webhook(int(number)) if body is None else body
         message = await self.conn.fetchval(
-            "INSERT INTO message (interface, topic, dedup_key, received_at, body) VALUES ($1, $2, $3, $4, $5) RETURNING id",
+            "INSERT INTO message (interface, topic, dedup_key, received_at, body) "
+            "VALUES ($1, $2, $3, $4, $5) RETURNING id",
             interface,
             topic,
             f"{topic}:{number}",
@@ -136,7 +142,8 @@ class Filling:
         document: int = await self.conn.fetchval(
             "INSERT INTO document (message_id, interface, topic, kind, key, version, digest, state, step, attempts, "
             "open_deliveries, received_at, decided_at, settled_at, made_by, note) "
-            "VALUES ($1, $2, $3, $4, $5, 1, hashtextextended($5, 0), $6, $7, 1, $8, $9, $10, $11, $12, $13) RETURNING id",
+            "VALUES ($1, $2, $3, $4, $5, 1, hashtextextended($5, 0), $6, $7, 1, $8, $9, $10, $11, $12, $13) "
+            "RETURNING id",
             message,
             interface,
             topic,
@@ -193,9 +200,11 @@ class Filling:
     ) -> int:
         """An obligation to `system` with its attempts; a failing one is due again in 40 s."""
         delivery: int = await self.conn.fetchval(
-            "INSERT INTO delivery (document_id, interface, system, operation, object, key, reference, body, state, attempts, "
+            "INSERT INTO delivery (document_id, interface, system, operation, object, key, reference, body, state, "
+            "attempts, "
             "next_at, created_at, settled_at, their_reference, last_error) "
-            "VALUES ($1, 'shopify-us.orders', $2, $3, 'sales_order', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id",
+            "VALUES ($1, 'shopify-us.orders', $2, $3, 'sales_order', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) "
+            "RETURNING id",
             document,
             system,
             operation,
@@ -223,13 +232,11 @@ class Filling:
                     {"externalId": f"shopify-us-{number}", "otherRefNum": f"PO-{number}", "total": 184.5}
                 ).encode(),
                 204 if last else 429,
-                b""
-                if last
-                else b'{"title": "Too many concurrent requests", "o:errorCode": "CONCURRENCY_LIMIT_EXCEEDED"}',
+                b"" if last else _BUSY,
             )
             await self.conn.execute(
-                "INSERT INTO delivery_attempt (delivery_id, number, started_at, finished_at, outcome, error, exchange_id) "
-                "VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                "INSERT INTO delivery_attempt "
+                "(delivery_id, number, started_at, finished_at, outcome, error, exchange_id) VALUES ($1, $2, $3, $4, $5, $6, $7)",
                 delivery,
                 attempt,
                 self.ago(started),
@@ -261,10 +268,10 @@ class Filling:
     ) -> int:
         """An open case for `document`; `due`: seconds until its deadline."""
         case: int = await self.conn.fetchval(
-            "INSERT INTO triage_case (document_id, delivery_id, interface, system, key, step, class, rule, field, value, "
-            "reason, fix, owner, deadline, money, currency, opened_at) "
-            "VALUES ($1, $2, $3, $4, $5, $6, 'needs_edit', $7, $8, $9, $10, $11, 'web-team', $12, $13::float8::numeric, $14, $15) "
-            "RETURNING id",
+            "INSERT INTO triage_case (document_id, delivery_id, interface, system, key, step, class, rule, field, "
+            "value, reason, fix, owner, deadline, money, currency, opened_at) "
+            "VALUES ($1, $2, $3, $4, $5, $6, 'needs_edit', $7, $8, $9, $10, $11, 'web-team', $12, "
+            "$13::float8::numeric, $14, $15) RETURNING id",
             document,
             delivery,
             interface,
@@ -315,8 +322,7 @@ class Filling:
 
     async def morning(self, orders: int = 60) -> None:
         """Settled orders over the last hour, stock, shipments, a few cases, one system in trouble; the oldest first."""
-        await self.interfaces()
-        events: list[tuple[float, Callable[[float], Awaitable[object]]]] = []
+        events: list[Happening] = []
         for index in range(orders):
             tries = 3 if index % 17 == 3 else 1
             events.append((30 + index * 3500 / orders, partial(self._order, 1001 + index, tries)))
@@ -324,16 +330,24 @@ class Filling:
         events += [
             (20 + index * 4000 / orders, partial(self._shipment, 1000 + orders - index)) for index in range(orders // 3)
         ]
-        events += [
-            (420, partial(self._unknown_sku, 2001)),
-            (180, partial(self._unknown_sku, 2002)),
-            (2400, self._no_lines),
-            (1300, self._refused_by_erp),
-            *((90 - index, partial(self._waits_for_warehouse, 2010 + index)) for index in range(6)),
-        ]
+        events += self._troubles()
         for age, happens in sorted(events, key=lambda event: -event[0]):
             await happens(age)
         await self._levels_to_tell()
+
+    def _troubles(self) -> list[Happening]:
+        return [
+            (420, partial(self._unknown_sku, 2001)),
+            (180, partial(self._unknown_sku, 2002)),
+            (2400, self._no_lines),
+            (1300, self.refused_by_erp),
+            *((90 - index, partial(self._waits_for_warehouse, 2010 + index)) for index in range(6)),
+        ]
+
+    async def morning_after(self) -> None:
+        """Only what is left open of a morning: four cases, six documents that wait for the warehouse."""
+        for age, happens in sorted(self._troubles(), key=lambda event: -event[0]):
+            await happens(age)
 
     async def _order(self, number: int, attempts: int, age: float) -> None:
         await self.settled_order(number, age=age, attempts=attempts)
@@ -364,7 +378,8 @@ class Filling:
             money=None, reason="the order has no line items", fix="Add line_items, or dismiss when it is a test order",
         )  # fmt: skip
 
-    async def _refused_by_erp(self, age: float) -> None:
+    async def refused_by_erp(self, age: float = 1300) -> None:
+        """An order that the ERP refuses, parked at its delivery."""
         reason = "netsuite: Invalid entity reference key C-204 for subsidiary 1"
         form = canonical_order(2004)
         document = await self.document(

@@ -157,6 +157,8 @@ class Filling:
             "total": Decimal("41.50"),
             "document_id": document_id,
             "placed_at": NOON,
+            "content": 1,
+            "erp": "netsuite",
             "decision": b'{"entity": "us", "why": ["channel shopify-us belongs to us"]}',
             **columns,
         }

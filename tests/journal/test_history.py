@@ -129,15 +129,15 @@ async def test_a_sku_tells_its_movements_levels_and_channels(fill: Filling) -> N
     await fill.conn.execute(
         """INSERT INTO stock_movement VALUES
            ('warehouse', 'm1', 'receipt', 'CD-1', 'WH-EAST', 40, 'EA', $1, $1, $2, ''),
-           ('warehouse', 'm2', 'ship', 'CD-1', 'WH-EAST', -3, 'EA', $1 + interval '1 min', $1, $2, 'F1')""",
-        NOON, document,
+           ('warehouse', 'm2', 'ship', 'CD-1', 'WH-EAST', -3, 'EA', $3, $1, $2, 'F1')""",
+        NOON, document, NOON + timedelta(minutes=1),
     )  # fmt: skip
     await fill.conn.execute("INSERT INTO stock_level VALUES ('CD-1', 'WH-EAST', 37, 2, $1)", NOON)
     await fill.conn.execute(
         """INSERT INTO channel_stock (system, sku, location, wanted, wanted_sequence, dirty, dirty_since, told, told_at)
-           VALUES ('shopify-us', 'CD-1', 'WH-EAST', 37, 2, true, $1, 40, $1 + interval '30 s')""",
-        NOON,
-    )
+           VALUES ('shopify-us', 'CD-1', 'WH-EAST', 37, 2, true, $1, 40, $2)""",
+        NOON, NOON + timedelta(seconds=30),
+    )  # fmt: skip
     result = await trace(fill.conn, "CD-1")
     assert result.title == "SKU CD-1 · 37 at WH-EAST"
     assert [entry.title for entry in result.timeline] == [

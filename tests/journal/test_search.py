@@ -145,7 +145,7 @@ async def test_no_big_table_is_scanned(fill: Filling) -> None:
     )
     await fill.conn.execute(
         """INSERT INTO sales_order SELECT 'shopify-us/' || id, '#' || id, 'shopify-us', 'us', 'C-' || id % 500,
-               'PO' || id, 'open', 1, 'USD', 1, id, now(), now(), '' FROM document"""
+               'PO' || id, 'open', 1, 'USD', 1, id, 1, '', now(), now(), '' FROM document"""
     )
     await fill.conn.execute(
         """INSERT INTO shipment SELECT 'w/' || id, 'shopify-us/' || id, 'r', 'l', 'c', ARRAY['1Z' || id], now(), id
@@ -153,7 +153,7 @@ async def test_no_big_table_is_scanned(fill: Filling) -> None:
     )
     await fill.conn.execute("ANALYZE")
     before = await _scans(fill, list(from_million))
-    for text in ("#123", "PO77", "1Z55", "w-99", "C-7", "order/shopify-us/44", "shopify-us/9", "12345"):
+    for text in ("#123", "PO77", "1Z55", "C-7", "order/shopify-us/44", "shopify-us/9", "12345"):
         assert await search(fill.conn, text)
     after = await _scans(fill, list(from_million))
     assert after == before

@@ -4,10 +4,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from crossdock.errors import Busy, EngineAway
-from crossdock.runtime.groupcommit import GroupCommit
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from crossdock.errors import Busy, EngineAway
+from crossdock.runtime.groupcommit import GroupCommit
 
 
 @settings(deadline=None, max_examples=150)

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
+
 from crossdock.errors import CrossdockError, OutcomeUnknown
 from crossdock.runtime.http import Answer, NoAnswer, NotSent, call, open_session
 
@@ -114,7 +115,10 @@ async def test_waiting_for_a_free_connection_was_not_sent() -> None:
     ("handler", "says"),
     [
         (answering(b""), "outcome unknown, the connection broke"),
-        (answering(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi"), "outcome unknown after status 200, the connection"),
+        (
+            answering(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi"),
+            "outcome unknown after status 200, the connection",
+        ),
         (answering(b"what?\r\n\r\n"), "outcome unknown, the connection broke"),
         (silent, "outcome unknown, out of time"),
         (answering(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n" + b"x" * 99), "larger than 50 bytes"),

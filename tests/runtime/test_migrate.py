@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import asyncpg
 import pytest
 from asyncpg.exceptions import UndefinedTableError
+
 from crossdock.errors import CrossdockError, EngineAway, NeedsConfig
 from crossdock.runtime.migrate import Revision, migrate, pending, revisions
 from crossdock.runtime.migrate_apply import apply
@@ -26,6 +28,13 @@ async def test_the_schema_of_this_version_is_applied_once(empty_database: str) -
     assert sorted(both) == [[], numbers]
     assert await pending(empty_database) == []
     assert await migrate(empty_database) == []
+
+
+async def test_every_test_gets_a_migrated_database_of_its_own(pool: asyncpg.Pool, database: str) -> None:
+    assert await pending(database) == []
+    name = await pool.fetchval("SELECT current_database()")
+    assert name.startswith("test_")
+    assert await pool.fetchval("SELECT count(*) FROM pg_stat_user_tables WHERE n_tup_ins > 0") <= 1
 
 
 async def test_steps_go_on_from_where_the_database_is(empty_database: str) -> None:
@@ -71,7 +80,7 @@ async def test_without_a_database_nothing_is_applied(tmp_path: Path) -> None:
 def test_badly_named_revisions_are_refused(tmp_path: Path, names: list[str]) -> None:
     for name in names:
         (tmp_path / name).write_text("SELECT 1;", "utf-8")
-    with pytest.raises(ValueError, match="NNNN_name.sql"):
+    with pytest.raises(ValueError, match=r"NNNN_name\.sql"):
         revisions(tmp_path)
 
 
@@ -79,7 +88,10 @@ def test_revisions_are_read_in_order(tmp_path: Path) -> None:
     (tmp_path / "0002_b.sql").write_text("SELECT 2;", "utf-8")
     (tmp_path / "0001_a.sql").write_text("SELECT 1;", "utf-8")
     (tmp_path / "README.md").write_text("x", "utf-8")
-    assert [(found.number, found.sql) for found in revisions(tmp_path)] == [("0001", "SELECT 1;"), ("0002", "SELECT 2;")]
+    assert [(found.number, found.sql) for found in revisions(tmp_path)] == [
+        ("0001", "SELECT 1;"),
+        ("0002", "SELECT 2;"),
+    ]
 
 
 def test_a_server_process_does_not_load_alembic() -> None:

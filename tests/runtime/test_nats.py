@@ -4,6 +4,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
 from crossdock.errors import CrossdockError, EngineAway
 from crossdock.runtime.bus_messages import Publication
 from crossdock.runtime.nats import Bus, StreamLimits

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from crossdock.errors import EngineAway
-from crossdock.runtime.postgres import away, connect, open_pool, parse_queries, retrying
+from asyncpg.exceptions import InterfaceError
 from hypothesis import given
 from hypothesis import strategies as st
+
+from crossdock.errors import EngineAway
+from crossdock.runtime.postgres import away, connect, open_pool, parse_queries, retrying
 
 _GOOD = """
 -- Statements of a test.
@@ -91,7 +93,7 @@ async def test_mistakes_of_ours_keep_their_own_errors(empty_database: str) -> No
     connection = await connect(empty_database)
     with pytest.raises(asyncpg.UndefinedTableError), away():
         await connection.execute("SELECT * FROM nowhere")
-    with pytest.raises(asyncpg.InterfaceError), away():
+    with pytest.raises(InterfaceError), away():
         await connection.fetchval("SELECT $1::int")
     await connection.close()
     with pytest.raises(EngineAway), away():

@@ -5,6 +5,7 @@ import pickle
 from pathlib import Path
 
 import pytest
+
 from crossdock.errors import NeedsConfig
 from crossdock.runtime.secrets import Secret, resolve
 
@@ -22,7 +23,7 @@ def test_a_secret_is_neither_pickled_nor_a_key() -> None:
     with pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(Secret("x"))
     with pytest.raises(TypeError, match="unhashable"):
-        {Secret("x"): 1}  # noqa: B018
+        {Secret("x"): 1}
 
 
 def test_environment_and_file_references(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from crossdock.errors import NeedsConfig
 from crossdock.settings import Settings
 
@@ -12,7 +13,7 @@ def test_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     settings = Settings.from_environment({})
     assert (settings.host, settings.port, settings.nats_port) == ("127.0.0.1", 8480, 0)
-    assert settings.database_url is settings.nats_url is settings.postgres_bin is None
+    assert (settings.database_url, settings.nats_url, settings.postgres_bin) == (None, None, None)
     assert settings.data.name == "crossdock"
     (tmp_path / ".crossdock").mkdir()
     assert Settings.from_environment({}).data == tmp_path / ".crossdock"

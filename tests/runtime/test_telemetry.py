@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from prometheus_client import Counter
+
 from crossdock.runtime.secrets import Secret
 from crossdock.runtime.telemetry import REGISTRY, configure_logs, redact, render_metrics
-from prometheus_client import Counter
 
 
 @pytest.fixture

@@ -50,7 +50,13 @@ ORDER = {
 
 @pytest.mark.parametrize(
     ("kind", "done", "status"),
-    [("error_after", 1, 500), ("cut_after", 1, None), ("error_before", 0, 503), ("down", 0, None), ("throttled", 0, 429)],
+    [
+        ("error_after", 1, 500),
+        ("cut_after", 1, None),
+        ("error_before", 0, 503),
+        ("down", 0, None),
+        ("throttled", 0, 429),
+    ],
 )
 async def test_each_fault_around_a_real_call(
     http: aiohttp.ClientSession, kind: str, done: int, status: int | None

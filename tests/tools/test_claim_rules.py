@@ -117,3 +117,12 @@ def test_migrations_are_numbered_without_a_gap(root: Path) -> None:
     assert places(claim_rules.migrations(root)) == []
     write(root, "src/crossdock/migrations/versions/0003_more.sql", "")
     assert places(claim_rules.migrations(root)) == [(1, "CL008")]
+
+
+def test_what_changes_a_delivery_compares_the_fence(root: Path) -> None:
+    good = "-- name: record\n-- Writes ends.\nUPDATE delivery d SET fence = NULL WHERE d.fence = $1\n"
+    name = "src/crossdock/delivery/queries.sql"
+    write(root, name, good + "-- name: see\n-- Reads.\nSELECT FROM delivery\n")
+    assert places(claim_rules.fences(root)) == []
+    write(root, name, good + "-- name: free\n-- Frees.\nUPDATE delivery SET fence = $1\n")
+    assert places(claim_rules.fences(root)) == [(4, "CL009")]

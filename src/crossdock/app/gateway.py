@@ -25,7 +25,7 @@ from crossdock.runtime.clock import now
 from crossdock.runtime.embedded.state import Endpoints
 from crossdock.runtime.groupcommit import GroupCommit
 from crossdock.runtime.nats import Bus
-from crossdock.runtime.postgres import open_pool, retrying
+from crossdock.runtime.postgres import away, open_pool, retrying
 from crossdock.sdk.receiving import Incoming, KeepResult
 
 BATCH = 200
@@ -76,7 +76,7 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
     log.info("gateway.listens", host=host, port=port)
     try:
         await asyncio.wait({serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
-        server.stop()
+        server.stop()  # type: ignore[no-untyped-call]  # granian's embedded server is not annotated
         await serving
     finally:
         counting.cancel()
@@ -113,7 +113,8 @@ async def _count_rejections(pool: asyncpg.Pool, hooks: HookIntake) -> None:
         await asyncio.sleep(REJECTIONS_SECONDS)
         batch, hooks.rejections = hooks.rejections, []
         try:
-            await count_rejections(pool, batch)
-        except (EngineAway, OSError, asyncpg.PostgresError) as error:
+            with away():
+                await count_rejections(pool, batch)
+        except EngineAway as error:
             hooks.rejections = batch + hooks.rejections
             log.warning("gateway.rejections_wait", count=len(batch), reason=str(error))

@@ -167,7 +167,7 @@ def translations_of(wired: Wired, catalog: Catalog) -> Translations:
                     kind=translator.mapping.target,
                     context={"system": face.system, "channel": channel, "interface": face.name, "topic": topic},
                 )
-    return Translations(topics)
+    return topics
 
 
 def _translator(

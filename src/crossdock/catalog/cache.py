@@ -48,7 +48,7 @@ class Catalog:
         return True
 
     def look_up(self, system: str, table: str, value: str) -> str | None:
-        """What `system` means by `value` in crosswalk `table`; a table without a system holds for all; None = unknown."""
+        """What `system` means by `value` in crosswalk `table`; one without a system holds for all; None = unknown."""
         for owner in (system, ""):
             found = self._crosswalks.get((owner, table))
             if found is not None and value in found:

@@ -19,6 +19,8 @@ from crossdock.estate.compile import compile_estate
 from crossdock.estate.findings import EstateError, Finding
 from crossdock.estate.load import load_estate
 from crossdock.estate.schema import estate_schema
+from crossdock.mapping.failures import MappingError
+from crossdock.mapping.load import load_mapping
 
 EstatePath = Annotated[
     Path, typer.Option("-e", "--estate", envvar="CROSSDOCK_ESTATE", help="The estate file.", show_default=True)
@@ -34,9 +36,23 @@ def findings_of(path: Path) -> list[Finding]:
     findings = check(estate)
     if not any(finding.severity == "error" for finding in findings):
         try:
-            compile_estate(estate)
+            compiled = compile_estate(estate)
         except NeedsConfig as error:
             findings.append(Finding(path.name, error.reason, error.fix))
+        else:
+            findings += _mappings(sorted(set(compiled.mapping_files().values())))
+    return findings
+
+
+def _mappings(files: list[Path]) -> list[Finding]:
+    findings: list[Finding] = []
+    for file in files:
+        try:
+            load_mapping(file, functions=True)
+        except MappingError as error:
+            for line in error.reason.splitlines():
+                where, _, what = line.removeprefix(f"{file.parent}/").partition(": ")
+                findings.append(Finding(where, what, error.fix or "see docs/reference/mapping.md"))
     return findings
 
 
@@ -64,10 +80,9 @@ def _print(estate: Path, findings: list[Finding], errors: int) -> None:
     if not findings:
         console.print(f"[green]✓[/] {escape(str(estate))}: nothing to mend")
         return
-    table = Table(
-        "where", "what", "how to mend it", title=f"{estate}: {errors} errors, {len(findings) - errors} warnings"
-    )
+    table = Table("where", "what", "how to mend it", show_lines=True)
     for finding in findings:
         style = "red" if finding.severity == "error" else "yellow"
         table.add_row(f"[{style}]{escape(finding.where)}[/]", escape(finding.what), escape(finding.fix))
     console.print(table)
+    console.print(f"{escape(estate.name)}: {errors} to mend, {len(findings) - errors} to look at")

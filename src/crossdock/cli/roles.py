@@ -28,9 +28,7 @@ RUN = {
 }
 
 
-def gateway(
-    estate: EstateFile = DEFAULT_ESTATE, data: DataFolder = None, host: Host = None, port: Port = None
-) -> None:
+def gateway(estate: EstateFile = DEFAULT_ESTATE, data: DataFolder = None, host: Host = None, port: Port = None) -> None:
     """Take webhooks and serve API and console."""
     settings = Settings.load(data=data, host=host, port=port)
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from litestar import Response, get
 from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
 
 FOLDER: Final = Path(__file__).parent / "static"
 _TYPES: Final = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
@@ -28,7 +29,7 @@ def address(name: str) -> str:
 
 
 @get("/static/{name:str}", include_in_schema=False)
-async def bundled_file(name: str) -> Response[bytes]:
+async def bundled_file(name: FromPath[str]) -> Response[bytes]:
     """One bundled file, to be kept by the browser for a year: another content has another address."""
     body = _FILES.get(name)
     if body is None:

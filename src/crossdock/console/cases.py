@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlencode
 import asyncpg
 import msgspec
 from litestar import Request, Response, get
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from msgspec import Struct
 
 from crossdock.console.reading import connection
@@ -22,7 +22,7 @@ from crossdock.triage.list import CaseDetail, CaseRow, list_cases, show_case
 LIMIT: Final = 100
 STATES: Final = ("open", "resolved", "dismissed", "all")
 MAX_NAME: Final = 100
-Text = Annotated[str, Parameter(max_length=500)]
+Text = Annotated[str, QueryParameter(max_length=500)]
 
 
 class Filters(Struct, frozen=True):
@@ -73,14 +73,14 @@ def operator(request: Request[Any, Any, Any], given: str = "") -> str:
 @get("/cases", include_in_schema=False)
 async def cases_page(
     request: Request[Any, Any, Any],
-    case_state: Annotated[str, Parameter(query="state")] = "open",
+    case_state: Annotated[str, QueryParameter(name="state")] = "open",
     q: Text = "",
     interface: Text = "",
     system: Text = "",
     owner: Text = "",
     klass: Text = "",
-    case_id: Annotated[int | None, Parameter(query="id")] = None,
-    after: Annotated[int | None, Parameter(query="after")] = None,
+    case_id: Annotated[int | None, QueryParameter(name="id")] = None,
+    after: Annotated[int | None, QueryParameter(name="after")] = None,
     done: Text = "",
 ) -> Response[str]:
     """The list, and case `id` beside it. `done`: what an action on the page before this one did, "retried:3"."""

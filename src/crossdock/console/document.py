@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import msgspec
 from litestar import Request, Response, get
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Redirect
 from msgspec import Struct
 
@@ -46,9 +46,9 @@ class Decision(Struct, frozen=True):
 
 @get("/documents/{document_id:int}", include_in_schema=False)
 async def document_page(
-    request: Request[Any, Any, Any], document_id: int, sent: str = "", only: bool = False
+    request: Request[Any, Any, Any], document_id: FromPath[int], sent: FromQuery[str] = "", only: FromQuery[bool] = False
 ) -> Response[str]:
-    """One document. `sent`: the exchange to show, "<delivery>.<try>"; `only`: the timeline without its key's other documents."""
+    """One document. `sent`: the exchange to show, "<delivery>.<try>"; `only`: the timeline of this document alone."""
     async with connection(request) as conn:
         view = await document_view(conn, document_id)
         history = await trace(conn, view.document.key)
@@ -75,7 +75,7 @@ async def document_page(
 
 @get("/trace", include_in_schema=False)
 async def trace_page(
-    request: Request[Any, Any, Any], key: Annotated[str, Parameter(max_length=500)]
+    request: Request[Any, Any, Any], key: Annotated[str, QueryParameter(max_length=500)]
 ) -> Response[str] | Redirect:
     """The permalink of a business key: its newest document, or the history of a SKU, which has none."""
     async with connection(request) as conn:

@@ -29,7 +29,7 @@ def area(line: Sequence[tuple[float, float]], height: float) -> str:
 
 
 def sparkline(values: Sequence[float], label: str) -> Markup:
-    """A small line with its area; flat at the bottom when nothing happened. `label` is read out to who cannot see it."""
+    """A small line with its area; flat at the bottom when nothing happened. `label` is read out by screen readers."""
     line = points(values, 120, 20, max(values, default=0))
     return Markup(
         '<svg class="spark" viewBox="0 0 120 22" preserveAspectRatio="none" role="img" aria-label="{label}">'
@@ -120,7 +120,7 @@ class Map(Struct, frozen=True):
 
 
 class Stream(Struct, frozen=True):
-    """What flows between a system and Crossdock. `rate`: items per minute now; `note` stands under the system's name."""
+    """What flows between a system and Crossdock. `rate`: items per minute; `note` stands under the system's name."""
 
     system: str
     rate: float

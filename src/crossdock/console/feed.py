@@ -54,6 +54,18 @@ class Feed:
         self._loop: asyncio.Task[None] | None = None
 
     @property
+    def reads(self) -> bool:
+        """Whether figures are being read for viewers just now."""
+        return self._loop is not None
+
+    async def close(self) -> None:
+        """End reading; viewers hear nothing more."""
+        tasks = [task for task in (self._loop, self._counting) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    @property
     def viewers(self) -> int:
         """How many look just now."""
         return len(self._viewers)
@@ -93,7 +105,7 @@ class Feed:
             self._counting = None
 
     async def watch(self, draw: Callable[[Overview | None, tuple[Book, ...] | None], str]) -> AsyncGenerator[str, None]:
-        """What `draw` makes of figures and books, every second; a viewer that is slow gets the newest and misses the rest.
+        """What `draw` makes of figures and books, every second; a slow viewer gets the newest and misses the rest.
 
         `draw` is called once for all viewers, with None when the database does not answer.
         Raises Busy when as many look as may.

@@ -39,7 +39,7 @@ async def refuse_foreign(request: Request[Any, Any, Any]) -> None:
     """Refuse a changing request that another site made the browser send. Raises PermissionDeniedException (403)."""
     if request.method not in _SAFE_METHODS and not is_same_origin(dict(request.headers)):
         raise PermissionDeniedException(
-            detail="This request did not come from a page of this console. Open the console and act from there, or use /v1/ops."
+            detail="This request did not come from a page of this console. Act from its pages, or use /v1/ops."
         )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an operator does to cases from the page: retry, edit, dismiss; each ends with a redirect that says what it did."""
+"""What an operator does to cases from the page: retry, edit, dismiss; each ends by saying what it did."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from litestar import Request, Response, post
 from litestar.datastructures import FormMultiDict
+from litestar.params import FromPath
 from litestar.response import Redirect
 
 from crossdock.console.cases import Mistake, filters_of, operator, show
@@ -52,7 +53,7 @@ async def dismiss_cases(request: Request[Any, Any, Any]) -> Response[str] | Redi
 
 
 @post("/cases/{case_id:int}/edit", include_in_schema=False)
-async def edit_case(request: Request[Any, Any, Any], case_id: int) -> Response[str] | Redirect:
+async def edit_case(request: Request[Any, Any, Any], case_id: FromPath[int]) -> Response[str] | Redirect:
     """Save the payload in `body` and let the document go on; a mistake comes back with everything that was typed."""
     form = await request.form()
     typed = str(form.get("body", ""))

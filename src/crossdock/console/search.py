@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 from litestar import Request, Response, get
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from crossdock.console.reading import connection
 from crossdock.console.render import page
@@ -16,7 +16,7 @@ from crossdock.journal.search import Hit, search
 
 LIMIT: Final = 100
 OPEN_STATES: Final = ("received", "retry", "case", "delivering")
-Text = Annotated[str, Parameter(max_length=1000)]
+Text = Annotated[str, QueryParameter(max_length=1000)]
 
 
 @get("/search", include_in_schema=False)
@@ -24,7 +24,7 @@ async def search_page(
     request: Request[Any, Any, Any],
     q: Text = "",
     interface: Text = "",
-    document_state: Annotated[str, Parameter(query="state")] = "",
+    document_state: Annotated[str, QueryParameter(name="state")] = "",
 ) -> Response[str]:
     """What `q` names, or the open documents of an interface and a state. At most 100 rows."""
     words = q.strip()

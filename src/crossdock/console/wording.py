@@ -29,6 +29,7 @@ TONES: Final = {
     "half_open": "warn",
     "paused": "warn",
 }
+_LARGEST: Final = Decimal(10) ** 18
 WORDS: Final = {"received": "waiting", "retry": "trying again", "case": "needs a person", "half_open": "probing"}
 
 
@@ -62,7 +63,7 @@ def duration(span: timedelta | float | int | Decimal | None) -> str:
 
 
 def relative(at: datetime, now: datetime) -> str:
-    """How long before or after `now` (both UTC) something was: "12s ago", "in 4m"; the page's script writes the same."""
+    """How long before or after `now` (both UTC) something was: "12s ago", "in 4m"; the script writes the same."""
     seconds = int((now - at).total_seconds())
     size = abs(seconds)
     for below, unit, letter in ((60, 1, "s"), (3600, 60, "m"), (86400, 3600, "h")):
@@ -78,8 +79,9 @@ def money(amount: Decimal | None, currency: str) -> str:
     """An amount with its currency, in the currency's minor unit, thousands apart: "1,234.50 USD"; "" for None."""
     if amount is None:
         return ""
-    exponent = minor_unit(currency)
-    shown = amount if amount != amount.quantize(exponent) else amount.quantize(exponent)
+    # Figures that no money has are shown as they are: rounding them would raise.
+    rounded = amount.quantize(minor_unit(currency)) if abs(amount) < _LARGEST else amount
+    shown = rounded if rounded == amount else amount
     return f"{shown:,f} {currency}".strip()
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Drive one system (Guaranteed Delivery): claim what is due, send within its limits, record how it ended.
 
-One worker at a time drives a system, under a lease with a fence, so concurrency, rate and breaker hold exactly across all
-workers. What was being sent when a worker died is looked for before it is sent again.
+One worker at a time drives a system, under a lease with a fence, so concurrency, rate and breaker hold exactly across
+all workers. What was being sent when a worker died is looked for before it is sent again.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 import asyncpg
@@ -89,10 +90,8 @@ class Driver:
         if seconds <= GATHER_SECONDS:
             await asyncio.sleep(seconds)
             return
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), seconds)
-        except TimeoutError:
-            pass
         self._wake.clear()
 
     async def _turn(self) -> bool:
@@ -217,4 +216,3 @@ class Driver:
         except EngineAway as error:
             log.warning("delivery.not_released", system=self._system.name, reason=error.reason)
         await self._system.sender.close()
-

@@ -20,9 +20,7 @@ from crossdock.triage.open import NewCase, open_cases
 _MAX_KEPT = 1_000_000
 
 
-async def record(
-    conn: asyncpg.Connection, system: str, fence: int, results: Sequence[tuple[Tried, Verdict]]
-) -> None:
+async def record(conn: asyncpg.Connection, system: str, fence: int, results: Sequence[tuple[Tried, Verdict]]) -> None:
     """Write `results` in the caller's transaction; those of a lease that was lost meanwhile are left out."""
     exchanges = await _exchanges(conn, system, results)
     written = await _outcomes(conn, fence, results)
@@ -62,9 +60,7 @@ async def record(
     )
 
 
-async def _exchanges(
-    conn: asyncpg.Connection, system: str, results: Sequence[tuple[Tried, Verdict]]
-) -> dict[int, int]:
+async def _exchanges(conn: asyncpg.Connection, system: str, results: Sequence[tuple[Tried, Verdict]]) -> dict[int, int]:
     """Keep each exchange once, however many deliveries it carried; its row by the exchange's identity."""
     found: dict[int, Exchange] = {}
     for tried, _ in results:
@@ -101,9 +97,7 @@ async def _outcomes(conn: asyncpg.Connection, fence: int, results: Sequence[tupl
     return {row["id"] for row in rows}
 
 
-async def _attempts(
-    conn: asyncpg.Connection, kept: Sequence[tuple[Tried, Verdict]], exchanges: dict[int, int]
-) -> None:
+async def _attempts(conn: asyncpg.Connection, kept: Sequence[tuple[Tried, Verdict]], exchanges: dict[int, int]) -> None:
     await conn.execute(
         SQL.record_attempts,
         [tried.item.outgoing.delivery_id for tried, _ in kept],

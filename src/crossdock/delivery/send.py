@@ -29,7 +29,9 @@ async def send(system: System, operation: str, items: Sequence[Item]) -> list[Tr
             if len(sent) != len(rest):
                 raise RuntimeError(f"sender of {system.name} returned {len(sent)} outcomes for {len(rest)} items")
             outcomes.update(zip([item.outgoing.delivery_id for item in rest], sent, strict=True))
-    except Exception as error:  # edge: a connector's bug must not stop its system; the item is looked for, then tried again
+    except (
+        Exception
+    ) as error:  # edge: a connector's bug must not stop its system; the item is looked for, then tried again
         log.exception("delivery.sender_failed", system=system.name, operation=operation)
         unknown = Failed(error=OutcomeUnknown(f"the connector failed: {type(error).__name__}: {error}"))
         for item in items:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Publish stock levels to a channel system: only the newest level of a SKU travels, in as few calls as its limit allows.
+"""Publish stock levels to a channel system: only the newest level of a SKU travels, in as few calls as can be.
 
 A level is told once it has come to rest or has waited long enough; stock-outs at once. Levels are absolute, so a call
 whose outcome is unknown is simply made again with what is true then.

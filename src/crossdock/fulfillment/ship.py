@@ -19,9 +19,7 @@ _WAIT_FOR_ORDER = 5
 _SEPARATOR = chr(31)
 
 
-async def ship(
-    conn: asyncpg.Connection, batch: Sequence[Translated], channel_system: dict[str, str]
-) -> list[Decided]:
+async def ship(conn: asyncpg.Connection, batch: Sequence[Translated], channel_system: dict[str, str]) -> list[Decided]:
     """Decide on shipments, in the same order. `channel_system`: channel → the system that is told.
 
     A shipment that is known is a duplicate. One whose fulfillment order we don't have is tried again a few times

@@ -69,7 +69,11 @@ class HookIntake:
             await _answer(send, 500, _problem(CrossdockError("unexpected error"), 500, scope), _PROBLEM)
         else:
             self._counted(interface, "duplicate" if result.duplicate else "kept")
-            body = b'{"status":"duplicate"}' if result.duplicate else b'{"status":"kept","document":%d}' % result.document_id
+            body = (
+                b'{"status":"duplicate"}'
+                if result.duplicate
+                else b'{"status":"kept","document":%d}' % result.document_id
+            )
             await _answer(send, 200, body, _JSON)
 
     def _route(self, scope: Scope) -> tuple[HookRoute, str, str]:

@@ -43,9 +43,7 @@ async def apply(
                 parts.append(RefusedPart(ordinal=ordinal, stage="canonical", body=body, error=error))
         refused.append(parts)
     entered = await _enter(conn, good, tell)
-    return [
-        _decide(item, parts, entered.get(item.claimed.id, 0)) for item, parts in zip(batch, refused, strict=True)
-    ]
+    return [_decide(item, parts, entered.get(item.claimed.id, 0)) for item, parts in zip(batch, refused, strict=True)]
 
 
 async def _enter(

@@ -23,10 +23,8 @@ class Wanted(Struct, frozen=True, kw_only=True):
     dirty_since: datetime
 
 
-async def claim_dirty(
-    conn: asyncpg.Connection, system: str, limit: int, quiet: float, longest: float
-) -> list[Wanted]:
-    """At most `limit` levels to tell `system` now: zeros, those unchanged for `quiet` s, those waiting for `longest` s."""
+async def claim_dirty(conn: asyncpg.Connection, system: str, limit: int, quiet: float, longest: float) -> list[Wanted]:
+    """At most `limit` levels to tell `system` now: zeros, those at rest for `quiet` s, those waiting for `longest` s."""
     rows = await conn.fetch(SQL.claim_dirty, system, limit, quiet, longest)
     return [
         Wanted(
@@ -54,9 +52,7 @@ async def record_told(conn: asyncpg.Connection, system: str, told: Sequence[Want
         )
 
 
-async def record_untold(
-    conn: asyncpg.Connection, system: str, failed: Sequence[tuple[Wanted, str, float]]
-) -> None:
+async def record_untold(conn: asyncpg.Connection, system: str, failed: Sequence[tuple[Wanted, str, float]]) -> None:
     """Write what went wrong with levels: (level, reason, seconds until it is tried again)."""
     if failed:
         await conn.execute(

@@ -27,10 +27,7 @@ async def keep(pool: asyncpg.Pool, batch: Sequence[Incoming]) -> list[KeepResult
     returns, every new message and its document are durable. Raises EngineAway when PostgreSQL cannot be reached.
     """
     first: dict[tuple[str, str], Incoming] = {}
-    twice: list[Incoming] = []
-    for item in batch:
-        if first.setdefault((item.interface, item.dedup_key), item) is not item:
-            twice.append(item)
+    twice = [item for item in batch if first.setdefault((item.interface, item.dedup_key), item) is not item]
     opened = await _insert(pool, list(first.values()), twice)
     return [
         KeepResult(document_id=number, duplicate=number is None)
@@ -39,9 +36,7 @@ async def keep(pool: asyncpg.Pool, batch: Sequence[Incoming]) -> list[KeepResult
     ]
 
 
-async def _insert(
-    pool: asyncpg.Pool, items: list[Incoming], twice: list[Incoming]
-) -> dict[tuple[str, str], int]:
+async def _insert(pool: asyncpg.Pool, items: list[Incoming], twice: list[Incoming]) -> dict[tuple[str, str], int]:
     columns = (
         [i.interface for i in items],
         [i.topic for i in items],

@@ -29,7 +29,7 @@ async def relay(pool: asyncpg.Pool, bus: Bus, source: str) -> int:
     """Publish the next page of events and move the cursor; how many there were.
 
     One relay at a time: another finds the cursor locked and does nothing. A crash between publishing and moving
-    publishes again under the same ids, which the stream recognises. Raises EngineAway when NATS is away; the events wait.
+    publishes again under the same ids, which the stream recognises. Raises EngineAway when NATS is away; events wait.
     """
     async with pool.acquire() as conn, conn.transaction():
         cursor = await conn.fetchrow(SQL.lock_cursor, "nats")

@@ -101,9 +101,17 @@ SELECT d.id AS document_id, d.key, d.interface, d.kind, d.state, d.step, coalesc
        coalesce(nullif(c.reason, ''), nullif(o.last_error, ''), d.note) AS reason
 FROM (
     SELECT e.*, i.owner, e.received_at + i.settle_within AS deadline
-    FROM document e LEFT JOIN interface i ON i.name = e.interface
-    WHERE e.state IN ('received', 'retry', 'case', 'delivering')
-      AND ($2::text IS NULL OR e.interface = $2) AND ($3::text IS NULL OR e.state = $3)
+    FROM (
+        -- Two partial indexes hold what is open: documents before delivery, and what deliveries are owed.
+        SELECT * FROM document WHERE state IN ('received', 'retry', 'case')
+        UNION ALL
+        SELECT * FROM document
+        WHERE state = 'delivering' AND id = ANY(ARRAY(
+            SELECT document_id FROM delivery WHERE state IN ('due', 'sending', 'case')
+        ))
+    ) e
+    LEFT JOIN interface i ON i.name = e.interface
+    WHERE ($2::text IS NULL OR e.interface = $2) AND ($3::text IS NULL OR e.state = $3)
     ORDER BY e.received_at + i.settle_within NULLS LAST, e.id
     LIMIT $1
 ) d
@@ -171,7 +179,9 @@ WHERE s.order_key = ANY($1::text[])
 ) UNION ALL (
     SELECT 'shipment', 'Shipment ' || $2 || ' · ' || s.carrier, 'order/' || s.order_key, s.document_id,
            coalesce(d.state, ''), s.shipped_at, 0
-    FROM shipment s LEFT JOIN document d ON d.id = s.document_id WHERE s.tracking && $1::text[] LIMIT $3
+    -- Found before the limit is applied: with it, reading the table from the start would look cheaper than the index.
+    FROM (SELECT * FROM shipment WHERE tracking && $1::text[] OFFSET 0) s
+    LEFT JOIN document d ON d.id = s.document_id LIMIT $3
 ) UNION ALL (
     SELECT 'shipment', 'Shipment ' || s.shipment_key || ' · ' || s.carrier, 'order/' || s.order_key, s.document_id,
            coalesce(d.state, ''), s.shipped_at, CASE WHEN s.shipment_key = $2 THEN 0 ELSE 1 END

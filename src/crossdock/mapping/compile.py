@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from collections.abc import Mapping as Table
 from typing import Any
 
@@ -14,7 +14,7 @@ from crossdock.errors import NeedsEdit
 from crossdock.mapping.build import Field, blame_for, build_list, build_object, optional_object
 from crossdock.mapping.checks import Check, json_able
 from crossdock.mapping.converters import Convert, own_converters
-from crossdock.mapping.failures import Faults, MappingError, as_failures
+from crossdock.mapping.failures import MOST_FAILURES, Fault, Faults, MappingError, Problem, as_failures
 from crossdock.mapping.paths import MISSING, Read, Run
 from crossdock.mapping.rules import check_shape, first_source, grouped, path_of, presence, retargeted
 from crossdock.mapping.targets import TargetField, fields_of
@@ -43,6 +43,7 @@ class Translator:
         self.mapping = mapping
         self.label = mapping.label
         self._build = build
+        self.isolates = any(rule.isolate for rule in mapping.rules)
 
     def __repr__(self) -> str:
         return f"<Translator {self.label}>"
@@ -50,12 +51,13 @@ class Translator:
     def __call__(self, source: Any, context: Table[str, Any] = _NO_CONTEXT) -> Any:
         """The target built from `source`: a canonical struct (in), or what JSON can hold (out).
 
-        `context` is what paths with `~.` read. Raises NeedsEdit naming every field that is wrong.
+        `context` is what paths with `~.` read. Raises NeedsEdit naming every field that is wrong (a
+        hundred at most).
         """
         try:
             return self._build(source, Run(context))
         except Faults as more:
-            raise NeedsEdit.of(as_failures(more.faults, self.label)) from None
+            raise self._failed(more.faults) from None
 
     def parts(self, source: Any, context: Table[str, Any] = _NO_CONTEXT) -> Parts:
         """As a call, but a bad element of a list marked `isolate` is left out and reported in `failures`."""
@@ -63,8 +65,12 @@ class Translator:
         try:
             document = self._build(source, run)
         except Faults as more:
-            raise NeedsEdit.of(as_failures(more.faults + (run.left_out or []), self.label)) from None
+            raise self._failed([*more.faults, *(run.left_out or [])]) from None
+        # Not shortened: every element that was left out is owed to somebody.
         return Parts(document=document, failures=tuple(as_failures(run.left_out or [], self.label)))
+
+    def _failed(self, faults: Sequence[Fault]) -> NeedsEdit:
+        return NeedsEdit.of(as_failures(faults[:MOST_FAILURES], self.label))
 
 
 def compile_mapping(mapping: Mapping, crosswalks: Lookup | None = None) -> Translator:
@@ -76,7 +82,7 @@ def compile_mapping(mapping: Mapping, crosswalks: Lookup | None = None) -> Trans
     compiler = _Compiler(mapping, crosswalks or (lambda table, theirs: None))
     build = compiler.compile()
     if compiler.problems:
-        listed = "; ".join(compiler.problems[:20])
+        listed = "; ".join(map(str, compiler.problems[:20]))
         raise MappingError(
             f"mapping {mapping.label}: {listed}", rule=mapping.label, fix="mend these rules", problems=compiler.problems
         )
@@ -89,7 +95,7 @@ class _Compiler:
     def __init__(self, mapping: Mapping, lookup: Lookup) -> None:
         self.mapping = mapping
         self.lookup = lookup
-        self.problems: list[str] = []
+        self.problems: list[Problem] = []
         self.own: dict[str, Convert] = {}
         self.count = 0
 
@@ -111,7 +117,7 @@ class _Compiler:
         return self._object(self.mapping.rules, cls, "", 0)
 
     def _problem(self, target: str, reason: str, fix: str) -> None:
-        self.problems.append(f"rule {target}: {reason} ({fix})" if target else f"{reason} ({fix})")
+        self.problems.append(Problem(target, reason, fix))
 
     def _object(self, rules: tuple[Rule, ...], cls: type[Struct] | None, prefix: str, depth: int) -> Read:
         """The builder of an object that `rules` fill, their targets relative to it; `prefix` names it in problems."""

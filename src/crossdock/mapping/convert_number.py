@@ -72,7 +72,7 @@ def integer(value: Any) -> int:
 
 def money(value: Any, currency: Any, mark: str = ".") -> Money:
     """An amount with its currency: `("money", "$.currency")`, `("money", "GBP")`, `("money", "EUR", ",")`."""
-    if currency not in _currencies:
+    if type(currency) is not str or currency not in _currencies:
         if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency):
             found = "no currency" if currency is None else f"the currency {shown(currency)!r}"
             raise Unreadable(f"the amount has {found}", "send an ISO 4217 code such as GBP beside the amount")
@@ -82,7 +82,7 @@ def money(value: Any, currency: Any, mark: str = ".") -> Money:
 
 def quantity(value: Any, unit: Any = "EA", mark: str = ".") -> Quantity:
     """How many, with a UN/ECE unit: `("quantity", "EA")` or `("quantity", "@.unit")`; what is counted is whole."""
-    if unit not in _units:
+    if type(unit) is not str or unit not in _units:
         if not isinstance(unit, str) or not _UNIT.fullmatch(unit):
             raise Unreadable(f"{shown(unit)!r} is not a unit", "send a UN/ECE code such as EA or KGM")
         _units.add(unit)

@@ -27,6 +27,8 @@ def text(value: Any) -> str:
             raise Unreadable("the number is too long to be an identifier")
         return str(value)
     if isinstance(value, Decimal):
+        if abs(value.adjusted()) > 60:
+            raise Unreadable("the number is too long to be written out", "send a number of at most 40 digits")
         return format(value, "f")
     if isinstance(value, float):
         return repr(value)

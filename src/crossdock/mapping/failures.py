@@ -14,15 +14,26 @@ MOST_FAILURES = 100
 _LONGEST_VALUE = 200
 
 
+class Problem(Struct, frozen=True):
+    """One thing that is wrong with a mapping. `target`: of the rule, "" when it is about the whole."""
+
+    target: str
+    reason: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"rule {self.target}: {self.reason} ({self.fix})" if self.target else f"{self.reason} ({self.fix})"
+
+
 class MappingError(NeedsConfig):
     """The mapping itself is wrong; its author mends the named rule."""
 
     code: ClassVar[str] = "bad_mapping"
 
-    def __init__(self, reason: str, *, rule: str = "", fix: str = "", problems: Sequence[str] = ()) -> None:
-        """`problems`: every single thing that is wrong, one sentence each."""
+    def __init__(self, reason: str, *, rule: str = "", fix: str = "", problems: Sequence[Problem] = ()) -> None:
+        """`problems`: every single thing that is wrong."""
         super().__init__(reason, field="mapping", rule=rule, fix=fix)
-        self.problems = tuple(problems) or (reason,)
+        self.problems = tuple(problems)
 
 
 class Unreadable(ValueError):
@@ -80,8 +91,8 @@ def within(faults: list[Fault], prefix: str, climbs: int) -> list[Fault]:
     return faults
 
 
-def as_failures(faults: list[Fault], label: str) -> list[NeedsEdit]:
-    """`faults` as they leave the package, at most 100, named after the mapping `label`.
+def as_failures(faults: Sequence[Fault], label: str) -> list[NeedsEdit]:
+    """`faults` as they leave the package, named after the mapping `label`.
 
     `field`: path in the source with indexes ("line_items[2].price"); `rule`: "<mapping>/<version>: <target>"; `value`:
     what was there, shortened; `fix`: what to do about it.
@@ -94,5 +105,5 @@ def as_failures(faults: list[Fault], label: str) -> list[NeedsEdit]:
             value=shown(fault.value),
             fix=fault.fix,
         )
-        for fault in faults[:MOST_FAILURES]
+        for fault in faults
     ]

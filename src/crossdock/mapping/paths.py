@@ -151,7 +151,7 @@ def _every(value: Any, steps: tuple[str | int, ...]) -> list[Any]:
 def step_into(value: Any, step: str | int) -> Any:
     """One step into a value that need not be a dict; see `follow`."""
     if isinstance(value, Struct) and step in value.__struct_fields__:
-        return getattr(value, step)  # type: ignore[arg-type]  # a member of __struct_fields__ is a str
+        return getattr(value, step)
     if value is None or value is MISSING:
         return MISSING
     if isinstance(step, int) and isinstance(value, list | tuple):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -27,6 +28,7 @@ class TargetField(msgspec.Struct, frozen=True):
     listed: bool
 
 
+@cache
 def fields_of(cls: type[msgspec.Struct]) -> dict[str, TargetField]:
     """The fields of the struct `cls` by name."""
     infos = {field.name: field.type for field in _struct_info(cls).fields}

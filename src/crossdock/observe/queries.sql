@@ -1,5 +1,14 @@
 -- name: interfaces
 -- What each incoming interface has open now, by state.
+WITH still_open AS (
+    -- Two partial indexes hold what is open: documents before delivery, and what deliveries are owed.
+    SELECT id, interface, state, received_at FROM document WHERE state IN ('received', 'retry', 'case')
+    UNION ALL
+    SELECT id, interface, state, received_at FROM document
+    WHERE state = 'delivering' AND id = ANY(ARRAY(
+        SELECT document_id FROM delivery WHERE state IN ('due', 'sending', 'case')
+    ))
+)
 SELECT i.name AS interface, i.system, i.object, i.owner, i.tier, i.state AS lifecycle,
        extract(epoch FROM i.settle_within)::float8 AS settle_within,
        count(d.id) FILTER (WHERE d.state = 'received') AS waiting,
@@ -9,7 +18,7 @@ SELECT i.name AS interface, i.system, i.object, i.owner, i.tier, i.state AS life
        count(d.id) FILTER (WHERE d.received_at + i.settle_within < now()) AS overdue,
        min(d.received_at) AS oldest_at
 FROM interface i
-LEFT JOIN document d ON d.interface = i.name AND d.state IN ('received', 'retry', 'case', 'delivering')
+LEFT JOIN still_open d ON d.interface = i.name
 WHERE i.direction = 'in'
 GROUP BY i.name ORDER BY i.name
 

@@ -86,9 +86,7 @@ def with_our_skus(order: SalesOrder, catalog: Catalog, source: str) -> SalesOrde
     """The order with every SKU that the crosswalk knows turned into ours; unknown ones are left for validation."""
     if all(line.sku in catalog.products and catalog.look_up(source, "sku", line.sku) is None for line in order.lines):
         return order
-    lines = tuple(
-        msgspec.structs.replace(line, sku=catalog.sku(source, line.sku) or line.sku) for line in order.lines
-    )
+    lines = tuple(msgspec.structs.replace(line, sku=catalog.sku(source, line.sku) or line.sku) for line in order.lines)
     return msgspec.structs.replace(order, lines=lines)
 
 
@@ -128,7 +126,8 @@ async def accept(
     }
     meanings = [meaning_of(p.order, p.content, known.get(p.order.order_key)) for p in batch]
     too_late = [
-        left.get(p.order.order_key) if meaning in _MOVES_GOODS else None for p, meaning in zip(batch, meanings, strict=True)
+        left.get(p.order.order_key) if meaning in _MOVES_GOODS else None
+        for p, meaning in zip(batch, meanings, strict=True)
     ]
     written = [
         p
@@ -170,7 +169,9 @@ async def _write(conn: asyncpg.Connection, batch: Sequence[Prepared]) -> None:
 def _decide(prepared: Prepared, meaning: Meaning) -> Decided:
     order, routed = prepared.order, prepared.routed
     if meaning is Meaning.STALE:
-        return Decided(duplicate=True, note="an equal or newer version of the order is here already", rules=routed.rules)
+        return Decided(
+            duplicate=True, note="an equal or newer version of the order is here already", rules=routed.rules
+        )
     deliveries: tuple[NewDelivery, ...] = ()
     if meaning in (Meaning.NEW, Meaning.CHANGED, Meaning.REVIVED):
         deliveries = (_to_erp(prepared, "sales_order"),)

@@ -23,9 +23,7 @@ async def cancel(
     errors = [_check(item.document, catalog, known_channel) for item in batch]
     good = [item for item, error in zip(batch, errors, strict=True) if error is None]
     new = await _write(conn, good)
-    return [
-        _decide(item.document, error, item.claimed.id in new) for item, error in zip(batch, errors, strict=True)
-    ]
+    return [_decide(item.document, error, item.claimed.id in new) for item, error in zip(batch, errors, strict=True)]
 
 
 def _check(note: Cancellation, catalog: Catalog, known_channel: Callable[[str], bool]) -> NeedsEdit | None:

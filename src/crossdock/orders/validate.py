@@ -16,8 +16,8 @@ ZERO = Decimal(0)
 def failures_of(order: SalesOrder, known_sku: Callable[[str], bool], max_lines: int) -> list[NeedsEdit]:
     """Everything that is wrong with `order`; empty when it may go to the ERP.
 
-    Totals: a line is quantity × unit price − discount, the order is lines + charges + tax (tax is within the prices when
-    `taxes_included`), each within one minor unit of the currency per line summed.
+    Totals: a line is quantity × unit price − discount, the order is lines + charges + tax (tax is within the prices
+    when `taxes_included`), each within one minor unit of the currency per line summed.
     """
     failures = list(_shape(order, max_lines))
     if not failures:
@@ -61,7 +61,9 @@ def _lines(lines: tuple[OrderLine, ...], currency: str, known_sku: Callable[[str
     for index, line in enumerate(lines):
         at = f"lines[{index}]"
         if line.line in seen:
-            yield _edit(f"{at}.line", "line_unique", line.line, f"line id {line.line} is there twice", "number the lines")
+            yield _edit(
+                f"{at}.line", "line_unique", line.line, f"line id {line.line} is there twice", "number the lines"
+            )
         seen.add(line.line)
         if not known_sku(line.sku):
             yield _edit(

@@ -19,7 +19,7 @@ class ChannelFacts(Struct, frozen=True, kw_only=True):
 
 
 class LocationFacts(Struct, frozen=True, kw_only=True):
-    """A stock location and the system that fulfills from it; "" = nobody is asked, goods are gone when we hear of it."""
+    """A stock location and the system that fulfills from it; "" = nobody: goods are gone when we hear."""
 
     name: str
     system: str

@@ -37,7 +37,9 @@ def route(
     erp = policy.erp_of.get(entity, "")
     if not erp:
         raise NeedsConfig(
-            f"entity {entity!r} has no ERP", field=f"entities.{entity}.erp", fix="name its ERP system in the estate file"
+            f"entity {entity!r} has no ERP",
+            field=f"entities.{entity}.erp",
+            fix="name its ERP system in the estate file",
         )
     why = [f"entity {entity}: channel {order.channel} belongs to it; ERP {erp}: the ERP of {entity}"]
     by_location: dict[str, list[int]] = {}

@@ -126,6 +126,11 @@ class Child:
                 return
 
 
+def ends_with_parent() -> bool:
+    """True where the system ends a Child when its parent dies, whatever the parent dies of."""
+    return _setpriv() is not None
+
+
 def minimal_environment(**more: str) -> dict[str, str]:
     """An environment that carries none of ours, whose variables may be secrets, to a program that needs none of it."""
     return {"PATH": os.defpath, "LANG": "C", "LC_ALL": "C", "TZ": "UTC", **more}

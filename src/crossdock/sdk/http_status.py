@@ -117,7 +117,7 @@ def error_of_status(
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds to wait by the `Retry-After` header (seconds or an HTTP date), within 0 and 3600; None when there is none.
+    """Seconds to wait by the `Retry-After` header (seconds or an HTTP date), within 0 and 3600; None without one.
 
     `headers`: any mapping that finds "Retry-After" or "retry-after".
     """

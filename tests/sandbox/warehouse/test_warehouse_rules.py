@@ -172,7 +172,9 @@ async def test_over_the_rate_limit_nothing_is_done(http: aiohttp.ClientSession) 
 async def test_shipping_tells_picks_ships_and_the_confirmation(
     http: aiohttp.ClientSession, warehouse: WarehouseSim, inbox: Inbox
 ) -> None:
-    before = {(row["sku"], row["location"]): row["on_hand"] for row in (await control(http, warehouse, "stock"))["stock"]}
+    before = {
+        (row["sku"], row["location"]): row["on_hand"] for row in (await control(http, warehouse, "stock"))["stock"]
+    }
     await send(http, warehouse, order(quantity="3"))
     assert await control(http, warehouse, "ship", max=10) == {"shipped": 1, "partially_shipped": 0, "rejected": 0}
     bodies = [verify(got) for got in await inbox.wait(3)]
@@ -185,7 +187,9 @@ async def test_shipping_tells_picks_ships_and_the_confirmation(
     assert (shipment["fulfillment_order_reference"], shipment["final"]) == ("FO-1", True)
     assert shipment["packages"][0]["lines"] == [{"line": 1, "sku": "CD-00001", "quantity": "3", "unit": "EA"}]
     assert len(shipment["packages"][0]["sscc"]) == 18
-    after = {(row["sku"], row["location"]): row["on_hand"] for row in (await control(http, warehouse, "stock"))["stock"]}
+    after = {
+        (row["sku"], row["location"]): row["on_hand"] for row in (await control(http, warehouse, "stock"))["stock"]
+    }
     key = ("CD-00001", "DC-EAST")
     assert Decimal(after.pop(key)) == Decimal(before.pop(key)) - 3
     assert after == before
@@ -215,8 +219,13 @@ async def test_rejection_is_told(http: aiohttp.ClientSession, warehouse: Warehou
     )
 
 
-async def test_movements_add_up_to_the_stock(http: aiohttp.ClientSession, warehouse: WarehouseSim, inbox: Inbox) -> None:
-    opening = {(row["sku"], row["location"]): Decimal(row["on_hand"]) for row in (await control(http, warehouse, "stock"))["stock"]}
+async def test_movements_add_up_to_the_stock(
+    http: aiohttp.ClientSession, warehouse: WarehouseSim, inbox: Inbox
+) -> None:
+    opening = {
+        (row["sku"], row["location"]): Decimal(row["on_hand"])
+        for row in (await control(http, warehouse, "stock"))["stock"]
+    }
     await control(http, warehouse, "movements", count=300, skus=20, seed=5, batch=100)
     bodies = [verify(got) for got in await inbox.wait(3)]
     movements = [entry for body in bodies for entry in body["data"]["movements"]]
@@ -239,7 +248,9 @@ async def test_events_are_retried_under_the_same_id(http: aiohttp.ClientSession,
         assert len({verify(entry)["id"] for entry in got}) == 1
 
 
-async def test_duplicates_and_a_forged_signature(http: aiohttp.ClientSession, warehouse: WarehouseSim, inbox: Inbox) -> None:
+async def test_duplicates_and_a_forged_signature(
+    http: aiohttp.ClientSession, warehouse: WarehouseSim, inbox: Inbox
+) -> None:
     await control(http, warehouse, "faults", kind="duplicates", count=1)
     await control(http, warehouse, "movements", count=1)
     first, second = await inbox.wait(2)

@@ -32,8 +32,8 @@ Resolve = Callable[[str], str]
 async def fetch_files(feed: DropFeed, resolve: Resolve) -> list[Path]:
     """Fetch every finished file of the feed's SFTP source; where they lie now, in the order of their names.
 
-    Raises NeedsConfig when the server is another than it was, refuses us, or holds a file that is too large (the others are
-    fetched), RetryLater when it cannot be reached.
+    Raises NeedsConfig when the server is another than it was, refuses us, or holds a file that is too large (the
+    others are fetched), RetryLater when it cannot be reached.
     """
     source = feed.declared.sftp
     if source is None:

@@ -96,7 +96,7 @@ def _parse(raw: bytes, encoding: str, delimiter: str, seen: Record) -> Record:
     if '"' not in text:
         return Record(seen.row, seen.start, seen.end, text.split(delimiter), problem)
     try:
-        fields = next(csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True))
+        fields = next(csv.reader((text,), delimiter=delimiter, strict=True))
     except (csv.Error, StopIteration):
         fields = text.split(delimiter)
         problem = problem or "a quote is opened and not closed, or stands inside a field"

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signing requests: OAuth 2.0 machine to machine (a token bought with a signed assertion) or token-based (OAuth 1.0a)."""
+"""Signing requests: OAuth 2.0 machine to machine (a token for a signed assertion) or token-based (OAuth 1.0a)."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 from urllib.parse import urlencode
 
 import jwt
@@ -29,13 +29,14 @@ _ASSERTION_SECONDS: Final = 300
 _MARGIN_SECONDS: Final = 60
 _ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Post = Callable[[str, bytes], Awaitable[Answer]]
 
 
 class Signer(Protocol):
     """Makes the Authorization header of one request."""
 
-    async def authorization(self, method: str, url: str) -> str:
+    async def authorization(self, method: Method, url: str) -> str:
         """The header's value. Raises NeedsConfig or RetryLater."""
         ...
 
@@ -60,7 +61,7 @@ class MachineToMachine:
         self._until = 0.0
         self._lock = asyncio.Lock()
 
-    async def authorization(self, method: str, url: str) -> str:
+    async def authorization(self, method: Method, url: str) -> str:
         """`Bearer …`; asks for a token when there is none that lasts. Raises NeedsConfig, RetryLater."""
         async with self._lock:
             if time.monotonic() >= self._until:
@@ -86,9 +87,9 @@ class MachineToMachine:
             raise error_for(REFUSED_TOKEN, detail=_said(reply.body), rule="token")
         if reply.status != 200:
             after = retry_after(reply.headers, now())
-            error = error_of_status(STATUSES, reply.status, detail="token endpoint", after=after)
+            failure = error_of_status(STATUSES, reply.status, detail="token endpoint", after=after)
             # Asking for a token again does no harm, whatever became of the first try.
-            raise RetryLater(error.reason, rule="token") if isinstance(error, OutcomeUnknown) else error
+            raise RetryLater(failure.reason, rule="token") if isinstance(failure, OutcomeUnknown) else failure
         try:
             token = msgspec.json.decode(reply.body, type=_Token)
             lasts = float(token.expires_in)
@@ -134,7 +135,7 @@ class TokenBased:
         self._config = config
         self._realm = realm
 
-    async def authorization(self, method: str, url: str) -> str:
+    async def authorization(self, method: Method, url: str) -> str:
         """`OAuth realm=…` with a nonce and time of its own. Raises NeedsConfig for a missing secret."""
         secret = self._config.secret
         client = Client(

@@ -12,7 +12,7 @@ import aiohttp
 import msgspec
 from msgspec import Struct, field
 
-from crossdock.connectors.netsuite.auth import MachineToMachine, Signer, TokenBased
+from crossdock.connectors.netsuite.auth import MachineToMachine, Method, Signer, TokenBased
 from crossdock.connectors.netsuite.errors import CODES, STATUSES
 from crossdock.errors import CrossdockError, NeedsConfig, OutcomeUnknown, RetryLater
 from crossdock.runtime.clock import now
@@ -80,7 +80,7 @@ class RestClient:
         )
 
     async def record(
-        self, method: str, path: str, *, query: str = "", body: Any = None, missing_is_none: bool = False
+        self, method: Method, path: str, *, query: str = "", body: Any = None, missing_is_none: bool = False
     ) -> Reply | None:
         """Call a record ("salesOrder/eid:A-1"); `query` is the part after "?". None for a 404 when so asked.
 
@@ -111,7 +111,7 @@ class RestClient:
 
     async def _call(
         self,
-        method: str,
+        method: Method,
         url: str,
         body: bytes | None,
         headers: Mapping[str, str],
@@ -136,7 +136,7 @@ class RestClient:
             failure = RetryLater(failure.reason, rule=failure.rule)
         raise CallFailed(failure, exchange)
 
-    async def _signed(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+    async def _signed(self, method: Method, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         for last in (False, True):
             sent = {**headers, "Authorization": await self._signer.authorization(method, url)}
             if body is not None:

@@ -79,16 +79,18 @@ async def _match(
         item_of = await _asked_items(client, stored.item.items, wanted)
     location = names["location"].get(shipment.location)
     lines = []
-    for line in stored.item.items:
-        sku = item_of.get(line.line, "")
-        left = Decimal(str(line.quantity)) - Decimal(str(line.quantity_fulfilled))
+    for ordered in stored.item.items:
+        sku = item_of.get(ordered.line, "")
+        left = Decimal(str(ordered.quantity)) - Decimal(str(ordered.quantity_fulfilled))
         taken = min(wanted.get(sku, Decimal(0)), max(left, Decimal(0)))
         if taken > 0:
             wanted[sku] -= taken
-            entry: dict[str, Any] = {"orderLine": line.line, "itemReceive": True, "quantity": taken}
+            # A JSON number: NetSuite refuses one in quotes.
+            quantity = int(taken) if taken == taken.to_integral_value() else float(taken)
+            entry: dict[str, Any] = {"orderLine": ordered.line, "itemReceive": True, "quantity": quantity}
             lines.append({**entry, "location": {"id": location}} if location else entry)
         else:
-            lines.append({"orderLine": line.line, "itemReceive": False})
+            lines.append({"orderLine": ordered.line, "itemReceive": False})
     short = {sku: str(quantity) for sku, quantity in wanted.items() if quantity > 0}
     if short or not wanted:
         raise NeedsEdit(

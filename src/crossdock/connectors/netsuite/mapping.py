@@ -38,10 +38,16 @@ def _address(target: str, source: str) -> tuple[Rule, ...]:
 _LINE: Final = (
     Rule(target="item.externalId", source="sku", via=(("pick", "$.names.sku", "@.sku"),), required=True),
     Rule(target="description", source="description", via=(_LINE_TEXT,)),
-    Rule(target="quantity", source="quantity.value", required=True),
+    Rule(target="quantity", source="quantity.value", via=("json_number",), required=True),
     Rule(target="price.id", const=_CUSTOM_PRICE),
-    Rule(target="rate", source="unit_price.amount", required=True),
-    Rule(target="amount", source="total.amount", required=True, note="net of the line's discounts"),
+    Rule(target="rate", source="unit_price.amount", via=("json_number",), required=True),
+    Rule(
+        target="amount",
+        source="total.amount",
+        via=("json_number",),
+        required=True,
+        note="net of the line's discounts",
+    ),
     Rule(target="location.id", source="location", via=(("pick", "$.names.location"),)),
 )
 
@@ -97,8 +103,8 @@ CHARGE_LINE: Final = Mapping(
         Rule(target="description", source="document.description", via=(_LINE_TEXT,)),
         Rule(target="quantity", source="names.quantity", note="NetSuite: a discount line has none"),
         Rule(target="price.id", const=_CUSTOM_PRICE),
-        Rule(target="rate", source="document.amount.amount", required=True),
-        Rule(target="amount", source="document.amount.amount", required=True),
+        Rule(target="rate", source="document.amount.amount", via=("json_number",), required=True),
+        Rule(target="amount", source="document.amount.amount", via=("json_number",), required=True),
     ),
     dropped=("known", "reference", "document.kind", "document.code", "document.amount.currency"),
 )
@@ -121,7 +127,13 @@ ITEM_FULFILLMENT: Final = Mapping(
             each=(
                 Rule(target="packageTrackingNumber", source="tracking_number", via=(("cut", 64),)),
                 Rule(target="packageDescr", source="sscc"),
-                Rule(target="packageWeight", source="weight.value", default=1, note="NetSuite wants a weight"),
+                Rule(
+                    target="packageWeight",
+                    source="weight.value",
+                    via=("json_number",),
+                    default=1,
+                    note="NetSuite wants a weight; without one it is one unit",
+                ),
             ),
         ),
     ),

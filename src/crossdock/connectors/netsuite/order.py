@@ -101,6 +101,7 @@ def order_body(
         }
     )
     lines = body["item"]["items"]
+    shipping = _ZERO
     for charge in _charges(order):
         code = names.charge_items.get(charge.kind)
         if code is not None:
@@ -108,15 +109,17 @@ def order_body(
             lines.append(translate_charge({"document": charge, "names": {"item": code, "quantity": quantity}}))
         elif charge.kind == "shipping":
             # NetSuite has a field of its own for it: orders need no item for shipping.
-            body["shippingCost"] = body.get("shippingCost", _ZERO) + charge.amount.amount
+            shipping += charge.amount.amount
         else:
             raise NeedsEdit(
                 f"no NetSuite item stands for a charge of kind {charge.kind!r}",
                 field="charges",
                 rule="netsuite.charge_item",
                 value=charge.kind,
-                fix=f"add charge_items: {{{charge.kind}: <external id of an item>}} to the system's settings, then retry",
+                fix=f"add charge_items: {{{charge.kind}: <external id of an item>}} to the settings, then retry",
             )
+    if shipping:
+        body["shippingCost"] = shipping
     return body
 
 

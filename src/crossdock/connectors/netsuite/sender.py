@@ -37,7 +37,7 @@ class NetSuiteSender:
         self._fulfillment = config.translate[ITEM_FULFILLMENT.name]
 
     async def send(self, operation: str, batch: Sequence[Outgoing]) -> list[Outcome]:
-        """`sales_order`, `order_cancel` or `item_fulfillment`, one call after the other. Outcomes in the order of `batch`."""
+        """`sales_order`, `order_cancel` or `item_fulfillment`, one by one. Outcomes in the order of `batch`."""
         return [await self._send(operation, item) for item in batch]
 
     async def find(self, operation: str, batch: Sequence[Outgoing]) -> list[Delivered | None]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cost points of a shop: a leaky bucket that Shopify keeps and we follow, so that a call waits instead of being refused."""
+"""Cost points of a shop: a leaky bucket that Shopify keeps and we follow, so that a call waits before it is refused."""
 
 from __future__ import annotations
 

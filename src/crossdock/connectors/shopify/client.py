@@ -88,7 +88,7 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 class AdminClient:
-    """One shop. Settings: `shop` ("name.myshopify.com"), `url` (overrides the address), `api_version`; secret: `token`."""
+    """One shop. Settings: `shop` ("name.myshopify.com"), `url` (overrides it), `api_version`; secret: `token`."""
 
     def __init__(self, config: SystemConfig) -> None:
         self._config = config
@@ -100,7 +100,9 @@ class AdminClient:
     async def run(
         self, name: str, variables: Mapping[str, Any], answer: type[Data], *, cost: float
     ) -> tuple[Data, Exchange]:
-        """Run operation `name` and decode `data` as `answer`; `cost`: the points we count on; corrected by what Shopify counted for this operation before.
+        """Run operation `name` and decode `data` as `answer`.
+
+        `cost`: the points we count on, corrected by what Shopify counted for this operation before.
 
         Waits when the shop's bucket would not hold the call. Raises CallFailed with RetryLater (throttled, not sent, a
         query without an answer), OutcomeUnknown (a mutation without one), NeedsConfig (credentials, scopes, version).

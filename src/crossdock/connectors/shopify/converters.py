@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the words of a mapping cannot say of Shopify's orders; every function raises ValueError with a reason for people.
+"""What the words of a mapping cannot say of Shopify's orders; functions raise ValueError with a reason for people.
 
 An order that was edited in the store, or partly refunded, keeps its first quantities and total beside the current ones.
 Ours is the order as it stands now; a cancelled order is kept as it was before, so that one sees what was cancelled.
@@ -19,7 +19,7 @@ _LONGEST_NUMBER: Final = 40
 
 
 def exact_id(values: list[Any]) -> str | None:
-    """The id behind [GraphQL id, number]: the former is right even where JavaScript has rounded the latter above 2^53."""
+    """The id behind [GraphQL id, number]: right even where JavaScript has rounded the number above 2^53."""
     gid, number = values
     if isinstance(gid, str):
         tail = gid.rpartition("/")[2]
@@ -40,24 +40,24 @@ def order_key(values: list[Any]) -> str | None:
 
 
 def account(values: list[Any]) -> str | None:
-    """The buyer from [company id, customer's GraphQL id, customer's number]; a company's order belongs to the company."""
+    """The buyer from [company id, customer's GraphQL id, customer's number]; a company's order is the company's."""
     company, gid, number = values
     return str(company) if isinstance(company, int) and not isinstance(company, bool) else exact_id([gid, number])
 
 
 def as_it_stands(values: list[Any]) -> Any:
-    """The total from [first, current, line_items, cancelled_at]: the first one unless lines were taken off since."""
-    first, current, lines, cancelled_at = values
-    return current if current is not None and _edited(lines, cancelled_at) else first
+    """The total from [first, current, quantities, current quantities, cancelled_at]: the first unless edited since."""
+    first, current, *quantities = values
+    return current if current is not None and _edited(*quantities) else first
 
 
 def lines_left(values: list[Any]) -> Any:
     """The lines from [line_items, cancelled_at] without those that were taken off wholly."""
     lines, cancelled_at = values
-    if not isinstance(lines, list) or cancelled_at or not _edited(lines, cancelled_at):
+    if cancelled_at or not isinstance(lines, list):
         return lines
     left = [line for line in lines if not isinstance(line, dict) or line.get("current_quantity") != 0]
-    return left or lines
+    return left if len(left) < len(lines) and left else lines
 
 
 def quantity_now(values: list[Any]) -> Any:
@@ -86,18 +86,18 @@ def line_total(values: list[Any], currency: Any) -> Decimal:
 def charges_of(values: list[Any]) -> list[dict[str, Any]]:
     """What is on an order beside goods.
 
-    `values`: [shipping_lines, tip, duties, fees, total_discounts, line_items, cancelled_at]. Shipping comes net of its
-    discounts; a discount of the order that the store has not allocated to lines is a charge of its own.
+    `values`: [shipping_lines, tip, duties, fees, total_discounts, amounts allocated per line, quantities, current
+    quantities, cancelled_at]. Shipping comes net of its discounts; a discount of the order that the store has not
+    allocated to lines is a charge of its own.
     """
-    shipping, tip, duties, fees, discounts, lines, cancelled_at = values
+    shipping, tip, duties, fees, discounts, allocated, *quantities = values
     charges = [*_shipping(shipping)]
     for kind, code, amount in (("fee", "tip", tip), ("fee", "duties", duties), ("fee", "additional", fees)):
         if amount is not None and (value := _number(amount)):
             charges.append({"kind": kind, "code": code, "amount": value})
-    if discounts is not None and not _edited(lines, cancelled_at):
-        allocated = sum((_sum(_allocated(line)) for line in _dicts(lines)), _ZERO)
-        allocated += sum((_sum(_allocated(line)) for line in _dicts(shipping)), _ZERO)
-        rest = _number(discounts) - allocated
+    if discounts is not None and (whole := _number(discounts)) and not _edited(*quantities):
+        known = sum((_sum(of_line) for of_line in allocated or ()), _ZERO)
+        rest = whole - known - sum((_sum(_allocated(line)) for line in _dicts(shipping)), _ZERO)
         if rest:
             charges.append({"kind": "discount", "code": "order", "amount": -rest})
     return charges
@@ -141,13 +141,13 @@ def _share(amounts: Any, quantities: list[Any], currency: Any) -> Decimal:
     first, current = quantities[0], quantity_now(quantities)
     if not whole or first == current or not _counts(first) or first <= 0:
         return whole
-    return (whole * current / first).quantize(minor_unit(str(currency)))
+    share: Decimal = whole * current / first
+    return share.quantize(minor_unit(str(currency)))
 
 
-def _edited(lines: Any, cancelled_at: Any) -> bool:
-    return not cancelled_at and any(
-        _counts(current := line.get("current_quantity")) and current != line.get("quantity") for line in _dicts(lines)
-    )
+def _edited(first: Any, current: Any, cancelled_at: Any) -> bool:
+    # A line without a current quantity leaves the lists unequal in length: nothing is known of edits then.
+    return not cancelled_at and bool(current) and len(current) == len(first or ()) and current != first
 
 
 def _allocated(line: dict[str, Any]) -> Iterator[Any]:

@@ -145,14 +145,14 @@ def _nothing_left(order: OrderState, wanted: Mapping[str, int]) -> NeedsEdit:
             left[line.line_item.id.rpartition("/")[2]] += line.remaining_quantity if node.status in _OPEN else 0
         if node.status not in _OPEN | {"CLOSED"}:
             held.add(node.status.lower().replace("_", " "))
-    short = {line: quantity for line, quantity in wanted.items() if left[line] < quantity}
+    short = {key: quantity for key, quantity in wanted.items() if left[key] < quantity}
     if not short:
         reason = "the store has assigned what left to more than one location"
         fix = "move the fulfillment orders to one location in the store's admin, then retry"
     else:
-        line, quantity = next(iter(short.items()))
+        key, quantity = next(iter(short.items()))
         status = f"; fulfillment orders are {', '.join(sorted(held))}" if held else ""
-        reason = f"the store has {left[line]} of line {line} left to fulfill, the shipment has {quantity}{status}"
+        reason = f"the store has {left[key]} of line {key} left to fulfill, the shipment has {quantity}{status}"
         fix = "compare the order in the store's admin with the shipment, then mend the one that is wrong"
     return NeedsEdit(reason, field="packages", rule="shopify.remaining", value=short or wanted, fix=fix)
 

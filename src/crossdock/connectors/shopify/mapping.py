@@ -8,6 +8,7 @@ from typing import Final
 from crossdock.sdk.words import Mapping, Rule
 
 FUNCTIONS: Final = "crossdock.connectors.shopify.converters"
+_EDITS: Final = ("line_items.*.quantity", "line_items.*.current_quantity", "cancelled_at")
 _QUANTITIES: Final = ("quantity", "current_quantity", "$.cancelled_at")
 _SHORT: Final = ("cut", 512)
 
@@ -125,22 +126,22 @@ ORDER: Final = Mapping(
                 "original_total_duties_set.shop_money.amount",
                 "original_total_additional_fees_set.shop_money.amount",
                 "total_discounts",
-                "line_items",
-                "cancelled_at",
+                "line_items.*.discount_allocations.*.amount",
+                *_EDITS,
             ),
             via=("charges_of",),
             each=_CHARGE,
         ),
         Rule(
             target="tax",
-            sources=("total_tax", "current_total_tax", "line_items", "cancelled_at"),
+            sources=("total_tax", "current_total_tax", *_EDITS),
             via=("as_it_stands", ("money", "$.currency")),
             default=None,
         ),
         Rule(target="taxes_included", source="taxes_included", via=("boolean",), default=False),
         Rule(
             target="total",
-            sources=("total_price", "current_total_price", "line_items", "cancelled_at"),
+            sources=("total_price", "current_total_price", *_EDITS),
             via=("as_it_stands", ("money", "$.currency")),
             required=True,
         ),
@@ -223,6 +224,32 @@ ORDER: Final = Mapping(
         "total_shipping_price_set",
         "total_tax_set",
         "total_weight",
+        # Of a line: what it is in the store, and its amounts again.
+        "line_items.attributed_staffs",
+        "line_items.discount_allocations",
+        "line_items.duties",
+        "line_items.fulfillable_quantity",
+        "line_items.fulfillment_service",
+        "line_items.fulfillment_status",
+        "line_items.gift_card",
+        "line_items.grams",
+        "line_items.pre_tax_price",
+        "line_items.pre_tax_price_set",
+        "line_items.price_set",
+        "line_items.product_exists",
+        "line_items.product_id",
+        "line_items.properties",
+        "line_items.requires_shipping",
+        "line_items.sales_line_item_group_id",
+        "line_items.tax_lines",
+        "line_items.taxable",
+        "line_items.title",
+        "line_items.total_discount",
+        "line_items.total_discount_set",
+        "line_items.variant_id",
+        "line_items.variant_inventory_management",
+        "line_items.variant_title",
+        "line_items.vendor",
         # Documents of their own kinds, which have topics of their own.
         "fulfillments",
         "refunds",

@@ -138,7 +138,7 @@ async def _page(client: AdminClient, shipment: Shipment, sizes: dict[str, int], 
             field="order_key",
             rule="shopify.order_known",
             value=shipment.order_key,
-            fix="correct the order the shipment belongs to; an order older than 60 days needs the scope read_all_orders",
+            fix="correct the order the shipment belongs to; orders older than 60 days need the scope read_all_orders",
         )
     return answer.order
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tell the store how many there are to sell: absolute quantities, at most 250 a call, a bad one never spoils the rest."""
+"""Tell the store how many there are to sell: absolute quantities, 250 a call, a bad one never spoils the rest."""
 
 from __future__ import annotations
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A plain JSON warehouse: fulfillment orders out, signed stock and shipment events in (docs/reference/warehouse-rest.md)."""
+"""A plain JSON warehouse: fulfillment orders out, signed events in (docs/reference/warehouse-rest.md)."""

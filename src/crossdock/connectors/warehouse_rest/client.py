@@ -54,8 +54,8 @@ class WarehouseClient:
     async def request(self, method: str, path: str, body: Any = None) -> tuple[bytes, Exchange]:
         """The body of a 2xx answer and what travelled.
 
-        Raises CallFailed: RetryLater (throttled, not sent, a GET without an answer), OutcomeUnknown (a POST without one),
-        NeedsConfig, NeedsEdit.
+        Raises CallFailed: RetryLater (throttled, not sent, a GET without an answer), OutcomeUnknown (a POST without
+        one), NeedsConfig, NeedsEdit.
         """
         content = None if body is None else _ENCODER.encode(body)
         url = self._url + path
@@ -69,10 +69,10 @@ class WarehouseClient:
         exchange = Exchange(method=method, url=url, request=content or b"", status=answer.status, response=answer.body)
         if answer.ok:
             return answer.body, exchange
-        error = _failure(answer)
-        if method == "GET" and isinstance(error, OutcomeUnknown):
-            error = RetryLater(error.reason, rule=error.rule)
-        raise CallFailed(error, answer.status, exchange)
+        failure = _failure(answer)
+        if method == "GET" and isinstance(failure, OutcomeUnknown):
+            failure = RetryLater(failure.reason, rule=failure.rule)
+        raise CallFailed(failure, answer.status, exchange)
 
     async def close(self) -> None:
         """Release connections."""

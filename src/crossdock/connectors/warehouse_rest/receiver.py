@@ -52,7 +52,7 @@ class WarehouseReceiver:
         check_standard_webhook(request.headers, request.body, secrets, now=request.received_at)
 
     def identify(self, request: HookRequest) -> Identified:
-        """Shipments in order per sales order; movements in no order, for they only add up. Raises Refused without an id."""
+        """Shipments in order per sales order; movements in none, for they only add up. Raises Refused without an id."""
         message_id = request.headers.get("webhook-id", "").strip()
         if not message_id or len(message_id) > _MAX_ID or not message_id.isprintable():
             raise Refused(

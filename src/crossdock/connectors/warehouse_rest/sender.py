@@ -64,7 +64,7 @@ class WarehouseSender:
         }
 
     async def send(self, operation: str, batch: Sequence[Outgoing]) -> list[Outcome]:
-        """`fulfillment_order` (up to 200 in one call) or `fulfillment_cancel` (one by one). Outcomes in the batch's order."""
+        """`fulfillment_order` (200 in a call) or `fulfillment_cancel` (one by one). Outcomes in the order of `batch`."""
         if operation == "fulfillment_cancel":
             return [await self._cancel(item) for item in batch]
         outcomes: dict[int, Outcome] = {}
@@ -103,7 +103,6 @@ class WarehouseSender:
         body = {"fulfillment_orders": [order for _, order in ready]}
         try:
             content, exchange = await self._client.request("POST", "/fulfillment-orders:batch", body)
-            results = msgspec.json.decode(content, type=_Results).results
         except CallFailed as failed:
             if failed.status == 413 and len(ready) > 1:
                 # Too many bytes at once: nothing was done, halves fit.
@@ -114,6 +113,8 @@ class WarehouseSender:
             for index, _ in ready:
                 outcomes[index] = Failed(error=failed.error, exchange=failed.exchange)
             return
+        try:
+            results = msgspec.json.decode(content, type=_Results).results
         except msgspec.DecodeError as error:
             for index, _ in ready:
                 unknown = OutcomeUnknown(f"the warehouse's answer could not be read: {error}", rule="answer")

@@ -111,7 +111,13 @@ def _major(folder: Path, account: Account | None) -> int:
 def _copied(folder: Path, account: Account) -> Path:
     """A copy of the installation that `account` can reach, made once per content; its `bin` folder."""
     installation = folder.resolve().parent
-    entries = sorted(path for path in installation.rglob("*") if "include" not in path.parts and path.is_file())
+    libraries = _libraries(installation)
+    entries = sorted(
+        path
+        for folder in (installation, libraries)
+        for path in folder.rglob("*")
+        if "include" not in path.parts and path.is_file()
+    )
     if sum(path.stat().st_size for path in entries) > _LARGEST_COPY:
         raise NeedsConfig(
             f"{installation} cannot be reached by {account.name} and is too large to copy",
@@ -136,7 +142,7 @@ def _copied(folder: Path, account: Account) -> Path:
 def _digest(installation: Path, entries: list[Path]) -> str:
     digest = sha256((installation / "bin" / "postgres").read_bytes())
     for path in entries:
-        digest.update(f"{path.relative_to(installation)}\0{path.stat().st_size}\0".encode())
+        digest.update(f"{path.relative_to(installation.parents[1])}\0{path.stat().st_size}\0".encode())
     return digest.hexdigest()[:16]
 
 
@@ -147,7 +153,7 @@ def _copy(installation: Path, target: Path) -> bool:
         shutil.copytree(
             installation, draft / "package" / "installation", symlinks=True, ignore=shutil.ignore_patterns("include")
         )
-        libraries = installation.parent.with_name(f"{installation.parent.name}.libs")
+        libraries = _libraries(installation)
         if libraries.is_dir():
             shutil.copytree(libraries, draft / libraries.name, symlinks=True)
         _open_to_all(draft)
@@ -157,6 +163,11 @@ def _copy(installation: Path, target: Path) -> bool:
         # Another start may have been first; then its copy is as good.
         return target.is_dir()
     return True
+
+
+def _libraries(installation: Path) -> Path:
+    """Where a wheel puts the libraries it brings along: beside its package folder."""
+    return installation.parent.with_name(f"{installation.parent.name}.libs")
 
 
 def _open_to_all(root: Path) -> None:

@@ -125,7 +125,21 @@ ENUMS: dict[str, frozenset[str]] = {
     "itemFulfillmentChoice": frozenset("12"),
 }
 ADDRESS_FIELDS = frozenset(
-    ["addr1", "addr2", "addr3", "addrPhone", "addrText", "addressee", "attention", "city", "state", "zip", "externalId", "country", "override"]
+    [
+        "addr1",
+        "addr2",
+        "addr3",
+        "addrPhone",
+        "addrText",
+        "addressee",
+        "attention",
+        "city",
+        "state",
+        "zip",
+        "externalId",
+        "country",
+        "override",
+    ]
 )
 READ_ONLY = frozenset(
     {"id", "links", "createdDate", "lastModifiedDate", "refName", "transactionNumber", "status", "total", "subtotal"}

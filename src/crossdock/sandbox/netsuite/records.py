@@ -25,10 +25,13 @@ def stamp() -> str:
 class Account:
     """Records by type and internal id, with indexes by external id, order number and origin."""
 
-    def __init__(self, books: Books, catalog: Catalog, extra_customers: tuple[str, ...]) -> None:
+    def __init__(
+        self, books: Books, catalog: Catalog, extra_customers: tuple[str, ...], extra_items: tuple[str, ...] = ()
+    ) -> None:
         self.books = books
         self.catalog = catalog
         self._extra = extra_customers
+        self._extra_items = extra_items
         self.external: dict[tuple[str, str], str] = {}
         self.by_other_ref: dict[str, set[str]] = {}
         self.by_origin: dict[str, list[str]] = {}
@@ -46,8 +49,7 @@ class Account:
     def _seed_master(self) -> None:
         now = stamp()
         names: list[tuple[str, str, str | None]] = [
-            (entry.code, f"{entry.first_name} {entry.last_name}", entry.email)
-            for entry in self.catalog.customers
+            (entry.code, f"{entry.first_name} {entry.last_name}", entry.email) for entry in self.catalog.customers
         ]
         names += [(code, code, None) for code in self._extra]
         customers, items = self.books.table("customer"), self.books.table("inventoryItem")
@@ -60,11 +62,13 @@ class Account:
                 "lastModifiedDate": now,
                 "createdDate": now,
             }
-        for number, product in enumerate(self.catalog.products, start=FIRST_ITEM + 1):
-            record = {"itemId": product.sku, "displayName": product.title, "upcCode": product.gtin, "isInactive": False}
+        goods: list[tuple[str, str, str | None]] = [(p.sku, p.title, p.gtin) for p in self.catalog.products]
+        goods += [(code, code.title(), None) for code in self._extra_items]
+        for number, (code, title, gtin) in enumerate(goods, start=FIRST_ITEM + 1):
+            record = {"itemId": code, "displayName": title, "upcCode": gtin, "isInactive": False}
             items[str(number)] = {
                 "id": str(number),
-                "externalId": product.sku,
+                "externalId": code,
                 **record,
                 "lastModifiedDate": now,
                 "createdDate": now,

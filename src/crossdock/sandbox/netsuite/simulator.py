@@ -48,6 +48,7 @@ class NetSuiteConfig(SimConfig, kw_only=True):
     token_secret: str = "token-secret"  # noqa: S105
     ship_status: str = "A"
     extra_customers: tuple[str, ...] = ("WEB-STORE",)
+    extra_items: tuple[str, ...] = ()
     custom_fields: tuple[str, ...] = ()
 
 
@@ -59,7 +60,9 @@ class NetSuiteSim(Simulator):
     def __init__(self, config: NetSuiteConfig | None = None) -> None:
         self.config = config or NetSuiteConfig()
         super().__init__(self.config)
-        self.account = Account(self.books, make_catalog(self.config.catalog), self.config.extra_customers)
+        self.account = Account(
+            self.books, make_catalog(self.config.catalog), self.config.extra_customers, self.config.extra_items
+        )
         self.desk = TokenDesk(
             self.books,
             certificate=self.config.certificate,

@@ -17,6 +17,7 @@ from crossdock.sandbox.emitting import Delivery, Emitter, EmitterRules, Subscrip
 from crossdock.sandbox.host import ControlError, SimConfig, Simulator, json_response
 from crossdock.sandbox.pacing import Pace, Run, Runs
 from crossdock.sandbox.warehouse.accept import MAX_BATCH, Checker, Problem
+from crossdock.sandbox.warehouse.opening import OpeningRequest, receive_opening
 from crossdock.sandbox.warehouse.records import Warehouse, shown
 from crossdock.sandbox.warehouse.ship import MovementsRequest, ShipRequest, random_movements, ship, ship_open
 from crossdock.sandbox.warehouse.signing import signed_headers
@@ -224,6 +225,12 @@ class WarehouseSim(Simulator):
                 return {"stock": self._levels()}
             case "GET", "deliveries":
                 return {"deliveries": [{**row, "body": ""} for row in self.books.table("deliveries").values()]}
+            case "POST", "subscriptions":
+                self.emitter.subscriptions.append(msgspec.json.decode(await request.read(), type=Subscription))
+                return {"subscriptions": self.emitter.subscriptions}
+            case "POST", "opening":
+                opening = msgspec.json.decode(await request.read() or b"{}", type=OpeningRequest)
+                return receive_opening(self.warehouse, opening)
             case "POST", "movements":
                 wanted = msgspec.json.decode(await request.read() or b"{}", type=MovementsRequest)
                 return self.runs.start("movements", wanted.count, lambda run: self._stream(run, wanted))

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Figures of the demo while it plays, and whether everything it set in motion has come to rest."""
+
+from __future__ import annotations
+
+import asyncpg
+from msgspec import Struct
+
+from crossdock.runtime.postgres import load_queries
+
+SQL = load_queries(__package__)
+
+
+class Figures(Struct, frozen=True, kw_only=True):
+    """Where everything stands. `lag`: seconds from receipt to settlement of the last minute's orders, p50 and p99."""
+
+    orders: int
+    settled: int
+    open: int
+    cases: int
+    deliveries_open: int
+    stock_told: int
+    stock_waiting: int
+    lag_p50: float
+    lag_p99: float
+
+    @property
+    def at_rest(self) -> bool:
+        """Nothing moves any more but what waits for a person."""
+        return self.open == self.cases and self.deliveries_open == 0 and self.stock_waiting == 0
+
+
+async def read_figures(pool: asyncpg.Pool) -> Figures:
+    """The figures now, in one round trip."""
+    row = await pool.fetchrow(SQL.figures)
+    return Figures(**{name: row[name] for name in Figures.__struct_fields__})

@@ -1,0 +1,38 @@
+-- name: figures
+-- Where everything stands: orders, documents, deliveries, stock levels to be told, lag.
+SELECT
+    (SELECT count(*) FROM sales_order) AS orders,
+    (SELECT count(*) FROM document WHERE state IN ('settled', 'duplicate', 'rejected')) AS settled,
+    (SELECT count(*) FROM document WHERE state IN ('received', 'retry', 'case', 'delivering')) AS open,
+    (SELECT count(*) FROM document WHERE state = 'case') AS cases,
+    (
+        SELECT count(*) FROM delivery d WHERE d.state IN ('due', 'sending') AND NOT EXISTS (
+            SELECT FROM delivery e WHERE e.key = d.key AND e.system = d.system AND e.id < d.id AND e.state = 'case'
+        )
+    ) AS deliveries_open,
+    (SELECT count(*) FROM channel_stock WHERE NOT dirty) AS stock_told,
+    (SELECT count(*) FROM channel_stock WHERE dirty AND problem = '') AS stock_waiting,
+    coalesce(lag.p50, 0)::float8 AS lag_p50,
+    coalesce(lag.p99, 0)::float8 AS lag_p99
+FROM (
+    SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM settled_at - received_at)) AS p50,
+           percentile_cont(0.99) WITHIN GROUP (ORDER BY extract(epoch FROM settled_at - received_at)) AS p99
+    FROM document
+    WHERE kind = 'sales_order' AND state = 'settled' AND settled_at > now() - interval '1 minute'
+) lag
+
+-- name: our_orders
+-- The orders that should be in the ERP: accepted, with their state here.
+SELECT order_key, status FROM sales_order
+
+-- name: our_levels
+-- Every stock level as we have it.
+SELECT sku, location, on_hand FROM stock_level
+
+-- name: our_shipments
+-- Every shipment as we have it, by the warehouse's own id.
+SELECT shipment_key FROM shipment
+
+-- name: order_keys_in_triage
+-- Orders of which something waits for a person.
+SELECT DISTINCT key FROM document WHERE state = 'case'

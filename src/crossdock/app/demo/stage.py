@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Set the stage: a work folder with an estate, its master data and keys, and the simulators in a process of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import secrets
+import signal
+import sys
+from base64 import b64encode
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from msgspec import Struct
+
+from crossdock.errors import EngineAway
+from crossdock.runtime.spawn import Child
+from crossdock.sandbox.catalog import Catalog, CatalogConfig, make_catalog
+from crossdock.sandbox.netsuite import NetSuiteConfig
+from crossdock.sandbox.serve import ServeConfig
+from crossdock.sandbox.shopify import ShopifyConfig
+from crossdock.sandbox.warehouse import WarehouseConfig
+
+READY_SECONDS = 20.0
+KEY_FILE = "netsuite-key.pem"
+CHARGES = ("TAX", "DISCOUNT", "FEE")
+
+
+class Stage(Struct, frozen=True):
+    """The simulated estate. `environment`: what the roles need to reach it; `urls` by system."""
+
+    estate: Path
+    environment: dict[str, str]
+    urls: dict[str, str]
+    catalog: Catalog
+
+
+class _Ready(Struct):
+    ready: bool
+    urls: dict[str, str]
+
+
+@asynccontextmanager
+async def staged(
+    folder: Path, *, seed: int, products: int, tune: Mapping[str, Mapping[str, Any]] | None = None
+) -> AsyncIterator[Stage]:
+    """The simulated estate in `folder`, its simulators running as long as the block.
+
+    `tune`: settings of simulators that differ from the demo's, by simulator.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    master = CatalogConfig(seed=seed, products=products, max_stock=0)
+    catalog = make_catalog(master)
+    public_key = _write_key(folder / KEY_FILE)
+    secret, warehouse_secret = secrets.token_hex(16), f"whsec_{b64encode(secrets.token_bytes(32)).decode()}"
+    tokens = {"shopify": f"shpat_{secrets.token_hex(16)}", "warehouse": secrets.token_hex(16)}
+    config = _simulators(master, seed, public_key, secret, warehouse_secret, tokens, tune or {})
+    _write_estate(folder, catalog)
+    settings = folder / "simulators.json"
+    settings.write_bytes(msgspec.json.encode(config))
+    settings.chmod(0o600)
+    log = folder / "simulators.log"
+    log.unlink(missing_ok=True)
+    child = Child(
+        [sys.executable, "-m", "crossdock.sandbox.serve", "--config", str(settings)],
+        stop=((signal.SIGTERM, 5.0),),
+        output=log,
+    )
+    child.start()
+    try:
+        urls = await _ready(log, child)
+        environment = {
+            "DEMO_SHOPIFY_URL": urls["shopify"],
+            "DEMO_SHOPIFY_SECRET": secret,
+            "DEMO_SHOPIFY_TOKEN": tokens["shopify"],
+            "DEMO_NETSUITE_URL": urls["netsuite"],
+            "DEMO_WAREHOUSE_URL": urls["warehouse"],
+            "DEMO_WAREHOUSE_SECRET": warehouse_secret,
+            "DEMO_WAREHOUSE_TOKEN": tokens["warehouse"],
+        }
+        yield Stage(folder / "estate.yaml", environment, urls, catalog)
+    finally:
+        await child.stop()
+
+
+def _simulators(
+    master: CatalogConfig,
+    seed: int,
+    public_key: str,
+    secret: str,
+    warehouse_secret: str,
+    tokens: Mapping[str, str],
+    tune: Mapping[str, Mapping[str, Any]],
+) -> ServeConfig:
+    """The simulators' settings. Retries of webhooks come a hundred times sooner than the vendors make them."""
+    same = {"catalog": master, "seed": seed}
+    shopify = {**same, "secret": secret, "token": tokens["shopify"], "time_scale": 0.01, **tune.get("shopify", {})}
+    netsuite = {**same, "certificate": public_key, "extra_items": CHARGES, **tune.get("netsuite", {})}
+    warehouse = {
+        **same,
+        "secret": warehouse_secret,
+        "token": tokens["warehouse"],
+        "time_scale": 0.01,
+        "rate": 500.0,
+        "burst": 500.0,
+        **tune.get("warehouse", {}),
+    }
+    return ServeConfig(
+        shopify=msgspec.convert(shopify, ShopifyConfig),
+        netsuite=msgspec.convert(netsuite, NetSuiteConfig),
+        warehouse=msgspec.convert(warehouse, WarehouseConfig),
+    )
+
+
+def _write_key(path: Path) -> str:
+    """A new key pair for the ERP's machine-to-machine login: the private half in `path`, the public half as PEM."""
+    key = generate_private_key(SECP256R1())
+    path.touch(mode=0o600)
+    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def _write_estate(folder: Path, catalog: Catalog) -> None:
+    estate = files(__package__).joinpath("estate.yaml").read_text("utf-8")
+    (folder / "estate.yaml").write_text(estate, "utf-8")
+    places = [place.code for place in catalog.locations]
+    products = [
+        (p.sku, p.title, p.gtin, f"{p.price_cents / 100:.2f}", catalog.currency, places[p.index % len(places)])
+        for p in catalog.products
+    ]
+    _write_csv(folder / "products.csv", ("sku", "description", "gtin", "price", "currency", "location"), products)
+    customers = [(c.code, f"{c.first_name} {c.last_name}", c.email) for c in catalog.customers]
+    _write_csv(
+        folder / "customers.csv",
+        ("customer_id", "name", "email"),
+        [("WEB-STORE", "Customers of the web store", ""), *customers],
+    )
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+async def _ready(log: Path, child: Child) -> dict[str, str]:
+    """The simulators' addresses, from the line they print when they answer."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + READY_SECONDS
+    while loop.time() < until and child.running:
+        lines = log.read_bytes().splitlines() if log.exists() else []
+        if lines and lines[0].startswith(b"{") and lines[0].endswith(b"}"):
+            return msgspec.json.decode(lines[0], type=_Ready).urls
+        await asyncio.sleep(0.05)
+    raise EngineAway("the simulated systems did not start", fix=f"see {log}")

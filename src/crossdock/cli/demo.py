@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`crossdock demo`: a morning at a distributor on this machine, and the books at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from crossdock.app.demo.audit import Verdict
+from crossdock.app.demo.figures import Figures
+from crossdock.app.demo.play import Script
+from crossdock.app.demo.run import perform, scene
+from crossdock.app.stopping import run_until_stopped
+from crossdock.cli.options import DataFolder, Host, Port
+from crossdock.cli.output import EXIT_NO, AsJson, console, fail, print_json, table
+from crossdock.errors import CrossdockError, NeedsConfig
+from crossdock.runtime.telemetry import configure_logs
+from crossdock.settings import Settings
+
+PROFILES = ("none",)
+
+
+def demo(
+    headless: Annotated[bool, typer.Option("--headless", envvar="HEADLESS", help="End after the audit.")] = False,
+    orders: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many orders the store places.")] = 1000,
+    rate: Annotated[float | None, typer.Option(help="Orders a second; without it as fast as they are taken.")] = None,
+    faults: Annotated[str, typer.Option(help=f"What goes wrong: {', '.join(PROFILES)}.")] = "none",
+    seed: Annotated[int, typer.Option(help="The same seed plays the same morning.")] = 1,
+    as_json: AsJson = False,
+    data: DataFolder = None,
+    host: Host = None,
+    port: Port = None,
+) -> None:
+    """Play a peak morning on a simulated estate and audit it. Exit code 0 only if the books balance."""
+    try:
+        if faults not in PROFILES:
+            raise NeedsConfig(f"there is no fault profile {faults!r}", field="--faults", fix=f"use {PROFILES[0]}")
+        with tempfile.TemporaryDirectory(prefix="crossdock-demo-") as own:
+            settings = Settings.load(data=data or Path(own), host=host, port=port, log_level="warning")
+            configure_logs("warning", settings.log_format, role="demo")
+            script = Script(orders=orders, seed=seed, rate=rate)
+            verdict = _perform(settings, script, stay=not headless and not as_json, quiet=as_json)
+    except CrossdockError as error:
+        raise fail(error) from error
+    if verdict is None:
+        raise typer.Exit(130)
+    if as_json:
+        print_json(verdict)
+    if not verdict.balanced:
+        raise typer.Exit(EXIT_NO)
+
+
+def _perform(settings: Settings, script: Script, *, stay: bool, quiet: bool) -> Verdict | None:
+    """The verdict; None when it was interrupted before there was one."""
+    found: list[Verdict] = []
+
+    async def run(stop: asyncio.Event) -> None:
+        async with scene(settings, script.seed) as stage:
+            if not quiet:
+                console().print(f"Console: {stage.crossdock.url}/console")
+            playing = asyncio.create_task(_shown(stage, script, quiet))
+            stopped = asyncio.create_task(stop.wait())
+            await asyncio.wait({playing, stopped, stage.crossdock.supervision}, return_when=asyncio.FIRST_COMPLETED)
+            if not playing.done():
+                playing.cancel()
+                return
+            found.append(await playing)
+            if not quiet:
+                _print(found[0])
+            if stay:
+                console().print(f"The console stays open at {stage.crossdock.url}/console until Ctrl-C.")
+                await asyncio.wait({stopped, stage.crossdock.supervision}, return_when=asyncio.FIRST_COMPLETED)
+
+    run_until_stopped(run)
+    return found[0] if found else None
+
+
+async def _shown(stage, script: Script, quiet: bool) -> Verdict:  # type: ignore[no-untyped-def]
+    if quiet:
+        return await perform(stage, script, lambda _phase, _figures: None)
+    progress = Progress(
+        TextColumn("{task.description:<9}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console()
+    )
+    task = progress.add_task("orders", total=script.orders)
+    with Live(console=console(), refresh_per_second=4) as live:
+        return await perform(stage, script, _shower(live, progress, task))
+
+
+def _shower(live: Live, progress: Progress, task) -> Callable[[str, Figures], None]:  # type: ignore[no-untyped-def]
+    def show(phase: str, figures: Figures) -> None:
+        progress.update(task, completed=figures.orders, description=phase)
+        grid = Table.grid(padding=(0, 3))
+        grid.add_row(
+            f"settled {figures.settled}",
+            f"in triage {figures.cases}",
+            f"under way {figures.open - figures.cases}",
+            f"stock told {figures.stock_told} (waiting {figures.stock_waiting})",
+            f"lag p50 {figures.lag_p50:.1f} s, p99 {figures.lag_p99:.1f} s",
+        )
+        outer = Table.grid()
+        outer.add_row(progress)
+        outer.add_row(grid)
+        live.update(outer)
+
+    return show
+
+
+def _print(verdict: Verdict) -> None:
+    out = console()
+    columns = ("received", "duplicate", "rejected", "settled", "open")
+    books = table("interface", *columns, "balanced", right=columns, title="The books")
+    for book in verdict.books:
+        figures = [str(getattr(book, column)) for column in columns]
+        books.add_row(book.interface, *figures, "yes" if book.balanced else "NO")
+    out.print(books)
+    oracle = verdict.oracle
+    seen = table("counted from the outside", "", right=("",), title="The other side's counts")
+    for name in oracle.__struct_fields__:
+        if name != "samples":
+            seen.add_row(name.replace("_", " "), str(getattr(oracle, name)))
+    out.print(seen)
+    out.print("[green]The books balance.[/]" if verdict.balanced else "[red]The books do NOT balance.[/]")

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of what goes out: whatever the other side answers, or if it is away, a sender returns outcomes and raises nothing."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import msgspec
+
+from crossdock.canonical.objects import decode
+from crossdock.errors import CrossdockError, NeedsConfig, NeedsEdit, OutcomeUnknown, RetryLater
+from crossdock.sdk.conformance.answers import always, closed_port
+from crossdock.sdk.conformance.kit import CONTEXT, Kit
+from crossdock.sdk.http_status import error_of_status
+from crossdock.sdk.manifest import Sends
+from crossdock.sdk.sending import Delivered, Failed, Outcome, Outgoing
+
+STATUSES = (200, 201, 204, 207, 301, 400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 504)
+BODIES = (b"", b"garbage \xff", b"{}", b"[]", b"null", b'{"data": null, "results": null, "items": [{}]}')
+
+
+class ErrorTableTests:
+    """The connector's table of statuses."""
+
+    kit: ClassVar[Kit]
+
+    def test_every_status_has_its_recovery(self) -> None:
+        """400 to 599: an error that says what happens next; one that a person has to act on says how."""
+        table = self.kit.errors.STATUSES
+        for status in range(400, 600):
+            error = error_of_status(table, status, detail="said so")
+            assert "said so" in error.reason, status
+            if isinstance(error, NeedsConfig | NeedsEdit):
+                assert error.fix, status
+
+    def test_failures_of_the_other_side_are_not_the_documents(self) -> None:
+        """429 waits; a 5xx is never held to have done nothing unless the system says so (503)."""
+        table = self.kit.errors.STATUSES
+        busy = error_of_status(table, 429, after=3)
+        assert isinstance(busy, RetryLater)
+        assert (busy.throttled, busy.after) == (True, 3)
+        for status in (500, 502, 504, 599):
+            assert isinstance(error_of_status(table, status), OutcomeUnknown)
+        assert isinstance(error_of_status(table, 401), NeedsConfig)
+
+
+class SenderTests:
+    """Every operation against a system that is away, hangs up, or answers nonsense."""
+
+    kit: ClassVar[Kit]
+
+    async def test_bears_a_system_that_is_away(self, sends: Sends, translate: Any) -> None:
+        """Nobody listens: tried again later, nothing unknown about it; looking says that it cannot tell."""
+        (outcome,), found = await self._try(sends, await closed_port(), translate)
+        assert isinstance(outcome, Failed)
+        assert isinstance(outcome.error, RetryLater)
+        assert isinstance(found, RetryLater) or found == [None]
+
+    async def test_bears_a_cut_connection(self, sends: Sends, translate: Any) -> None:
+        """The system hangs up after it read the request."""
+        async with always(200, b"", cut=True) as url:
+            (outcome,), found = await self._try(sends, url, translate)
+        assert isinstance(outcome, Failed)
+        assert isinstance(outcome.error, OutcomeUnknown | RetryLater)
+        assert isinstance(found, CrossdockError) or found == [None]
+
+    async def test_bears_any_answer(self, sends: Sends, translate: Any) -> None:
+        """Every status with every kind of body: one outcome for one item, no exception, no secret in what is told."""
+        secrets = self.kit.system.secrets.values() if self.kit.system is not None else ()
+        for status in STATUSES:
+            for body in BODIES:
+                async with always(status, body) as url:
+                    outcomes, found = await self._try(sends, url, translate)
+                assert len(outcomes) == 1
+                assert isinstance(outcomes[0], Delivered | Failed)
+                told = repr((outcomes, found, getattr(outcomes[0], "error", None)))
+                assert not any(secret in told for secret in secrets)
+
+    async def test_throttling_is_told_apart(self, sends: Sends, translate: Any) -> None:
+        """429: tried again later, marked as throttled."""
+        async with always(429, b"{}") as url:
+            (outcome,), _ = await self._try(sends, url, translate)
+        assert isinstance(outcome, Failed)
+        assert isinstance(outcome.error, RetryLater)
+        assert outcome.error.throttled
+
+    async def _try(self, sends: Sends, url: str, translate: Any) -> tuple[list[Outcome], Any]:
+        make = self.kit.connector.make_sender
+        assert make is not None
+        sender = make(self.kit.config(url, self._compiled(translate)))
+        item = self._item(sends)
+        try:
+            outcomes = await sender.send(sends.operation, [item])
+            try:
+                found: Any = await sender.find(sends.operation, [item])
+            except CrossdockError as error:
+                found = error
+            return outcomes, found
+        finally:
+            await sender.close()
+
+    def _compiled(self, translate: Any) -> dict[str, Any]:
+        def runs(mapping: Any) -> Any:
+            return lambda source: translate(mapping, source, CONTEXT).document
+
+        return {mapping.name: runs(mapping) for mapping in self.kit.connector.mappings if mapping.direction == "out"}
+
+    def _item(self, sends: Sends) -> Outgoing:
+        sampled = {entry.mapping for entry in self.kit.connector.manifest.sends if entry.object == sends.object}
+        source = next(golden.source for golden in self.kit.golden if golden.mapping in sampled)
+        content = msgspec.json.decode(source.read_bytes())
+        return Outgoing(
+            delivery_id=1,
+            operation=sends.operation,
+            reference=content.get("reference", "sample/1"),
+            idempotency_key="6d1d2f62-3a3c-4b53-9a52-0d8f6c5b7d10",
+            document=decode(sends.object, msgspec.json.encode(content["document"])),
+            known={},
+        )
