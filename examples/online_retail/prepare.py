@@ -50,20 +50,21 @@ def prepare(export: Path, work: Path) -> None:
     (work / "drop").mkdir(exist_ok=True)
     with (work / "crosswalks/charge_code.csv").open(encoding="utf-8", newline="") as table:
         charges = {row["theirs"] for row in csv.DictReader(table)}
-    names: dict[str, Counter[str]] = {}
+    articles: dict[str, Counter[str]] = {}
+    codes: set[str] = set()
     customers: dict[str, None] = {CASH_CUSTOMER: None}
     with rows_of(export) as rows:
         for row in rows:
             if row["CustomerID"]:
                 customers.setdefault(row["CustomerID"].removesuffix(".0"))
             code = row["StockCode"]
-            # What never had a price was never sold: such codes stand on stock corrections only.
-            if code not in charges and float(row["UnitPrice"]) > 0:
-                names.setdefault(code, Counter())[" ".join(row["Description"].split())] += 1
-    # The same article was typed 84968A and 84968a: one SKU, in capitals.
-    articles: dict[str, Counter[str]] = {}
-    for code, found in names.items():
-        articles.setdefault(code.upper(), Counter()).update(found)
+            if code in charges:
+                continue
+            codes.add(code)
+            # What never had a price was never sold: such codes stand on stock corrections only. The same article was
+            # typed 84968A and 84968a: one SKU, in capitals.
+            if float(row["UnitPrice"]) > 0:
+                articles.setdefault(code.upper(), Counter())[" ".join(row["Description"].split())] += 1
     _write(
         work / "products.csv",
         ("sku", "description", "unit", "location"),
@@ -72,7 +73,7 @@ def prepare(export: Path, work: Path) -> None:
     _write(
         work / "crosswalks/sku.csv",
         ("name", "system", "theirs", "ours"),
-        (("sku", SYSTEM, code, code.upper()) for code in sorted(names)),
+        (("sku", SYSTEM, code, code.upper()) for code in sorted(codes) if code.upper() in articles),
     )
     _write(
         work / "customers.csv",

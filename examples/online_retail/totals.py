@@ -94,8 +94,12 @@ def totals(lines: Iterable[dict[str, str]]) -> dict[str, Month]:
 
 def totals_of(export: Path) -> dict[str, Month]:
     """Figures by month of the export, gzipped or not."""
-    with gzip.open(export) if export.suffix == ".gz" else export.open("rb") as raw:
-        return totals(csv.DictReader(io.TextIOWrapper(raw, "utf-8-sig", newline="")))
+    packed = export.suffix == ".gz"
+    with (
+        gzip.open(export) if packed else export.open("rb") as raw,
+        io.TextIOWrapper(raw, "utf-8-sig", newline="") as text,
+    ):
+        return totals(csv.DictReader(text))
 
 
 def _show(name: str, counted: Sum) -> str:

@@ -29,7 +29,7 @@ class Topic(Struct, frozen=True, kw_only=True):
 
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
-_ELEMENT = re.compile(r"(?P<list>\w+)\[(?P<index>\d+)\]")
+_ELEMENT = re.compile(r"(?P<list>\w+(?:\.\w+)*)\[(?P<index>\d+)\]")
 Translations = Mapping[tuple[str, str], Topic]
 
 
@@ -122,8 +122,15 @@ def _parts(source: Any, failures: Sequence[NeedsEdit]) -> tuple[RefusedPart, ...
         RefusedPart(
             ordinal=index + 1,
             stage="source",
-            body=_ENCODER.encode({**source, name: [source[name][index]]}),
+            body=_ENCODER.encode(_with_only(source, path.split("."), index)),
             error=NeedsEdit.of(errors),
         )
-        for (name, index), errors in by_element.items()
+        for (path, index), errors in by_element.items()
     )
+
+
+def _with_only(source: Any, path: Sequence[str], index: int) -> Any:
+    """`source` with nothing but element `index` in its list at `path`."""
+    if not path:
+        return [source[index]]
+    return {**source, path[0]: _with_only(source[path[0]], path[1:], index)}

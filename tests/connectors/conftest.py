@@ -3,16 +3,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
 from crossdock.mapping.compile import Parts, Translator, compile_mapping
 from crossdock.mapping.step import decode_source
+from crossdock.sdk.connector import SystemConfig, load_connector
+from crossdock.sdk.sending import Sender
 from crossdock.sdk.words import Mapping
 
+OpenSender = Callable[..., Sender]
+
+pytest.register_assert_rewrite("crossdock.sdk.conformance.inbound", "crossdock.sdk.conformance.outbound")
+pytest.register_assert_rewrite("crossdock.sdk.conformance.suite")
+
 _COMPILED: dict[str, Translator] = {}
+
+
+@pytest.fixture
+async def open_sender() -> AsyncIterator[OpenSender]:
+    """Open the sender of a connector for a system at `url`, mappings compiled; closed after the test."""
+    senders: list[Sender] = []
+
+    def opened(connector: str, **config: Any) -> Sender:
+        loaded = load_connector(connector)
+        assert loaded.make_sender is not None
+        secrets = config.pop("secrets", {})
+        given = {"name": connector, "settings": {}, "names": {}, "limits": loaded.manifest.limits, **config}
+        compiled = {mapping.name: compile_mapping(mapping) for mapping in loaded.mappings if mapping.direction == "out"}
+        sender = loaded.make_sender(SystemConfig(**given, secret=secrets.__getitem__, translate=compiled))
+        senders.append(sender)
+        return sender
+
+    yield opened
+    for sender in senders:
+        await sender.close()
 
 
 @pytest.fixture(scope="session")

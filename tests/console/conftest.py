@@ -7,7 +7,9 @@ import asyncio
 import contextlib
 import shutil
 import socket
-from collections.abc import AsyncIterator
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import aiohttp
@@ -83,14 +85,30 @@ async def web(console: str) -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> str:
-    """Where Chromium is."""
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The debugging address of one Chromium for all tests of this process; each test gets a fresh profile in it."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if found is None:
         pytest.skip("no Chromium on this machine: apt-get install chromium")
     if not bundle.address("console.js"):
         pytest.skip("the console's scripts are not built: npm ci && npm run build in src/crossdock/console/assets")
-    return found
+    profile = tmp_path_factory.mktemp("chromium")
+    command = [found, "--headless=new", "--remote-debugging-port=0", f"--user-data-dir={profile}", *ARGUMENTS]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield f"http://127.0.0.1:{_debugging_port(process, profile / 'DevToolsActivePort')}"
+        finally:
+            process.terminate()
+
+
+def _debugging_port(process: subprocess.Popen[bytes], said: Path) -> int:
+    for _ in range(600):
+        if process.poll() is not None:
+            pytest.skip(f"Chromium does not start here: it ended with {process.returncode}")
+        if said.exists() and "\n" in (text := said.read_text()):
+            return int(text.splitlines()[0])
+        time.sleep(0.05)
+    raise AssertionError("Chromium said no debugging port within 30 s")
 
 
 class Browser:
@@ -112,14 +130,14 @@ class Browser:
 
 
 @pytest_asyncio.fixture
-async def browser(console: str, chromium: str, tmp_path: Path) -> AsyncIterator[Browser]:
-    """A fresh Chromium with a fresh profile; the test fails when the browser had to complain."""
+async def browser(console: str, chromium: str) -> AsyncIterator[Browser]:
+    """A fresh profile in Chromium; the test fails when the browser had to complain."""
     async with async_playwright() as driver:
-        context = await driver.chromium.launch_persistent_context(
-            tmp_path / "profile", executable_path=chromium, args=ARGUMENTS, viewport={"width": 1440, "height": 900}
-        )
-        opened = Browser(context.pages[0], console)
+        connected = await driver.chromium.connect_over_cdp(chromium)
+        context = await connected.new_context(viewport={"width": 1440, "height": 900})
+        opened = Browser(await context.new_page(), console)
         opened.page.set_default_timeout(10_000)
         yield opened
         await context.close()
+        await connected.close()
     assert opened.complaints == []

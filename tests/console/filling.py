@@ -236,7 +236,8 @@ class Filling:
             )
             await self.conn.execute(
                 "INSERT INTO delivery_attempt "
-                "(delivery_id, number, started_at, finished_at, outcome, error, exchange_id) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                "(delivery_id, number, started_at, finished_at, outcome, error, exchange_id) "
+                "VALUES ($1, $2, $3, $4, $5, $6, $7)",
                 delivery,
                 attempt,
                 self.ago(started),

@@ -40,6 +40,19 @@ async def test_the_list_is_narrowed_by_its_address(web: aiohttp.ClientSession, f
     assert "order/shopify-us/2001" not in text
 
 
+async def test_cases_of_one_cause_are_counted_together(web: aiohttp.ClientSession, filling: Filling) -> None:
+    for number in (2001, 2002, 2003):
+        await filling.unknown_sku(number)
+    await filling.unknown_sku(2004, rule="currency", field="currency", reason="the currency is not USD")
+    async with web.get("cases") as answer:
+        text = await answer.text()
+    assert text.count('<strong>3</strong> <span class="mono"><bdi>sku_known</bdi>') == 1
+    cause = "interface=shopify-us.orders&amp;system=&amp;klass=needs_edit&amp;q=lines%5B0%5D.sku"
+    assert f'href="/console/cases?{cause}"' in text
+    async with web.get(f"cases?{cause.replace('&amp;', '&')}") as answer:
+        assert (await answer.text()).count("data-case=") == 3
+
+
 async def test_no_case_is_good_news(web: aiohttp.ClientSession) -> None:
     async with web.get("cases") as answer:
         assert "Nobody is needed" in await answer.text()
@@ -66,7 +79,7 @@ async def test_keys_move_open_and_mark(browser: Browser, filling: Filling) -> No
     await page.keyboard.press("j")
     await page.keyboard.press("Enter")
     await expect(page.locator("#detail .facts a.key")).to_have_text("order/shopify-us/2002")
-    assert page.url.endswith("/console/cases?state=open&id=2")
+    await expect(page).to_have_url(f"{browser.address}/cases?state=open&id=2")
     await page.keyboard.press("k")
     await page.keyboard.press("x")
     await expect(page.locator("[data-marked-count]")).to_have_text("1 marked, 184.50 USD")

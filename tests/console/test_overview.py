@@ -41,7 +41,8 @@ async def test_a_system_that_does_not_answer_is_counted(web: aiohttp.ClientSessi
         "breaker_reason = '503 five times' WHERE system = 'warehouse'"
     )
     await filling.conn.execute(
-        "UPDATE system_lease SET paused = true, paused_by = 'ann', pause_reason = 'stocktaking' WHERE system = 'netsuite'"
+        "UPDATE system_lease SET paused = true, paused_by = 'ann', pause_reason = 'stocktaking' "
+        "WHERE system = 'netsuite'"
     )
     async with web.get("systems") as answer:
         text = await answer.text()

@@ -3,19 +3,20 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from crossdock.canonical.money import Money
 from crossdock.errors import NeedsConfig
-from crossdock.estate.compile import Crosswalked, compile_estate
+from crossdock.estate.compile import CompiledEstate, Crosswalked, compile_estate
 from crossdock.estate.durations import duration
 from crossdock.estate.load import load_estate
 from crossdock.sdk.manifest import Limits
 from tests.estate.estates import SOUND, changed, write_estate
 
 
-def compiled(folder, text=SOUND):
+def compiled(folder: Path, text: str = SOUND) -> CompiledEstate:
     return compile_estate(load_estate(write_estate(folder, text)))
 
 

@@ -201,14 +201,21 @@ def check_month(path: Played, month: Month) -> None:
     assert path.lines == month.lines
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="../shared/data/online_retail.csv.gz is not there")
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if not REAL.exists():
+        pytest.skip("../shared/data/online_retail.csv.gz is not there")
+    work = tmp_path_factory.mktemp("work")
+    prepare(REAL, work)
+    return work
+
+
 @pytest.mark.parametrize("month", ["2011-01", "2011-08"])
-async def test_a_real_month_adds_up_to_what_the_file_says(tmp_path, month):
-    prepare(REAL, tmp_path / "work")
+async def test_a_real_month_adds_up_to_what_the_file_says(tmp_path: Path, real: Path, month: str) -> None:
     cut = tmp_path / "month.csv"
     cut_month(REAL, month, cut)
-    path = await Played(tmp_path / "work").run(cut)
-    check_month(path, totals_of(REAL)[month])
+    path = await Played(real).run(cut)
+    check_month(path, totals_of(cut)[month])
     # Every document holds its own sum: lines and charges make the total.
     for document in path.documents.values():
         parts = [line.total.amount for line in document.lines] + [charge.amount.amount for charge in document.charges]

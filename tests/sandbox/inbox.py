@@ -27,6 +27,7 @@ class Inbox:
     got: list[Got] = field(default_factory=list)
     url: str = ""
     _runner: web.ServerRunner | None = None
+    _came: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __aenter__(self) -> Self:
         self._runner = web.ServerRunner(web.Server(self._take), shutdown_timeout=0.2)
@@ -43,11 +44,13 @@ class Inbox:
 
     async def _take(self, request: web.BaseRequest) -> web.Response:
         self.got.append(Got(request.path, dict(request.headers), await request.read()))
+        self._came.set()
         return web.Response(status=self.status(len(self.got)))
 
     async def wait(self, count: int, seconds: float = 10.0) -> list[Got]:
         """What came, once it is at least `count`."""
         async with asyncio.timeout(seconds):
             while len(self.got) < count:
-                await asyncio.sleep(0.01)
+                self._came.clear()
+                await self._came.wait()
         return self.got

@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 import pytest
-from crossdock.sandbox.catalog import CatalogConfig, gln, gs1_check_digit, gtin14, make_catalog, sscc
 from hypothesis import given
 from hypothesis import strategies as st
+
+from crossdock.sandbox.catalog import CatalogConfig, gln, gs1_check_digit, gtin14, make_catalog, sscc
 
 
 def test_check_digit_of_the_gs1_example() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import aiohttp
 import pytest
+
 from crossdock.sandbox.faults import REQUEST_KINDS, Fault, FaultBook
 from crossdock.sandbox.warehouse import WarehouseConfig, WarehouseSim
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import aiohttp
+
 from crossdock.sandbox.serve import main
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")}

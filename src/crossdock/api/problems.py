@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
@@ -19,6 +20,7 @@ from crossdock.errors import AlreadyDone, CrossdockError, NeedsEdit, OutcomeUnkn
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY_SECONDS = 5
+_NAMED_FIELD = re.compile(r"(?:missing required|contains unknown) field `([^`]{1,100})`")
 # Statuses of errors that do not carry one; what is not named here is a matter of time or settings: 503.
 _STATUS: Mapping[type[CrossdockError], int] = {NeedsEdit: 422, AlreadyDone: 409, OutcomeUnknown: 504}
 _CODES = {400: "bad_request", 401: "unauthenticated", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
@@ -98,7 +100,7 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
     if isinstance(error, ValidationException):
         status, code = 422, "validation"
         errors = [
-            FieldProblem(field=str(item.get("key", "")), reason=str(item.get("message", "")))
+            _field_problem(str(item.get("key", "")), str(item.get("message", "")))
             for item in error.extra or []
             if isinstance(item, dict)
         ]
@@ -114,6 +116,13 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
         errors=errors if len(errors) > 1 else [],
     )
     return _answer(problem, {name: str(value) for name, value in (error.headers or {}).items()})
+
+
+def _field_problem(key: str, message: str) -> FieldProblem:
+    # The framework says "data" for the body as a whole and leaves the field's name to the message.
+    named = _NAMED_FIELD.search(message)
+    field = ("" if key == "data" else f"{key}.") + named[1] if named else key
+    return FieldProblem(field=field, reason=message)
 
 
 def on_statement_timeout(request: Request[Any, Any, Any], error: asyncpg.QueryCanceledError) -> Response[bytes]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Response, get
+from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 from msgspec import Struct
 
@@ -36,7 +37,7 @@ def list_schemas() -> list[SchemaLink]:
     tags=["contracts"],
     sync_to_thread=False,
 )
-def get_schema(object_name: str, version: int) -> Response[dict[str, Any]]:
+def get_schema(object_name: FromPath[str], version: FromPath[int]) -> Response[dict[str, Any]]:
     """The JSON Schema (2020-12) of a canonical object; 404 when there is no such object or version."""
     try:
         schema = json_schema(object_name, version)

@@ -67,6 +67,7 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
         address=host,
         port=port,
         interface=Interfaces.ASGI,
+        log_enabled=False,
         log_access=False,
         websockets=False,
         backlog=1024,

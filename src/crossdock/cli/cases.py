@@ -28,7 +28,7 @@ System = Annotated[str | None, typer.Option(help="Only cases of this system.")]
 ErrorClass = Annotated[str | None, typer.Option("--class", help="Only cases of this error class, as needs_edit.")]
 Owner = Annotated[str | None, typer.Option(help="Only cases of this owner.")]
 Words = Annotated[str | None, typer.Option("--text", help="Only cases with this in key, reason, field or value.")]
-By = Annotated[str, typer.Option(help="Who does it, for the audit.", default_factory=getpass.getuser)]
+By = Annotated[str, typer.Option(help="Who does it, for the audit.", show_default="the account you are logged in as")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 
 
@@ -112,7 +112,7 @@ def retry_(
 ) -> None:
     """Try cases again from the step where they stopped, by ids or by filters (500 at most at a time)."""
     wanted = Filters(interface=interface, system=system, klass=klass, owner=None, text=text)
-    _act("retry", ids, wanted, lambda c, chosen: retry(c, chosen, by=by, reason=reason), dry_run, data, as_json)
+    _act("retry", ids, wanted, lambda c, chosen: retry(c, chosen, by=_who(by), reason=reason), dry_run, data, as_json)
 
 
 @app.command("dismiss")
@@ -130,7 +130,9 @@ def dismiss_(
 ) -> None:
     """Give cases up: documents become rejected, deliveries cancelled (500 at most at a time)."""
     wanted = Filters(interface=interface, system=system, klass=klass, owner=None, text=text)
-    _act("dismiss", ids, wanted, lambda c, chosen: dismiss(c, chosen, by=by, reason=reason), dry_run, data, as_json)
+    _act(
+        "dismiss", ids, wanted, lambda c, chosen: dismiss(c, chosen, by=_who(by), reason=reason), dry_run, data, as_json
+    )
 
 
 @app.command("edit")
@@ -158,7 +160,7 @@ def edit_(
         raise typer.Exit(EXIT_NO)
 
     async def work(conn: Connection) -> int:
-        await edit(conn, case, body, by=by, reason=reason)
+        await edit(conn, case, body, by=_who(by), reason=reason)
         return 1
 
     done = with_database(data, lambda conn: act(conn, work, dry_run=dry_run))
@@ -184,6 +186,10 @@ def _act(
         return Acted(action=action, cases=chosen, done=done, dry_run=dry_run)
 
     _report(with_database(data, run), as_json)
+
+
+def _who(by: str) -> str:
+    return by or getpass.getuser()
 
 
 async def _find(conn: Connection, wanted: Filters, state: str | None, limit: int) -> list[CaseRow]:

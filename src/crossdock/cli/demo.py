@@ -5,27 +5,31 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from crossdock.app.demo.audit import Verdict
 from crossdock.app.demo.figures import Figures
 from crossdock.app.demo.play import Script
-from crossdock.app.demo.run import perform, scene
+from crossdock.app.demo.run import Scene, perform, scene
 from crossdock.app.stopping import run_until_stopped
 from crossdock.cli.options import DataFolder, Host, Port
 from crossdock.cli.output import EXIT_NO, AsJson, console, fail, print_json, table
 from crossdock.errors import CrossdockError, NeedsConfig
+from crossdock.runtime.embedded import erase
 from crossdock.runtime.telemetry import configure_logs
 from crossdock.settings import Settings
 
 PROFILES = ("none",)
+# Orders a second when somebody watches; otherwise they come as fast as they are taken.
+LEISURELY = 40.0
 
 
 def demo(
@@ -43,11 +47,12 @@ def demo(
     try:
         if faults not in PROFILES:
             raise NeedsConfig(f"there is no fault profile {faults!r}", field="--faults", fix=f"use {PROFILES[0]}")
-        with tempfile.TemporaryDirectory(prefix="crossdock-demo-") as own:
-            settings = Settings.load(data=data or Path(own), host=host, port=port, log_level="warning")
+        stay = not headless and not as_json
+        with _data_folder(data) as folder:
+            settings = Settings.load(data=folder, host=host, port=port, log_level="warning")
             configure_logs("warning", settings.log_format, role="demo")
-            script = Script(orders=orders, seed=seed, rate=rate)
-            verdict = _perform(settings, script, stay=not headless and not as_json, quiet=as_json)
+            script = Script(orders=orders, seed=seed, rate=rate or (LEISURELY if stay else None))
+            verdict = _perform(settings, script, stay=stay, quiet=as_json)
     except CrossdockError as error:
         raise fail(error) from error
     if verdict is None:
@@ -56,6 +61,19 @@ def demo(
         print_json(verdict)
     if not verdict.balanced:
         raise typer.Exit(EXIT_NO)
+
+
+@contextmanager
+def _data_folder(given: Path | None) -> Iterator[Path]:
+    """The folder given, or one of our own that is gone afterwards, with all that the engines kept for it elsewhere."""
+    if given is not None:
+        yield given
+        return
+    with tempfile.TemporaryDirectory(prefix="crossdock-demo-") as own:
+        try:
+            yield Path(own)
+        finally:
+            erase(Path(own))
 
 
 def _perform(settings: Settings, script: Script, *, stay: bool, quiet: bool) -> Verdict | None:
@@ -83,7 +101,7 @@ def _perform(settings: Settings, script: Script, *, stay: bool, quiet: bool) -> 
     return found[0] if found else None
 
 
-async def _shown(stage, script: Script, quiet: bool) -> Verdict:  # type: ignore[no-untyped-def]
+async def _shown(stage: Scene, script: Script, quiet: bool) -> Verdict:
     if quiet:
         return await perform(stage, script, lambda _phase, _figures: None)
     progress = Progress(
@@ -94,7 +112,7 @@ async def _shown(stage, script: Script, quiet: bool) -> Verdict:  # type: ignore
         return await perform(stage, script, _shower(live, progress, task))
 
 
-def _shower(live: Live, progress: Progress, task) -> Callable[[str, Figures], None]:  # type: ignore[no-untyped-def]
+def _shower(live: Live, progress: Progress, task: TaskID) -> Callable[[str, Figures], None]:
     def show(phase: str, figures: Figures) -> None:
         progress.update(task, completed=figures.orders, description=phase)
         grid = Table.grid(padding=(0, 3))

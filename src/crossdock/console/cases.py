@@ -12,14 +12,15 @@ from litestar import Request, Response, get
 from litestar.params import QueryParameter
 from msgspec import Struct
 
-from crossdock.console.reading import connection
+from crossdock.console.reading import MAX_ID, connection
 from crossdock.console.render import page
 from crossdock.errors import CrossdockError
 from crossdock.journal.view import Travelled
 from crossdock.triage.edit import Editable, editable
-from crossdock.triage.list import CaseDetail, CaseRow, list_cases, show_case
+from crossdock.triage.list import CaseDetail, CaseRow, group_cases, list_cases, show_case
 
 LIMIT: Final = 100
+MAX_CAUSES: Final = 6
 STATES: Final = ("open", "resolved", "dismissed", "all")
 MAX_NAME: Final = 100
 Text = Annotated[str, QueryParameter(max_length=500)]
@@ -79,8 +80,8 @@ async def cases_page(
     system: Text = "",
     owner: Text = "",
     klass: Text = "",
-    case_id: Annotated[int | None, QueryParameter(name="id")] = None,
-    after: Annotated[int | None, QueryParameter(name="after")] = None,
+    case_id: Annotated[int | None, QueryParameter(name="id", ge=1, le=MAX_ID)] = None,
+    after: Annotated[int | None, QueryParameter(name="after", ge=1, le=MAX_ID)] = None,
     done: Text = "",
 ) -> Response[str]:
     """The list, and case `id` beside it. `done`: what an action on the page before this one did, "retried:3"."""
@@ -101,6 +102,7 @@ async def show(
     """The page; status 422 when it comes back because of a `mistake`."""
     async with connection(request) as conn:
         rows = await _rows(conn, filters, after)
+        causes = await group_cases(conn, MAX_CAUSES) if filters == Filters() and len(rows) > 1 else []
         detail = await show_case(conn, chosen) if chosen is not None else None
         # The detail's own copy may be cut short; an edit needs the whole.
         text = await editable(conn, detail.case.id) if detail and detail.stage and detail.case.state == "open" else None
@@ -112,6 +114,7 @@ async def show(
         here="cases",
         filters=filters,
         rows=rows,
+        causes=causes,
         detail=detail,
         attempts=_attempts(detail) if detail else [],
         editable=text,

@@ -8,12 +8,12 @@ from urllib.parse import quote
 
 import msgspec
 from litestar import Request, Response, get
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.params import FromQuery, PathParameter, QueryParameter
 from litestar.response import Redirect
 from msgspec import Struct
 
 from crossdock.console.lanes import draw_lanes
-from crossdock.console.reading import connection
+from crossdock.console.reading import MAX_ID, connection
 from crossdock.console.render import page
 from crossdock.journal.history import trace
 from crossdock.journal.traced import Entry, OrderMark
@@ -46,7 +46,10 @@ class Decision(Struct, frozen=True):
 
 @get("/documents/{document_id:int}", include_in_schema=False)
 async def document_page(
-    request: Request[Any, Any, Any], document_id: FromPath[int], sent: FromQuery[str] = "", only: FromQuery[bool] = False
+    request: Request[Any, Any, Any],
+    document_id: Annotated[int, PathParameter(ge=1, le=MAX_ID)],
+    sent: FromQuery[str] = "",
+    only: FromQuery[bool] = False,
 ) -> Response[str]:
     """One document. `sent`: the exchange to show, "<delivery>.<try>"; `only`: the timeline of this document alone."""
     async with connection(request) as conn:

@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from litestar import Request, Response, post
 from litestar.datastructures import FormMultiDict
-from litestar.params import FromPath
+from litestar.params import PathParameter
 from litestar.response import Redirect
 
 from crossdock.console.cases import Mistake, filters_of, operator, show
-from crossdock.console.reading import transaction
+from crossdock.console.reading import MAX_ID, transaction
 from crossdock.errors import CrossdockError, NeedsEdit
 from crossdock.triage.dismiss import dismiss
 from crossdock.triage.edit import edit
@@ -53,7 +53,9 @@ async def dismiss_cases(request: Request[Any, Any, Any]) -> Response[str] | Redi
 
 
 @post("/cases/{case_id:int}/edit", include_in_schema=False)
-async def edit_case(request: Request[Any, Any, Any], case_id: FromPath[int]) -> Response[str] | Redirect:
+async def edit_case(
+    request: Request[Any, Any, Any], case_id: Annotated[int, PathParameter(ge=1, le=MAX_ID)]
+) -> Response[str] | Redirect:
     """Save the payload in `body` and let the document go on; a mistake comes back with everything that was typed."""
     form = await request.form()
     typed = str(form.get("body", ""))

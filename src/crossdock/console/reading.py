@@ -5,12 +5,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 from litestar import Request
 
 from crossdock.runtime.postgres import away
+
+# The largest id that PostgreSQL's bigint holds.
+MAX_ID: Final = 2**63 - 1
 
 
 @asynccontextmanager

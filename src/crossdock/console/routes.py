@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import structlog
 from litestar import Request, Response, Router
 from litestar.exceptions import HTTPException
 from litestar.types import ControllerRouterHandler
@@ -20,6 +21,8 @@ from crossdock.console.render import fragment
 from crossdock.console.search import search_page
 from crossdock.console.systems import systems_page
 from crossdock.errors import Busy, CrossdockError, EngineAway, Refused
+
+log = structlog.get_logger(__name__)
 
 
 def _error_page(status: int, title: str, reason: str, fix: str = "") -> Response[str]:
@@ -39,6 +42,14 @@ def _understood(_: Request[Any, Any, Any], error: CrossdockError) -> Response[st
 
 def _http(_: Request[Any, Any, Any], error: HTTPException) -> Response[str]:
     return _error_page(error.status_code, "That did not work", error.detail)
+
+
+def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[str]:
+    log.error("console.page_failed", path=request.url.path, exc_info=error)
+    reason = "This page could not be made. That is a mistake of ours; it is in the log with its cause."
+    return _error_page(
+        500, "Something is wrong here", reason, "Go on with another page; `crossdock trace` may tell more."
+    )
 
 
 def routes() -> list[ControllerRouterHandler]:
@@ -61,6 +72,6 @@ def routes() -> list[ControllerRouterHandler]:
             ],
             before_request=refuse_foreign,
             after_request=add_headers,
-            exception_handlers={CrossdockError: _understood, HTTPException: _http},
+            exception_handlers={CrossdockError: _understood, HTTPException: _http, Exception: _unexpected},
         )
     ]

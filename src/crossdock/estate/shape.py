@@ -121,7 +121,10 @@ class RoutingRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Routing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Rules in order, the first that holds wins; `default_location` where none does. `max_lines`: the most of an order."""
+    """Rules in order, the first that holds wins; `default_location` where none does.
+
+    `max_lines`: the most lines an order may have.
+    """
 
     default_location: str = ""
     rules: tuple[RoutingRule, ...] = ()

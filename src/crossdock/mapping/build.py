@@ -66,14 +66,14 @@ def build_object(make: Callable[..., Any], fields: Sequence[Field], blame: Blame
 
     def build(here: Any, up: Any) -> Any:
         values = {}
-        faults: list[Fault] = []
+        faults: list[Fault] | None = None
         for name, run, whose in fields:
             try:
                 value = run(here, up)
             except Faults as more:
-                faults += more.faults
+                faults = (faults or []) + more.faults
             except REFUSALS as error:
-                faults.append(whose.fault(error, here, up))
+                faults = [*(faults or []), whose.fault(error, here, up)]
             else:
                 if value is not MISSING:
                     values[name] = value

@@ -15,6 +15,7 @@ from crossdock.mapping.failures import Unreadable, shown
 _LONGEST_NUMBER = 40
 _GREATEST = 24
 _FINEST = -18
+_WIDEST = 10**18
 # Two numbers of 40 digits can be added and multiplied exactly in this.
 _EXACT = Context(prec=100)
 _FIX = 'send a plain decimal number such as "1234.50"'
@@ -33,6 +34,8 @@ def decimal(value: Any, mark: str = ".") -> Decimal:
         written = value if mark == "." else value.replace(".", "").replace(mark, ".")
         if len(written) > _LONGEST_NUMBER or "_" in written or not written.isascii():
             raise Unreadable(f"{shown(value)!r} is not a decimal number", _FIX)
+    elif type(value) is int and -_WIDEST < value < _WIDEST:
+        return Decimal(value)
     elif isinstance(value, Decimal):
         return _within_bounds(value)
     elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e24:
@@ -45,7 +48,8 @@ def decimal(value: Any, mark: str = ".") -> Decimal:
         number = Decimal(written)
     except InvalidOperation:
         raise Unreadable(f"{shown(value)!r} is not a decimal number", _FIX) from None
-    return _within_bounds(number)
+    # The usual case of _within_bounds, without its call: NaN and infinities have an adjusted exponent of 0.
+    return number if _FINEST <= number.adjusted() < _GREATEST and number.is_finite() else _within_bounds(number)
 
 
 def _within_bounds(number: Decimal) -> Decimal:

@@ -12,13 +12,14 @@ from typing import Any
 from crossdock.mapping.failures import Unreadable, shown
 
 LONGEST_TEXT = 100_000
+_WIDEST = 1 << 64
 
 
 def text(value: Any) -> str:
     """Text as it is, a number or true/false written out; times in ISO 8601 UTC. Not for lists and objects."""
     if type(value) is str:
         return value
-    if isinstance(value, str):
+    if type(value) is int and -_WIDEST < value < _WIDEST:
         return str(value)
     if isinstance(value, bool):
         return "true" if value else "false"

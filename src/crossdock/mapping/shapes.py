@@ -59,11 +59,28 @@ def certain_field(key: str, convert: Callable[..., Any], argument: Read, absent:
     return run
 
 
-def deep_text(steps: tuple[str | int, ...], shortest: int, longest: int, check: Check, absent: Absent) -> Read:
-    """A text some objects further in, copied."""
+def field_in_currency(key: str, convert: Callable[..., Any], name: str, absent: Absent) -> Read:
+    """`certain_field` for amounts in lists, whose currency is a field of the object one level up."""
 
     def run(here: Any, up: Any) -> Any:
-        value = follow(here, steps)
+        value = here.get(key) if type(here) is dict else step_into(here, key)
+        if value is None or value is MISSING or value == "":
+            return absent()
+        above = up[0]
+        given = above.get(name) if type(above) is dict else step_into(above, name)
+        return convert(value, None if given is MISSING else given)
+
+    return run
+
+
+def deep_text(steps: tuple[str | int, ...], shortest: int, longest: int, check: Check, absent: Absent) -> Read:
+    """A text some objects further in, copied; two plain steps, the usual case, are taken without a call."""
+    plain = len(steps) == 2 and all(isinstance(step, str) and step != "*" for step in steps)
+    one, two = steps if plain else (None, None)
+
+    def run(here: Any, up: Any) -> Any:
+        outer = here.get(one) if one is not None and type(here) is dict else None
+        value = outer.get(two) if type(outer) is dict else follow(here, steps)
         if type(value) is str and shortest <= len(value) <= longest and value:
             return value
         if value is None or value is MISSING or value == "":

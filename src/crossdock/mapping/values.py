@@ -14,7 +14,15 @@ from crossdock.mapping.convert_text import text
 from crossdock.mapping.converters import CONVERTERS, LIST_READERS, RESULTS, Convert, check_arguments
 from crossdock.mapping.failures import MappingError, Unreadable, shown
 from crossdock.mapping.paths import MISSING, Read, is_path, parse_path, read_path
-from crossdock.mapping.shapes import Step, certain_field, composed, converted_field, deep_text, text_field
+from crossdock.mapping.shapes import (
+    Step,
+    certain_field,
+    composed,
+    converted_field,
+    deep_text,
+    field_in_currency,
+    text_field,
+)
 from crossdock.sdk.words import Converter, Rule
 
 Lookup = Callable[[str, str], str | None]
@@ -66,6 +74,8 @@ def run_rule(
         if not arguments:
             return converted_field(key, convert, None if certain else check, absent)
         if certain and len(arguments) == 1:
+            if (name_above := _field_above(arguments[0], depth)) is not None:
+                return field_in_currency(key, convert, name_above, absent)
             return certain_field(key, convert, _argument(arguments[0], depth), absent)
     return composed(read, steps, None if certain else check, absent)
 
@@ -76,6 +86,16 @@ def _plain_key(rule: Rule) -> str | None:
         return None
     path = parse_path(rule.source)
     step = path.steps[0] if path.start == "here" and len(path.steps) == 1 else None
+    return step if isinstance(step, str) and step != "*" else None
+
+
+def _field_above(argument: Any, depth: int) -> str | None:
+    """The field's name when an argument reads one field of the object one level up."""
+    if not is_path(argument):
+        return None
+    path = parse_path(argument)
+    climbs = depth if path.start == "root" else path.climbs
+    step = path.steps[0] if climbs == 1 and path.start in ("root", "up") and len(path.steps) == 1 else None
     return step if isinstance(step, str) and step != "*" else None
 
 

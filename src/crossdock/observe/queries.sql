@@ -26,7 +26,7 @@ GROUP BY i.name ORDER BY i.name
 -- Documents received per interface and minute since $1; walks the newest documents only.
 SELECT interface, date_trunc('minute', received_at) AS minute, count(*) AS number
 FROM document
-WHERE id > coalesce((SELECT id FROM document WHERE received_at < $1 - interval '10 seconds' ORDER BY id DESC LIMIT 1), 0)
+WHERE id > coalesce((SELECT id FROM document WHERE received_at < $1::timestamptz - interval '10 seconds' ORDER BY id DESC LIMIT 1), 0)
   AND received_at >= $1 AND parent_id IS NULL
 GROUP BY 1, 2
 

@@ -33,6 +33,8 @@ class CatalogConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Location(msgspec.Struct, frozen=True):
+    """A place with goods, named by code and GLN."""
+
     code: str
     name: str
     gln: str
@@ -43,6 +45,8 @@ class Location(msgspec.Struct, frozen=True):
 
 
 class Product(msgspec.Struct, frozen=True):
+    """A sellable article in one unit, `EA`."""
+
     index: int
     sku: str
     gtin: str
@@ -54,6 +58,8 @@ class Product(msgspec.Struct, frozen=True):
 
 
 class Customer(msgspec.Struct, frozen=True):
+    """A business customer."""
+
     code: str
     first_name: str
     last_name: str
@@ -61,6 +67,8 @@ class Customer(msgspec.Struct, frozen=True):
 
 
 class Catalog(msgspec.Struct, frozen=True):
+    """All master data."""
+
     currency: str
     products: tuple[Product, ...]
     locations: tuple[Location, ...]
@@ -77,16 +85,19 @@ def gs1_check_digit(digits: str) -> str:
 
 
 def gtin14(item: int) -> str:
+    """The GTIN-14 of an item number (0 to 99,999)."""
     body = f"0{COMPANY_PREFIX}{item:05d}"
     return body + gs1_check_digit(body)
 
 
 def gln(place: int) -> str:
+    """The GLN of a place number (0 to 99,999)."""
     body = f"{COMPANY_PREFIX}{place:05d}"
     return body + gs1_check_digit(body)
 
 
 def sscc(serial: int) -> str:
+    """The SSCC of a package serial (0 to 999,999,999)."""
     body = f"0{COMPANY_PREFIX}{serial:09d}"
     return body + gs1_check_digit(body)
 

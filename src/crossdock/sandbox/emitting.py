@@ -161,8 +161,10 @@ class Emitter:
             if self._heap and len(self._tasks) < self.concurrency:
                 pause = max(0.0, self._heap[0][0] - time.monotonic())
             self._wake.clear()
+            # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with the wake-up.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -183,7 +185,7 @@ class Emitter:
         if status is not None and 200 <= status < 300:
             delivery.acknowledged += 1
             delivery.state = "acknowledged"
-            delivery.body, delivery.headers = "", {}
+            delivery.body = ""  # the headers stay: an extra copy may still be on its way
         elif not extra and delivery.state == "pending":
             self._failed(delivery, body)
         self._save(delivery)

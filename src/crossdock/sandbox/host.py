@@ -40,6 +40,7 @@ class ControlError(Exception):
 
 
 def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    """A JSON answer, encoded with msgspec."""
     return web.Response(
         body=msgspec.json.encode(value),
         status=status,

@@ -62,6 +62,11 @@ class Runs:
         run = self.all.get(run_id)
         return None if run is None else msgspec.to_builtins(run)
 
+    async def finished(self) -> None:
+        """Wait until no run is going on."""
+        while self._tasks:
+            await asyncio.wait(list(self._tasks))
+
     async def stop(self) -> None:
         for task in list(self._tasks):
             task.cancel()

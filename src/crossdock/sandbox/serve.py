@@ -19,6 +19,13 @@ from crossdock.sandbox.netsuite import NetSuiteConfig, NetSuiteSim
 from crossdock.sandbox.shopify import ShopifyConfig, ShopifySim
 from crossdock.sandbox.warehouse import WarehouseConfig, WarehouseSim
 
+try:
+    import uvloop
+except ImportError:  # not made for Windows; the standard loop does the same, slower
+    new_loop = asyncio.new_event_loop
+else:
+    new_loop = uvloop.new_event_loop
+
 
 class ServeConfig(msgspec.Struct, forbid_unknown_fields=True):
     """Which simulators to serve, each with its settings."""
@@ -59,6 +66,7 @@ async def serve(config: ServeConfig) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run from the command line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m crossdock.sandbox.serve", description=__doc__)
     group = parser.add_mutually_exclusive_group(required=True)
     group.add_argument("--config", type=Path, metavar="FILE", help="JSON file with the settings")
@@ -67,8 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         text = options.json if options.config is None else options.config.read_text(encoding="utf-8")
         config = msgspec.json.decode(text, type=ServeConfig)
-        make = serve(config)
-        asyncio.run(make)
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(serve(config))
     except (OSError, ValueError) as error:
         sys.stderr.write(f"sandbox: {error}\n")
         return 2

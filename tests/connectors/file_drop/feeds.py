@@ -19,7 +19,12 @@ ORDERS: dict[str, Any] = {
     "columns": ["Order", "Sku", "Qty"],
     "group_by": ["Order"],
     "topics": [
-        {"topic": "cancellation", "when": [{"column": "Order", "prefix": "C"}], "key": "cancellation/shop/{Order}", "mapping": "c.yaml"},
+        {
+            "topic": "cancellation",
+            "when": [{"column": "Order", "prefix": "C"}],
+            "key": "cancellation/shop/{Order}",
+            "mapping": "c.yaml",
+        },
         {
             "topic": "odd",
             "when": [{"column": "Qty", "rows": "any", "below": "0"}],
@@ -29,7 +34,7 @@ ORDERS: dict[str, Any] = {
         },
         {"topic": "order", "key": "order/shop/{Order}", "mapping": "o.yaml"},
     ],
-}  # fmt: skip
+}
 
 
 def feed(folder: Path, **changes: Any) -> DropFeed:

@@ -42,7 +42,7 @@ async def partner(tmp_path) -> AsyncIterator[Partner]:
         0,
         server_factory=_Server,
         server_host_keys=[host_key],
-        sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(root)),
+        sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(root).encode()),
     )
     source = {
         "host": "127.0.0.1",
@@ -116,7 +116,7 @@ async def test_a_server_that_is_away_is_tried_again(tmp_path, partner):
 
 
 async def test_a_missing_folder_is_told(tmp_path, partner):
-    with pytest.raises(RetryLater, match="127.0.0.1 cannot be reached"):
+    with pytest.raises(RetryLater, match=r"127\.0\.0\.1 cannot be reached"):
         await fetch_files(feed(tmp_path, sftp={**partner.source, "folder": "gone"}), resolve)
 
 

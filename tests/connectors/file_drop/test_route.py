@@ -11,7 +11,7 @@ from crossdock.connectors.file_drop.route import compile_route
 from crossdock.estate.feeds import FileTopic
 
 
-def holds(condition, rows):
+def holds(condition: dict[str, object], rows: list[dict[str, str]]) -> bool:
     topic = msgspec.convert({"topic": "t", "key": "k", "when": [condition]}, FileTopic)
     return compile_route([topic])(rows) is not None
 

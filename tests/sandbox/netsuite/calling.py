@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import jwt
+
 from crossdock.sandbox.netsuite import NetSuiteConfig, NetSuiteSim, make_certificate
 from crossdock.sandbox.netsuite.assertion import ASSERTION_TYPE
 
@@ -78,7 +79,7 @@ async def log_in(http: aiohttp.ClientSession, sim: NetSuiteSim) -> Caller:
         return Caller(http, sim, (await answer.json())["access_token"])
 
 
-def line(sku: str = "CD-00001", quantity: float = 2, **more: Any) -> dict[str, Any]:
+def line(sku: str = "CD-00001", quantity: Any = 2, **more: Any) -> dict[str, Any]:
     return {"item": {"externalId": sku}, "quantity": quantity, "rate": 9.99, **more}
 
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
 from crossdock.sandbox.books import Books
 from crossdock.sandbox.netsuite.assertion import ASSERTION_TYPE, GrantError, TokenDesk
 from crossdock.sandbox.netsuite.keys import make_certificate
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 KEY, CERTIFICATE = make_certificate()
 OTHER_KEY, _ = make_certificate()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The field tables must be a part of the curated contract, where that is present. It is not a published one: see its report."""
+"""The field tables must equal the curated contract, where that is present."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from crossdock.sandbox.netsuite.fields import RECORDS, SUBLISTS
 
 CURATED = Path(__file__).parents[4] / "shared/contracts/netsuite/record_v1_2026.1.curated.json"

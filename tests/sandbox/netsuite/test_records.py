@@ -8,9 +8,9 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
-from crossdock.sandbox.netsuite import NetSuiteSim
 from oauthlib.oauth1 import SIGNATURE_HMAC_SHA256, Client
 
+from crossdock.sandbox.netsuite import NetSuiteSim
 from tests.sandbox.netsuite.calling import RECORD, Caller, config, line, log_in, order
 
 

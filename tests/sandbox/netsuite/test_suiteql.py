@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 import pytest_asyncio
-from crossdock.sandbox.netsuite import NetSuiteSim
 
+from crossdock.sandbox.netsuite import NetSuiteSim
 from tests.sandbox.netsuite.calling import Caller, config, line, log_in, order
 
 
@@ -56,7 +56,8 @@ async def test_order_alias_and_table_prefix(call: Caller) -> None:
 
 async def test_a_bare_date_has_no_time(call: Caller) -> None:
     (row,) = await call.rows(
-        "SELECT lastmodifieddate, TO_CHAR(lastmodifieddate, 'YYYY-MM-DD HH24:MI:SS') AS moment FROM transaction WHERE externalid = 'A'"
+        "SELECT lastmodifieddate, TO_CHAR(lastmodifieddate, 'YYYY-MM-DD HH24:MI:SS') AS moment"
+        " FROM transaction WHERE externalid = 'A'"
     )
     assert [len(row["lastmodifieddate"]), len(row["moment"])] == [10, 19]
     assert row["lastmodifieddate"][2] == "/"

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import pytest
-from crossdock.sandbox.netsuite.tba import SignatureRefused, TokenAuth, base_string, parse_header
 from oauthlib.oauth1 import SIGNATURE_HMAC_SHA256, Client
+
+from crossdock.sandbox.netsuite.tba import SignatureRefused, TokenAuth, base_string, parse_header
 
 URL = "http://127.0.0.1:8080/services/rest/record/v1/salesOrder/eid%3AA%231"
 NOW = 1_800_000_000.0
@@ -17,7 +18,7 @@ def auth() -> TokenAuth:
     )
 
 
-def header(url: str = URL, method: str = "PUT", **other: str) -> str:
+def header(url: str = URL, **other: str) -> str:
     settings = {
         "client_secret": "cs&%",
         "resource_owner_key": "tk",
@@ -29,7 +30,7 @@ def header(url: str = URL, method: str = "PUT", **other: str) -> str:
         **other,
     }
     client = Client(settings.pop("client_key", "ck"), **settings)
-    _, headers, _ = client.sign(url, http_method=method)
+    _, headers, _ = client.sign(url, http_method="PUT")
     return str(headers["Authorization"])
 
 

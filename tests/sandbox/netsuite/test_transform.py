@@ -6,8 +6,8 @@ from typing import Any
 
 import aiohttp
 import pytest_asyncio
-from crossdock.sandbox.netsuite import NetSuiteSim
 
+from crossdock.sandbox.netsuite import NetSuiteSim
 from tests.sandbox.netsuite.calling import Caller, Reply, config, line, log_in, order
 
 

@@ -7,6 +7,7 @@ import asyncio
 from typing import Any
 
 import aiohttp
+
 from crossdock.sandbox.shopify import ShopifySim
 
 SET = """mutation Set($input: InventorySetQuantitiesInput!, $key: String!) {
@@ -41,8 +42,8 @@ async def place(http: aiohttp.ClientSession, shop: ShopifySim, **wanted: Any) ->
     """Place orders, wait for the run, and return what the store holds."""
     run = (await control(http, shop, "orders", **wanted))["id"]
     async with asyncio.timeout(20):
-        while (state := (await control(http, shop, f"runs/{run}")))["state"] == "running":
-            await asyncio.sleep(0.01)
+        await shop.runs.finished()
+        state = await control(http, shop, f"runs/{run}")
     assert state["error"] is None
     orders: list[dict[str, Any]] = (await control(http, shop, "orders"))["orders"]
     return orders

@@ -10,11 +10,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from crossdock.sandbox.catalog import CatalogConfig, make_catalog
 from crossdock.sandbox.shopify.breaking import BREAKERS
 from crossdock.sandbox.shopify.orders import make_order
-from hypothesis import given
-from hypothesis import strategies as st
 
 CATALOG = make_catalog(CatalogConfig())
 SAMPLE = Path(__file__).parents[4] / "shared/contracts/shopify/webhooks/samples/orders/create.json"

@@ -8,7 +8,6 @@ import json
 from pathlib import Path
 
 import pytest
-from crossdock.sandbox.shopify.execute import load_schema
 from graphql import (
     GraphQLEnumType,
     GraphQLInputObjectType,
@@ -18,6 +17,8 @@ from graphql import (
     GraphQLSchema,
     build_client_schema,
 )
+
+from crossdock.sandbox.shopify.execute import load_schema
 
 PUBLISHED = Path(__file__).parents[4] / "shared/contracts/shopify/admin_2026-10.json.gz"
 

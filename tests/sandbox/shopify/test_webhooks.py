@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 import pytest_asyncio
+
 from crossdock.sandbox.emitting import Subscription
 from crossdock.sandbox.shopify import ShopifyConfig, ShopifySim
 from crossdock.sandbox.shopify.place import OrdersRequest, make_plan
-
 from tests.sandbox.inbox import Got, Inbox
 from tests.sandbox.shopify.shopping import control, place, settle
 

@@ -15,9 +15,9 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+
 from crossdock.sandbox.emitting import Subscription
 from crossdock.sandbox.warehouse import WarehouseConfig, WarehouseSim
-
 from tests.sandbox.inbox import Got, Inbox
 
 AUTH = {"Authorization": "Bearer warehouse-token"}

@@ -7,14 +7,14 @@ from typing import Annotated, Literal
 
 from litestar import get
 from litestar.datastructures import State
-from litestar.params import Parameter
+from litestar.params import FromQuery, QueryParameter
 from litestar.types import ControllerRouterHandler
 from msgspec import Struct
 
 from crossdock.api.reading import connection
 from crossdock.journal.books import MAX_ROWS, Book, DeliveryBook, OpenDocument, balance, delivery_books, open_documents
 
-Limit = Annotated[int, Parameter(ge=1, le=MAX_ROWS, description=f"at most this many rows, {MAX_ROWS} at most")]
+Limit = Annotated[int, QueryParameter(ge=1, le=MAX_ROWS, description=f"at most this many rows, {MAX_ROWS} at most")]
 OpenState = Literal["received", "retry", "case", "delivering"]
 
 
@@ -39,8 +39,8 @@ async def get_books(state: State) -> Books:
 async def get_open(
     state: State,
     limit: Limit = 100,
-    interface: str | None = None,
-    document_state: Annotated[OpenState | None, Parameter(query="state")] = None,
+    interface: FromQuery[str | None] = None,
+    document_state: Annotated[OpenState | None, QueryParameter(name="state")] = None,
 ) -> list[OpenDocument]:
     """Documents that are not settled, the nearest deadline first, with owner and reason."""
     async with connection(state) as conn:

@@ -10,6 +10,7 @@ from litestar import get, post
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.handlers import BaseRouteHandler
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
 from msgspec import Meta, Struct
 
@@ -75,14 +76,14 @@ def from_a_program(request: ASGIConnection[Any, Any, Any, Any], _handler: BaseRo
 @get("/v1/ops/cases", summary="List cases", tags=["triage"])
 async def get_cases(
     state: State,
-    case_state: Annotated[CaseState, Meta(description="open unless told otherwise")] = "open",
-    interface: str | None = None,
-    system: str | None = None,
-    error_class: str | None = None,
-    owner: str | None = None,
-    text: str | None = None,
+    case_state: Annotated[CaseState, QueryParameter(name="state")] = "open",
+    interface: FromQuery[str | None] = None,
+    system: FromQuery[str | None] = None,
+    error_class: Annotated[str | None, QueryParameter(name="class")] = None,
+    owner: FromQuery[str | None] = None,
+    text: FromQuery[str | None] = None,
     limit: Limit = 100,
-    after: int | None = None,
+    after: FromQuery[int | None] = None,
 ) -> list[CaseRow]:
     """Cases that fit every filter, the newest first; `after` goes on below a case id."""
     async with connection(state) as conn:
@@ -107,20 +108,20 @@ async def get_groups(state: State, limit: Limit = 100) -> list[CaseGroup]:
 
 
 @get("/v1/ops/cases/{case_id:int}", summary="One case", tags=["triage"])
-async def get_case(state: State, case_id: int) -> CaseDetail:
+async def get_case(state: State, case_id: FromPath[int]) -> CaseDetail:
     """The case with its document, payloads and attempts, and what an edit would replace."""
     async with connection(state) as conn:
         return await show_case(conn, case_id)
 
 
 @post("/v1/ops/cases:retry", summary="Retry cases", tags=["triage"], status_code=200, guards=[from_a_program])
-async def post_retry(state: State, data: CaseAction) -> Acted:
+async def post_retry(state: State, data: JSONBody[CaseAction]) -> Acted:
     """Make the documents and deliveries due now, each from the step where it stopped."""
     return await _acted(state, data, lambda c: retry(c, data.case_ids, by=data.by, reason=data.reason))
 
 
 @post("/v1/ops/cases:dismiss", summary="Dismiss cases", tags=["triage"], status_code=200, guards=[from_a_program])
-async def post_dismiss(state: State, data: CaseAction) -> Acted:
+async def post_dismiss(state: State, data: JSONBody[CaseAction]) -> Acted:
     """Give the documents or deliveries up; a reason is required."""
     return await _acted(state, data, lambda c: dismiss(c, data.case_ids, by=data.by, reason=data.reason))
 
@@ -134,7 +135,7 @@ async def post_dismiss(state: State, data: CaseAction) -> Acted:
     guards=[from_a_program],
     request_max_body_size=_MAX_REQUEST,
 )
-async def post_edit(state: State, case: str, data: CaseEdit) -> Acted:
+async def post_edit(state: State, case: FromPath[str], data: JSONBody[CaseEdit]) -> Acted:
     """Replace what the case stopped at and go on from there; 422 names the field that is wrong."""
     number, _, action = case.partition(":")
     if action != "edit" or not (number.isascii() and number.isdigit()) or len(number) > 18:

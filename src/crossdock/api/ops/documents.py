@@ -7,7 +7,7 @@ from typing import Annotated
 
 from litestar import get
 from litestar.datastructures import State
-from litestar.params import Parameter
+from litestar.params import FromPath, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from crossdock.api.ops.books import Limit
@@ -17,14 +17,14 @@ from crossdock.journal.search import Hit, search
 
 
 @get("/v1/ops/documents/{document_id:int}", summary="One document side by side", tags=["operations"])
-async def get_document(state: State, document_id: int) -> DocumentView:
+async def get_document(state: State, document_id: FromPath[int]) -> DocumentView:
     """What was received, its canonical form, what was sent and what was answered."""
     async with connection(state) as conn:
         return await document_view(conn, document_id)
 
 
 @get("/v1/ops/trace/{key:path}", summary="One business key across all systems", tags=["operations"])
-async def get_trace(state: State, key: str) -> Trace:
+async def get_trace(state: State, key: FromPath[str]) -> Trace:
     """The history of an order number, business key, PO, fulfillment reference, tracking number, SKU or document id.
 
     Encode "#" as %23. 409 names the choices when several things are called so.
@@ -34,7 +34,7 @@ async def get_trace(state: State, key: str) -> Trace:
 
 
 @get("/v1/ops/search", summary="Search", tags=["operations"])
-async def get_search(state: State, text: Annotated[str, Parameter(query="q")], limit: Limit = 20) -> list[Hit]:
+async def get_search(state: State, text: Annotated[str, QueryParameter(name="q")], limit: Limit = 20) -> list[Hit]:
     """What the text names or begins: orders, PO numbers, customers, SKUs, tracking numbers, files, document ids."""
     async with connection(state) as conn:
         return await search(conn, text, limit)

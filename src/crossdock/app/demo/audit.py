@@ -60,9 +60,7 @@ async def audit(pool: asyncpg.Pool, control: Control) -> Verdict:
         shipments = {row["shipment_key"].rpartition("/")[2] for row in await conn.fetch(SQL.our_shipments)}
         stuck = {row["key"].removeprefix("order/") for row in await conn.fetch(SQL.order_keys_in_triage)}
     oracle = await _oracle(control, ours, stuck, levels, shipments)
-    return Verdict(
-        books=tuple(books), oracle=oracle, balanced=oracle.agrees and all(book.balanced for book in books)
-    )
+    return Verdict(books=tuple(books), oracle=oracle, balanced=oracle.agrees and all(book.balanced for book in books))
 
 
 async def _oracle(
@@ -102,7 +100,7 @@ async def _oracle(
 
 def _doubled_by_number(erp: list[dict[str, Any]]) -> list[str]:
     """Order numbers that stand on more than one record of the ERP."""
-    numbers = Counter(record.get("otherRefNum") for record in erp if record.get("otherRefNum"))
+    numbers: Counter[str] = Counter(record["otherRefNum"] for record in erp if record.get("otherRefNum"))
     return sorted(number for number, count in numbers.items() if count > 1)
 
 

@@ -12,12 +12,13 @@ SQL = load_queries(__package__)
 
 
 class Figures(Struct, frozen=True, kw_only=True):
-    """Where everything stands. `lag`: seconds from receipt to settlement of the last minute's orders, p50 and p99."""
+    """Where everything stands. `to_decide` and `deliveries_open` leave out what waits behind a case. `lag`: seconds from receipt to settlement of the last minute's orders, p50 and p99."""
 
     orders: int
     settled: int
     open: int
     cases: int
+    to_decide: int
     deliveries_open: int
     stock_told: int
     stock_waiting: int
@@ -26,8 +27,8 @@ class Figures(Struct, frozen=True, kw_only=True):
 
     @property
     def at_rest(self) -> bool:
-        """Nothing moves any more but what waits for a person."""
-        return self.open == self.cases and self.deliveries_open == 0 and self.stock_waiting == 0
+        """Nothing moves any more: what is open waits for a person, or behind something that does."""
+        return self.to_decide == 0 and self.deliveries_open == 0 and self.stock_waiting == 0
 
 
 async def read_figures(pool: asyncpg.Pool) -> Figures:

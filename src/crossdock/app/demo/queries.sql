@@ -6,6 +6,11 @@ SELECT
     (SELECT count(*) FROM document WHERE state IN ('received', 'retry', 'case', 'delivering')) AS open,
     (SELECT count(*) FROM document WHERE state = 'case') AS cases,
     (
+        SELECT count(*) FROM document d WHERE d.state IN ('received', 'retry') AND NOT EXISTS (
+            SELECT FROM document e WHERE e.key = d.key AND e.id < d.id AND e.state = 'case' AND e.step <> 'deliver'
+        )
+    ) AS to_decide,
+    (
         SELECT count(*) FROM delivery d WHERE d.state IN ('due', 'sending') AND NOT EXISTS (
             SELECT FROM delivery e WHERE e.key = d.key AND e.system = d.system AND e.id < d.id AND e.state = 'case'
         )

@@ -68,9 +68,13 @@ def _claims(feed: DropFeed) -> Generator[Claimed, None, None]:
             path.rename(mine)
         except FileNotFoundError:
             continue  # another process was quicker
+        claimed = Claimed(path.name, mine)
+        if not os.access(mine, os.R_OK):
+            refuse(feed, claimed, "We have no permission to read the file. Give it read permission and drop it again.")
+            continue
         with _locked(mine) as ours:
             if ours:
-                yield Claimed(path.name, mine)
+                yield claimed
 
 
 def _ready(feed: DropFeed) -> Iterator[Path]:

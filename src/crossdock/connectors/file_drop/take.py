@@ -31,7 +31,7 @@ from crossdock.connectors.file_drop.group import read_groups
 from crossdock.connectors.file_drop.route import compile_route
 from crossdock.connectors.file_drop.segments import file_digest, read_header
 from crossdock.connectors.file_drop.unpack import unpacked
-from crossdock.errors import Refused
+from crossdock.errors import Refused, RetryLater
 from crossdock.sdk.receiving import Incoming, KeepResult
 
 MAX_BATCH = 500
@@ -67,13 +67,17 @@ async def take_files(feed: DropFeed, keep: Keep, progress: Progress = no_progres
     """Take every file that is ready in the feed's folder; one report each, refused ones too.
 
     `keep` commits a batch of at most 500 messages and says of each whether it is new. What it raises ends the run: the
-    file stays in `processing/` and is taken up again. `progress` is told after every batch.
+    file stays in `processing/` and is taken up again. `progress` is told after every batch. Raises RetryLater when the
+    folder cannot be used (disk full, permissions).
     """
     reports: list[FileReport] = []
-    with claim_files(feed) as claims:
-        while (claimed := await asyncio.to_thread(next, claims, None)) is not None:
-            reports.append(await _take(claimed, feed, keep, progress))
-            progress(reports[-1])
+    try:
+        with claim_files(feed) as claims:
+            while (claimed := await asyncio.to_thread(next, claims, None)) is not None:
+                reports.append(await _take(claimed, feed, keep, progress))
+                progress(reports[-1])
+    except OSError as error:
+        raise RetryLater(f"files of {feed.interface} in {feed.folder} cannot be taken: {error}") from error
     return reports
 
 

@@ -62,8 +62,15 @@ class _Problem(Struct, rename={"details": "o:errorDetails"}):
     details: list[_Detail] = field(default_factory=list)
 
 
+class Row(Struct):
+    """A row of SuiteQL: every scalar is text."""
+
+    id: str
+    externalid: str = ""
+
+
 class _Rows(Struct):
-    items: list[dict[str, Any]]
+    items: list[Row]
 
 
 class RestClient:
@@ -91,8 +98,8 @@ class RestClient:
         url = f"{self._base}{RECORD}/{path}" + (f"?{query}" if query else "")
         return await self._call(method, url, content, _STRICT, missing_is_none=missing_is_none)
 
-    async def suiteql(self, query: str) -> list[dict[str, Any]]:
-        """The first 1,000 rows of a SuiteQL query; every scalar is text. Raises CallFailed."""
+    async def suiteql(self, query: str) -> list[Row]:
+        """The first 1,000 rows of a SuiteQL query that asks for id, and maybe externalid. Raises CallFailed."""
         url = f"{self._base}{SUITEQL}?limit=1000&offset=0"
         reply = await self._call("POST", url, _ENCODER.encode({"q": query}), {"Prefer": "transient"}, reading=True)
         if reply is None:

@@ -19,7 +19,7 @@ async def find_fulfillments(client: RestClient, batch: Sequence[Outgoing]) -> li
     """Item fulfillments by our reference; None where NetSuite has none. Raises CallFailed."""
     wanted = sql_list([external_id(item.reference) for item in batch])
     query = f"SELECT id, externalid FROM transaction WHERE type = 'ItemShip' AND externalid IN {wanted}"  # noqa: S608
-    found = {str(row.get("externalid")): str(row["id"]) for row in await client.suiteql(query)}
+    found = {row.externalid: row.id for row in await client.suiteql(query)}
     references = [found.get(external_id(item.reference)) for item in batch]
     return [Delivered(reference=reference) if reference else None for reference in references]
 
@@ -118,5 +118,5 @@ def _known_items(lines: Sequence[OrderLine], wanted: Mapping[str, Decimal]) -> d
 async def _asked_items(client: RestClient, lines: Sequence[OrderLine], wanted: Mapping[str, Decimal]) -> dict[int, str]:
     """SKU per order line by asking which items have these external ids."""
     query = f"SELECT id, externalid FROM item WHERE externalid IN {sql_list(list(wanted))}"  # noqa: S608
-    sku_of = {str(row["id"]): str(row.get("externalid")) for row in await client.suiteql(query)}
+    sku_of = {row.id: row.externalid for row in await client.suiteql(query)}
     return {line.line: sku_of[line.item.id] for line in lines if line.item.id in sku_of}

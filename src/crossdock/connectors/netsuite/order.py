@@ -137,7 +137,7 @@ async def order_id(client: RestClient, reference: str) -> str:
     """The internal id of the sales order with our `reference`, "" when there is none. Raises CallFailed."""
     wanted = sql_text(external_id(reference))
     rows = await client.suiteql(f"SELECT id FROM transaction WHERE type = 'SalesOrd' AND externalid = {wanted}")  # noqa: S608
-    return str(rows[0]["id"]) if rows else ""
+    return rows[0].id if rows else ""
 
 
 async def read_stored(client: RestClient, internal_id: str) -> StoredOrder | None:

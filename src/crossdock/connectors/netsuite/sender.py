@@ -81,7 +81,7 @@ class NetSuiteSender:
     async def _find_orders(self, batch: Sequence[Outgoing]) -> list[Delivered | None]:
         wanted = sql_list([external_id(item.reference) for item in batch])
         query = f"SELECT id, externalid FROM transaction WHERE type = 'SalesOrd' AND externalid IN {wanted}"  # noqa: S608
-        found = {str(row.get("externalid")): str(row["id"]) for row in await self._client.suiteql(query)}
+        found = {row.externalid: row.id for row in await self._client.suiteql(query)}
         references = [found.get(external_id(item.reference)) for item in batch]
         return [Delivered(reference=reference) if reference else None for reference in references]
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tell the store what left: look at the order, find what the shipment covers, create one fulfillment."""
+"""Tell the store what left: look at the order, find what the shipment covers, create the fulfillment."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -40,9 +40,13 @@ class _CreateAnswer(Struct, rename="camel"):
 
 
 async def find_fulfillment(client: AdminClient, item: Outgoing) -> Delivered | None:
-    """The fulfillment the store already has of this shipment, known by its tracking numbers; None = it has none."""
-    order = await read_order(client, item.document)
-    return _existing(order, item.document)
+    """The fulfillments the store has of this shipment, by its tracking numbers; None = none, or not of all of it."""
+    shipment: Shipment = item.document
+    order = await read_order(client, shipment)
+    ours = _ours(order, shipment)
+    if not ours or _not_told(order, ours, _wanted(shipment)):
+        return None
+    return Delivered(reference=_reference(ours))
 
 
 async def send_fulfillment(
@@ -52,33 +56,59 @@ async def send_fulfillment(
     names: Mapping[str, Any],
     locations: Mapping[str, str],
 ) -> Outcome:
-    """Look, then create: fulfillmentCreate keeps no idempotency key. `locations`: our location → the store's id.
+    """Look, then create what is missing: fulfillmentCreate keeps no idempotency key. `locations`: ours → theirs.
 
-    Raises CallFailed, or NeedsEdit when the order does not have what the shipment says.
+    One fulfillment, or one per location where the store has assigned the lines to several. Raises CallFailed, or
+    NeedsEdit when the order does not have what the shipment says.
     """
     shipment: Shipment = item.document
     order = await read_order(client, shipment)
-    found = _existing(order, shipment)
-    if found is not None:
-        return found
-    lines = _plan(order, _wanted(shipment), locations.get(shipment.location, ""))
-    fulfillment = translate(
-        {"document": shipment, "known": item.known, "reference": item.reference, "names": names, "lines": lines}
-    )
-    answer, exchange = await client.run("CreateFulfillment", {"fulfillment": fulfillment}, _CreateAnswer, cost=10)
-    created = answer.fulfillment_create
-    if created is None or created.fulfillment is None:
-        errors = created.user_errors if created is not None else []
-        return Failed(error=_refused(errors), exchange=exchange)
-    return Delivered(reference=created.fulfillment.id, exchange=exchange)
+    made = _ours(order, shipment)
+    wanted = _not_told(order, made, _wanted(shipment))
+    exchange = None
+    for lines in _plan(order, wanted, locations.get(shipment.location, "")) if wanted else ():
+        source = {
+            "document": shipment,
+            "known": item.known,
+            "reference": item.reference,
+            "names": names,
+            "lines": lines,
+        }
+        variables = {"fulfillment": translate(source)}
+        answer, exchange = await client.run("CreateFulfillment", variables, _CreateAnswer, cost=10)
+        created = answer.fulfillment_create
+        if created is None or created.fulfillment is None:
+            errors = created.user_errors if created is not None else []
+            return Failed(error=_refused(errors), exchange=exchange)
+        made.append(created.fulfillment)
+    return Delivered(reference=_reference(made), exchange=exchange)
 
 
-def _existing(order: OrderState, shipment: Shipment) -> Delivered | None:
-    ours = set(tracking_numbers(shipment))
-    for fulfillment in order.fulfillments:
-        if fulfillment.status not in _VOID and any(info.number in ours for info in fulfillment.tracking_info):
-            return Delivered(reference=fulfillment.id)
-    return None
+def _ours(order: OrderState, shipment: Shipment) -> list[Fulfillment]:
+    numbers = set(tracking_numbers(shipment))
+    return [
+        fulfillment
+        for fulfillment in order.fulfillments
+        if fulfillment.status not in _VOID and any(info.number in numbers for info in fulfillment.tracking_info)
+    ]
+
+
+def _not_told(order: OrderState, made: Sequence[Fulfillment], wanted: Mapping[str, int]) -> dict[str, int]:
+    """What the store has not been told yet: lines of fulfillment orders that no fulfillment of ours was taken from."""
+    covered = {node.id for fulfillment in made for node in fulfillment.fulfillment_orders.nodes}
+    if made and not covered:
+        return {}
+    told = {
+        line.line_item.id.rpartition("/")[2]
+        for node in order.fulfillment_orders.nodes
+        if node.id in covered
+        for line in node.line_items.nodes
+    }
+    return {key: quantity for key, quantity in wanted.items() if key not in told}
+
+
+def _reference(made: Sequence[Fulfillment]) -> str:
+    return ",".join(fulfillment.id for fulfillment in made)
 
 
 def _wanted(shipment: Shipment) -> dict[str, int]:
@@ -104,28 +134,34 @@ def _wanted(shipment: Shipment) -> dict[str, int]:
     return {line: int(quantity) for line, quantity in wanted.items()}
 
 
-def _plan(order: OrderState, wanted: Mapping[str, int], location: str) -> list[dict[str, Any]]:
-    """`lineItemsByFulfillmentOrder`: what is wanted, from fulfillment orders of one location, ours first."""
+def _plan(order: OrderState, wanted: Mapping[str, int], location: str) -> list[list[dict[str, Any]]]:
+    """`lineItemsByFulfillmentOrder` per fulfillment to create: of one location where one has it all, ours first."""
     by_location: dict[str, list[FulfillmentOrder]] = defaultdict(list)
     for node in order.fulfillment_orders.nodes:
         if node.status in _OPEN:
             assigned = node.assigned_location.location
             by_location[assigned.id if assigned is not None else ""].append(node)
-    for place in sorted(by_location, key=lambda place: (place != location, place)):
-        planned = _from(by_location[place], wanted)
-        if planned is not None:
-            return planned
-    raise _nothing_left(order, wanted)
-
-
-def _from(nodes: list[FulfillmentOrder], wanted: Mapping[str, int]) -> list[dict[str, Any]] | None:
+    places = sorted(by_location, key=lambda place: (place != location, place))
+    for place in places:
+        missing = dict(wanted)
+        planned = _from(by_location[place], missing)
+        if not any(missing.values()):
+            return [planned]
+    # Shopify: all fulfillment orders of one call are assigned to one location.
     missing = dict(wanted)
+    plans = [planned for place in places if (planned := _from(by_location[place], missing))]
+    if any(missing.values()):
+        raise _nothing_left(order, wanted)
+    return plans
+
+
+def _from(nodes: Sequence[FulfillmentOrder], missing: dict[str, int]) -> list[dict[str, Any]]:
     planned = []
     for node in nodes:
         taken = [*_take(node, missing)]
         if taken:
             planned.append({"fulfillmentOrderId": node.id, "fulfillmentOrderLineItems": taken})
-    return planned if not any(missing.values()) else None
+    return planned
 
 
 def _take(node: FulfillmentOrder, missing: dict[str, int]) -> Iterator[dict[str, Any]]:
@@ -146,15 +182,11 @@ def _nothing_left(order: OrderState, wanted: Mapping[str, int]) -> NeedsEdit:
         if node.status not in _OPEN | {"CLOSED"}:
             held.add(node.status.lower().replace("_", " "))
     short = {key: quantity for key, quantity in wanted.items() if left[key] < quantity}
-    if not short:
-        reason = "the store has assigned what left to more than one location"
-        fix = "move the fulfillment orders to one location in the store's admin, then retry"
-    else:
-        key, quantity = next(iter(short.items()))
-        status = f"; fulfillment orders are {', '.join(sorted(held))}" if held else ""
-        reason = f"the store has {left[key]} of line {key} left to fulfill, the shipment has {quantity}{status}"
-        fix = "compare the order in the store's admin with the shipment, then mend the one that is wrong"
-    return NeedsEdit(reason, field="packages", rule="shopify.remaining", value=short or wanted, fix=fix)
+    status = f"; fulfillment orders are {', '.join(sorted(held))}" if held else ""
+    told = ", ".join(f"line {key}: {left[key]} left, {quantity} shipped" for key, quantity in [*short.items()][:5])
+    reason = f"the store has less left to fulfill than what the shipment says ({told}){status}"
+    fix = "compare the order in the store's admin with the shipment, then mend the one that is wrong"
+    return NeedsEdit(reason, field="packages", rule="shopify.remaining", value=short, fix=fix)
 
 
 def _refused(errors: list[_UserError]) -> CrossdockError:

@@ -64,7 +64,7 @@ class WarehouseSender:
         }
 
     async def send(self, operation: str, batch: Sequence[Outgoing]) -> list[Outcome]:
-        """`fulfillment_order` (200 in a call) or `fulfillment_cancel` (one by one). Outcomes in the order of `batch`."""
+        """`fulfillment_order` (200 in a call) or `fulfillment_cancel` (one by one). Outcomes in the batch's order."""
         if operation == "fulfillment_cancel":
             return [await self._cancel(item) for item in batch]
         outcomes: dict[int, Outcome] = {}

@@ -45,12 +45,12 @@ SALES_ORDER_LINE = {
     **_LINKS,
     **_typed(
         string="lineUniqueKey description units serialNumbers",
-        number="""quantity rate rateIncludingTax amount grossAmt taxRate1 tax1Amt quantityAllocated 
-            quantityAvailable quantityBackOrdered quantityBilled quantityCommitted quantityDemandAllocated quantityFulfilled
-            quantityOnHand             quantityOrdered quantityPacked quantityPicked quantityReceived""",
+        number="""quantity rate rateIncludingTax amount grossAmt taxRate1 tax1Amt quantityAllocated quantityAvailable
+            quantityBackOrdered quantityBilled quantityCommitted quantityDemandAllocated quantityFulfilled
+            quantityOnHand quantityOrdered quantityPacked quantityPicked quantityReceived""",
         reference="item price taxCode location inventorylocation inventorysubsidiary shipMethod shipAddress",
         integer="line shipGroup",
-        boolean="""isTaxable locationAutoAssigned noAutoAssignLocation commitmentFirm isClosed isOpen itemIsFulfilled""",
+        boolean="isTaxable locationAutoAssigned noAutoAssignLocation commitmentFirm isClosed isOpen itemIsFulfilled",
         date="expectedShipDate requestedDate",
         enumeration="commitInventory itemFulfillmentChoice itemType",
         any="inventoryDetail",

@@ -43,6 +43,7 @@ class NetSuiteError(Exception):
 
 
 def error_response(status: int, code: str, detail: str, path: str | None = None) -> web.Response:
+    """An error answer with one detail."""
     entry: dict[str, Any] = {"detail": detail, "o:errorCode": code}
     if path is not None:
         entry["o:errorPath"] = path

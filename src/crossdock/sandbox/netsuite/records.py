@@ -19,6 +19,7 @@ Record = dict[str, Any]
 
 
 def stamp() -> str:
+    """Now, RFC 3339 in UTC to the second: NetSuite keeps no fractions."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -37,18 +37,24 @@ OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 class Column(NamedTuple):
+    """A column asked for, with the date format where TO_CHAR gives one."""
+
     name: str
     alias: str
     format: str | None
 
 
 class Condition(NamedTuple):
+    """One condition; all of them must hold."""
+
     column: str
     operator: str
     values: tuple[Any, ...]
 
 
 class Query(NamedTuple):
+    """A query that was read; `columns` is None for `*`."""
+
     columns: tuple[Column, ...] | None
     table: str
     conditions: tuple[Condition, ...]
@@ -56,6 +62,7 @@ class Query(NamedTuple):
 
 
 def refuse(detail: str) -> NetSuiteError:
+    """The error for a query that cannot be run."""
     return NetSuiteError(
         400, "INVALID_PARAMETER", f"Invalid search query. Detailed unprocessed description follows. {detail}", "$.q"
     )

@@ -15,6 +15,8 @@ Candidates = dict[str, frozenset[str]]
 
 
 class Table(NamedTuple):
+    """The columns of a table, and its rows for an account."""
+
     columns: tuple[str, ...]
     rows: Callable[[Account, Candidates], Iterable[Row]]
 

@@ -30,10 +30,12 @@ def unknown_sku(order: dict[str, Any]) -> bytes:
 
 
 def negative_total(order: dict[str, Any]) -> bytes:
+    """The total is below zero."""
     return _changed(order, total_price="-5.00", total_price_set=_bag(order, "-5.00"))
 
 
 def totals_dont_add_up(order: dict[str, Any]) -> bytes:
+    """The total is ten more than the sum of its parts."""
     whole, _, cents = order["total_price"].partition(".")
     wrong = f"{int(whole) + 10}.{cents}"
     return _changed(order, total_price=wrong, total_price_set=_bag(order, wrong))
@@ -45,6 +47,7 @@ def wrong_currency(order: dict[str, Any]) -> bytes:
 
 
 def missing_address(order: dict[str, Any]) -> bytes:
+    """Goods, and nowhere to send them."""
     return _changed(order, shipping_address=None, billing_address=None)
 
 
@@ -61,15 +64,18 @@ def invalid_utf8(order: dict[str, Any]) -> bytes:
 
 
 def truncated_json(order: dict[str, Any]) -> bytes:
+    """The body ends after three fifths."""
     body = _encode(order)
     return body[: len(body) * 3 // 5]
 
 
 def wrong_types(order: dict[str, Any]) -> bytes:
+    """An object where the lines should be, an array where the total should be."""
     return _changed(order, line_items={"0": order["line_items"][0]}, total_price=["12.00"])
 
 
 def zero_lines(order: dict[str, Any]) -> bytes:
+    """Nothing was bought."""
     return _changed(order, line_items=[])
 
 

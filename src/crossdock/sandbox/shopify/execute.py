@@ -21,26 +21,27 @@ from graphql import (
     validate,
 )
 
-from crossdock.sandbox.catalog import Product
 from crossdock.sandbox.shopify.cost import MAX_QUERY_COST, CostBucket, QueryCost
 from crossdock.sandbox.shopify.fulfill import FulfillmentCreator
 from crossdock.sandbox.shopify.inventory import InventorySetter
-from crossdock.sandbox.shopify.orders import variant_id
-from crossdock.sandbox.shopify.stock_views import ITEM_FIELDS, LOCATION_FIELDS, VARIANT_FIELDS, View, connection, sought
+from crossdock.sandbox.shopify.queries import Queries
 from crossdock.sandbox.shopify.store import Store
-from crossdock.sandbox.shopify.views import ORDER_FIELDS, Views, order_row
+from crossdock.sandbox.shopify.views import Views
 
 SDL = Path(__file__).with_name("schema.graphql")
 MAX_CACHED = 512
 
 
 class GraphQLRequest(msgspec.Struct):
+    """The body of a GraphQL call."""
+
     query: str
     variables: dict[str, Any] | None = None
     operationName: str | None = None
 
 
 def load_schema() -> GraphQLSchema:
+    """The reduced Admin schema 2026-10."""
     return build_schema(SDL.read_text(encoding="utf-8"))
 
 
@@ -53,14 +54,13 @@ class Executor:
         self.schema = load_schema()
         self.bucket = bucket
         self._store = store
-        self._views = views
         self._parsed: dict[str, tuple[DocumentNode, list[GraphQLError]]] = {}
         mutation = self.schema.mutation_type
         if mutation is None:
             raise RuntimeError("the reduced schema has lost its mutations")
         mutation.fields["inventorySetQuantities"].resolve = setter.set_quantities
         mutation.fields["fulfillmentCreate"].resolve = creator.create
-        self._root = self._queries()
+        self._root = Queries(store, views).fields()
 
     async def run(self, request: GraphQLRequest, *, throttle: bool = False) -> dict[str, Any]:
         """Answer as the store does: always HTTP 200, with `data`, `errors` and `extensions.cost`."""
@@ -121,119 +121,6 @@ class Executor:
                 self._parsed.clear()
             self._parsed[query] = held
         return held
-
-    def _queries(self) -> View:
-        store, views = self._store, self._views
-
-        def orders(
-            _info: Any,
-            *,
-            first: int | None = None,
-            after: str | None = None,
-            query: str | None = None,
-            reverse: bool | None = None,
-            sortKey: str | None = None,
-        ) -> View:
-            found = sought(list(store.orders.values()), query, ORDER_FIELDS, order_row)
-            if sortKey == "UPDATED_AT":
-                found.sort(key=lambda order: order_row(order)["updated_at"])
-            return connection(found, views.order, first, after, reverse)
-
-        def variants(
-            _info: Any,
-            *,
-            first: int | None = None,
-            after: str | None = None,
-            query: str | None = None,
-            reverse: bool | None = None,
-        ) -> View:
-            found = sought(store.catalog.products, query, VARIANT_FIELDS, _product_row)
-            return connection(found, views.variant, first, after, reverse)
-
-        def items(
-            _info: Any,
-            *,
-            first: int | None = None,
-            after: str | None = None,
-            query: str | None = None,
-            reverse: bool | None = None,
-        ) -> View:
-            row = lambda product: {"sku": product.sku, "id": store.item_id(product)}  # noqa: E731
-            return connection(
-                sought(store.catalog.products, query, ITEM_FIELDS, row), views.item, first, after, reverse
-            )
-
-        def locations(
-            _info: Any,
-            *,
-            first: int | None = None,
-            after: str | None = None,
-            query: str | None = None,
-            reverse: bool | None = None,
-            **_more: Any,
-        ) -> View:
-            row = lambda place: {"name": place.name, "id": store.location_id(place)}  # noqa: E731
-            return connection(
-                sought(store.catalog.locations, query, LOCATION_FIELDS, row), views.location, first, after, reverse
-            )
-
-        def by_id(kind: str) -> Any:
-            return lambda _info, id=None: self._node(id, kind)
-
-        return {
-            "orders": orders,
-            "productVariants": variants,
-            "inventoryItems": items,
-            "locations": locations,
-            "order": by_id("Order"),
-            "productVariant": by_id("ProductVariant"),
-            "inventoryItem": by_id("InventoryItem"),
-            "location": by_id("Location"),
-            "fulfillmentOrder": by_id("FulfillmentOrder"),
-            "inventoryLevel": by_id("InventoryLevel"),
-            "shop": lambda _info: views.shop(),
-            "node": lambda _info, id: self._node(id, None),
-            "nodes": lambda _info, ids: [self._node(entry, None) for entry in ids],
-        }
-
-    def _node(self, node_id: str | None, kind: str | None) -> View | None:
-        store, views = self._store, self._views
-        if node_id is None:
-            return views.location(store.catalog.locations[0])
-        named = node_id.removeprefix("gid://shopify/").split("/")[0]
-        number = store.find(node_id, kind or named)
-        if number is None:
-            raise GraphQLError(f"Invalid global id '{node_id}'", extensions={"code": "RESOURCE_NOT_FOUND"})
-        match kind or named:
-            case "Order":
-                order = store.orders.get(str(number))
-                return None if order is None else views.order(order)
-            case "FulfillmentOrder":
-                order = store.orders.get(store.by_fulfillment_order.get(number, ""))
-                held = (
-                    None
-                    if order is None
-                    else next(entry for entry in order["fulfillment_orders"] if entry["id"] == number)
-                )
-                return None if order is None or held is None else views.fulfillment_order(order, held)
-            case "ProductVariant":
-                product = store.by_variant.get(number)
-                return None if product is None else views.variant(product)
-            case "InventoryItem":
-                product = store.by_item.get(number)
-                return None if product is None else views.item(product)
-            case "Location":
-                place = store.by_location.get(number)
-                return None if place is None else views.location(place)
-            case "InventoryLevel":
-                product = store.by_item.get(int(node_id.partition("inventory_item_id=")[2] or 0))
-                place = store.by_location.get(number)
-                return None if product is None or place is None else views.level(product, place)
-        return None
-
-
-def _product_row(product: Product) -> dict[str, Any]:
-    return {"sku": product.sku, "id": variant_id(product), "barcode": product.gtin, "title": product.title}
 
 
 def _shown(error: GraphQLError) -> dict[str, Any]:

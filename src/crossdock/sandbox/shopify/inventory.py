@@ -47,6 +47,7 @@ UserError = dict[str, Any]
 
 
 def user_error(code: str, message: str, *field: str) -> UserError:
+    """A user error of the input; `field` is the path below `input`."""
     return {"code": code, "field": ["input", *field], "message": message}
 
 

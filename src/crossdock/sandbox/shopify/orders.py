@@ -28,18 +28,22 @@ CITIES = (
 
 
 def order_id(number: int) -> int:
+    """The numeric id of the order with this running number."""
     return ORDER_BASE + number * 1_000_002
 
 
 def variant_id(product: Product) -> int:
+    """The numeric id of the variant of a product."""
     return VARIANT_BASE + product.index * 2
 
 
 def product_id(product: Product) -> int:
+    """The numeric id of a product."""
     return PRODUCT_BASE + product.index * 2
 
 
 def money(cents: int) -> str:
+    """Cents as a string with two decimals."""
     return f"{cents // 100}.{cents % 100:02d}"
 
 
@@ -49,8 +53,8 @@ def make_order(
     """A paid order whose totals add up, as the body of `orders/create`.
 
     `number` gives the ids and the name (`#1001` is number 1), `lines` how many line items (1 to 4 by chance), `at` the
-    moment it was placed (aware). Money is a string with two decimals; `*_set` hold shop and presentment money. Every line
-    is price times quantity, subtotal = lines - discounts, total = subtotal + shipping + tax (inside when
+    moment it was placed (aware). Money is a string with two decimals; `*_set` hold shop and presentment money. Every
+    line is price times quantity, subtotal = lines - discounts, total = subtotal + shipping + tax (inside when
     `taxes_included`).
     """
     deal = _Deal(rng, catalog.currency)
@@ -63,37 +67,24 @@ def make_order(
         else rng.choices(catalog.products, k=count)
     )
     items = [_line(rng, product, ident, place, deal) for place, product in enumerate(picked)]
-    gross = sum(item["_gross"] for item in items)
-    discount = sum(item["_discount"] for item in items)
-    tax = sum(item["_tax"] for item in items)
     shipping = rng.choice((0, 495, 995))
-    subtotal = gross - discount
-    total = subtotal + shipping + (0 if deal.taxes_included else tax)
     stamp = at.astimezone(SHOP_ZONE).isoformat(timespec="seconds")
     address = _address(rng, customer)
-    grams = sum(item["grams"] * item["quantity"] for item in items)
-    for item in items:
-        for name in ("_gross", "_discount", "_tax"):
-            del item[name]
     return {
         "id": ident,
         "admin_graphql_api_id": f"gid://shopify/Order/{ident}",
-        "buyer_accepts_marketing": rng.random() < 0.5,
         "cancel_reason": None,
         "cancelled_at": None,
         "closed_at": None,
         "confirmed": True,
-        "contact_email": customer.email,
         "created_at": stamp,
         "currency": deal.currency,
         "customer_locale": "en",
-        "discount_codes": [{"code": "SAVE10", "amount": money(discount), "type": "percentage"}] if discount else [],
         "email": customer.email,
         "financial_status": "paid",
         "fulfillment_status": None,
         "name": f"#{1000 + number}",
         "note": None,
-        "note_attributes": [],
         "number": number,
         "order_number": 1000 + number,
         "payment_gateway_names": ["bogus"],
@@ -102,25 +93,14 @@ def make_order(
         "presentment_currency": deal.presentment,
         "processed_at": stamp,
         "source_name": "web",
-        "subtotal_price": money(subtotal),
-        "subtotal_price_set": deal.bag(subtotal),
         "tags": "",
         "tax_exempt": False,
-        "tax_lines": [{"price": money(tax), "rate": float(TAX_RATE), "title": "State Tax"}] if tax else [],
         "taxes_included": deal.taxes_included,
         "test": False,
-        "total_discounts": money(discount),
-        "total_discounts_set": deal.bag(discount),
-        "total_line_items_price": money(gross),
-        "total_price": money(total),
-        "total_price_set": deal.bag(total),
-        "total_shipping_price_set": deal.bag(shipping),
-        "total_tax": money(tax),
-        "total_tax_set": deal.bag(tax),
-        "total_weight": grams,
         "updated_at": stamp,
+        **_totals(items, shipping, deal),
         "billing_address": dict(address),
-        "customer": _customer(customer, catalog, deal.currency),
+        "customer": _customer(customer, deal.currency),
         "fulfillments": [],
         "line_items": items,
         "refunds": [],
@@ -146,6 +126,30 @@ class _Deal:
             "shop_money": {"amount": money(cents), "currency_code": self.currency},
             "presentment_money": {"amount": money(shown), "currency_code": self.presentment},
         }
+
+
+def _totals(items: list[dict[str, Any]], shipping: int, deal: _Deal) -> dict[str, Any]:
+    """The order's sums; takes the lines' working amounts out of them."""
+    gross = sum(item.pop("_gross") for item in items)
+    discount = sum(item.pop("_discount") for item in items)
+    tax = sum(item.pop("_tax") for item in items)
+    subtotal = gross - discount
+    total = subtotal + shipping + (0 if deal.taxes_included else tax)
+    return {
+        "discount_codes": [{"code": "SAVE10", "amount": money(discount), "type": "percentage"}] if discount else [],
+        "subtotal_price": money(subtotal),
+        "subtotal_price_set": deal.bag(subtotal),
+        "tax_lines": [{"price": money(tax), "rate": float(TAX_RATE), "title": "State Tax"}] if tax else [],
+        "total_discounts": money(discount),
+        "total_discounts_set": deal.bag(discount),
+        "total_line_items_price": money(gross),
+        "total_price": money(total),
+        "total_price_set": deal.bag(total),
+        "total_shipping_price_set": deal.bag(shipping),
+        "total_tax": money(tax),
+        "total_tax_set": deal.bag(tax),
+        "total_weight": sum(item["grams"] * item["quantity"] for item in items),
+    }
 
 
 def _line(rng: random.Random, product: Product, order: int, place: int, deal: _Deal) -> dict[str, Any]:
@@ -229,7 +233,7 @@ def _address(rng: random.Random, customer: Customer) -> dict[str, Any]:
     }
 
 
-def _customer(customer: Customer, catalog: Catalog, currency: str) -> dict[str, Any]:
+def _customer(customer: Customer, currency: str) -> dict[str, Any]:
     ident = CUSTOMER_BASE + int(customer.code.removeprefix("CUST-")) * 2
     return {
         "id": ident,

@@ -25,6 +25,7 @@ View = dict[str, Any]
 
 
 def bad_input(message: str) -> GraphQLError:
+    """The top-level error for an argument that makes no sense."""
     return GraphQLError(message, extensions={"code": "BAD_USER_INPUT"})
 
 
@@ -62,6 +63,7 @@ def connection(
 def sought(
     rows: Sequence[Any], query: str | None, fields: frozenset[str], row_of: Callable[[Any], dict[str, Any]]
 ) -> list[Any]:
+    """The rows that a search query finds. Raises GraphQLError for a query that cannot be read."""
     try:
         test = compile_search(query, fields)
     except SearchError as error:

@@ -17,10 +17,12 @@ SPLIT_BASE = 1_046_000_818
 
 
 def stamp() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    """Now, RFC 3339 in UTC."""
+    return datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def gid(kind: str, number: int | str) -> str:
+    """A global id."""
     return f"gid://shopify/{kind}/{number}"
 
 

@@ -171,6 +171,7 @@ class Views(StockViews):
 
 
 def fulfillment_status(order: dict[str, Any]) -> str:
+    """The display status of an order, from what remains of its fulfillment orders."""
     open_lines = [line["remaining"] for held in order["fulfillment_orders"] for line in held["lines"]]
     if order["fulfillments"] and not any(open_lines):
         return "FULFILLED"

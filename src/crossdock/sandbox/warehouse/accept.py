@@ -21,6 +21,7 @@ Problem = dict[str, str]
 
 
 def problem(field: str, code: str, message: str) -> Problem:
+    """One entry of `errors`."""
     return {"field": field, "code": code, "message": message}
 
 

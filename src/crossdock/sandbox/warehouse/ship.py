@@ -139,6 +139,7 @@ def tracking_number(serial: int) -> str:
 
 
 def reject(warehouse: Warehouse, order: dict[str, Any], reason: str = "no_stock") -> None:
+    """Refuse an open fulfillment order and tell of it."""
     warehouse.set_status(order, "rejected")
     content = order["content"]
     lines = [{"line": line["line"], "sku": line["sku"], "quantity": line["quantity"]} for line in content["lines"]]

@@ -276,5 +276,6 @@ def _result(reference: Any, status: int, ident: str | None, errors: list[Problem
 
 
 def problem_response(status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> web.Response:
+    """A problem document (RFC 9457)."""
     body = msgspec.json.encode({"type": "about:blank", "title": title, "status": status, "detail": detail})
     return web.Response(body=body, status=status, headers=headers, content_type="application/problem+json")

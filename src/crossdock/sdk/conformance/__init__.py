@@ -5,8 +5,8 @@
 
     TestShopify = conformance("shopify")
 
-The tests want a fixture `translate(mapping, source, context)` that compiles and runs a mapping (tests/connectors/conftest.py
-has it): this package lies below the compiler. It needs pytest and hypothesis, which only tests import.
+The tests want a fixture `translate(mapping, source, context)` that compiles and runs a mapping, because this package
+lies below the compiler (tests/connectors/conftest.py has it). They need pytest and hypothesis.
 """
 
 from crossdock.sdk.conformance.suite import conformance

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from http import HTTPStatus
 
 
-
 @asynccontextmanager
 async def always(status: int, body: bytes, *, cut: bool = False) -> AsyncIterator[str]:
     """A server on a free loopback port; its address. `cut`: it reads the request and hangs up without an answer."""

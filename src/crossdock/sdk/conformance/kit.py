@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a connector's folder has for its tests: samples, hostile samples, a way to sign, settings of a pretended system."""
+"""What a connector's folder has for its tests: samples, hostile ones too, a way to sign, a pretended system."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping as Table
+from collections.abc import Iterator
+from collections.abc import Mapping as Table
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path

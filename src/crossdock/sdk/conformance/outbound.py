@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of what goes out: whatever the other side answers, or if it is away, a sender returns outcomes and raises nothing."""
+# ruff: noqa: S101 - these are tests, and pytest explains an assert
+"""Tests of what goes out: whatever the other side does, a sender returns outcomes and raises nothing."""
 
 from __future__ import annotations
 

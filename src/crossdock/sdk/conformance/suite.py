@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: S101 - these are tests, and pytest explains an assert
 """Puts the suite together for one connector."""
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 
 from crossdock.canonical.objects import OBJECTS
-from crossdock.sdk.conformance.inbound import MappingTests, ReceiverTests
+from crossdock.sdk.conformance.inbound import GoldenTests, HostileTests, ReceiverTests
 from crossdock.sdk.conformance.kit import Kit, load_kit
 from crossdock.sdk.conformance.outbound import ErrorTableTests, SenderTests
 from crossdock.sdk.conformance.quality import CLAIMS, RULES
@@ -32,10 +33,10 @@ class ManifestTests:
         for entry in manifest.receives:
             mapping = connector.mapping(entry.mapping)
             assert (mapping.direction, mapping.target) == ("in", entry.object)
-        for entry in manifest.sends:
-            assert entry.object in OBJECTS
-            assert not entry.mapping or connector.mapping(entry.mapping).direction == "out"
-            assert 1 <= entry.batch <= 10_000
+        for sends in manifest.sends:
+            assert sends.object in OBJECTS
+            assert not sends.mapping or connector.mapping(sends.mapping).direction == "out"
+            assert 1 <= sends.batch <= 10_000
         assert (connector.make_sender is not None) == bool(manifest.sends)
         settings = [setting.name for setting in manifest.settings]
         assert len(settings) == len(set(settings))
@@ -81,13 +82,15 @@ class _Parametrized:
 def conformance(name: str) -> type:
     """The tests of connector `name` as a class for pytest: assign it to a name that begins with `Test`.
 
-    It holds only what applies: a connector that only sends has no tests of a receiver. NeedsConfig when there is no such
-    connector.
+    It holds only what applies: a connector that only sends has no tests of a receiver. NeedsConfig when there is none
+    of that name.
     """
     kit = load_kit(name)
     parts: list[type] = [_Parametrized, ManifestTests]
     if kit.connector.mappings:
-        parts.append(MappingTests)
+        parts.append(GoldenTests)
+    if any(kit.inbound()):
+        parts.append(HostileTests)
     if kit.connector.receiver is not None:
         parts.append(ReceiverTests)
     if kit.connector.make_sender is not None:
