@@ -21,6 +21,7 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
+from crossdock.canonical.objects import business_key
 from crossdock.decide import Rules, decide
 from crossdock.delivery.owe import Obligation, owe
 from crossdock.errors import CrossdockError, EngineAway, NeedsEdit, RetryLater
@@ -55,6 +56,13 @@ class Outcome(Struct, frozen=True, kw_only=True):
     claimed: Claimed
     item: Translated | None
     decided: Decided
+
+    @property
+    def key(self) -> str:
+        """The business key, which the receiver may have known only in part and the translated document knows."""
+        if self.item is None or self.claimed.parent_id is not None:
+            return self.claimed.key
+        return business_key(self.item.kind, self.item.document) or self.claimed.key
 
 
 async def work(pool: asyncpg.Pool, rules: Rules, translations: Translations, limit: int) -> int:
@@ -125,7 +133,7 @@ async def _write(conn: asyncpg.Connection, rules: Rules, outcomes: Sequence[Outc
     await record_events(
         conn,
         [
-            Event(type=event.type, key=outcome.claimed.key, document_id=outcome.claimed.id, data=event.data)
+            Event(type=event.type, key=outcome.key, document_id=outcome.claimed.id, data=event.data)
             for outcome in outcomes
             for event in outcome.decided.events
         ],
@@ -134,9 +142,9 @@ async def _write(conn: asyncpg.Connection, rules: Rules, outcomes: Sequence[Outc
     mended = [o.claimed.id for o in outcomes if o.decided.error is None and o.claimed.attempts > 0]
     if mended:
         await close_by_success(conn, mended)
-    statements = [o.claimed for o in outcomes if o.decided.accepted and o.claimed.overtakes]
+    statements = [o for o in outcomes if o.decided.accepted and o.claimed.overtakes]
     if statements:
-        await close_superseded(conn, [c.key for c in statements], [c.id for c in statements])
+        await close_superseded(conn, [o.key for o in statements], [o.claimed.id for o in statements])
 
 
 def _version(outcome: Outcome) -> list[Version]:
@@ -166,6 +174,7 @@ def _recorded(outcome: Outcome) -> Recorded:
         made_by=made_by,
         note=note,
         wait=wait,
+        key=outcome.key,
     )
 
 
@@ -193,7 +202,7 @@ def _obligations(rules: Rules, outcome: Outcome) -> list[Obligation]:
             interface=rules.outgoing.get(
                 (delivery.system, delivery.operation), f"{delivery.system}.{delivery.operation}"
             ),
-            key=outcome.claimed.key,
+            key=outcome.key,
             delivery=delivery,
         )
         for delivery in outcome.decided.deliveries
@@ -202,7 +211,7 @@ def _obligations(rules: Rules, outcome: Outcome) -> list[Obligation]:
 
 async def _write_cases(conn: asyncpg.Connection, rules: Rules, outcomes: Sequence[Outcome]) -> None:
     cases = [
-        _case(rules, outcome, outcome.claimed.id, outcome.claimed.key, outcome.decided.error, step)
+        _case(rules, outcome, outcome.claimed.id, outcome.key, outcome.decided.error, step)
         for outcome in outcomes
         for state, step, _ in [_next(outcome.claimed, outcome.decided, translated=outcome.item is not None)]
         if state == "case" and outcome.decided.error is not None

@@ -11,12 +11,13 @@ import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
-from crossdock.api.problems import EXCEPTION_HANDLERS
-from crossdock.api.routes import routes
-from crossdock.canonical.objects import OBJECTS
 from jsonschema import Draft202012Validator
 from litestar import Litestar, get
 from litestar.datastructures import State
+
+from crossdock.api.problems import EXCEPTION_HANDLERS
+from crossdock.api.routes import routes
+from crossdock.canonical.objects import OBJECTS
 from tests.journal.filling import ORDERS, Filling, canonical_order
 
 
@@ -61,7 +62,7 @@ async def test_books_and_open_documents(http: httpx.AsyncClient, fill: Filling) 
     document = await fill.document(state="received")
     books = (await http.get("/v1/ops/books")).json()
     assert books["balanced"] is True
-    assert [(b["interface"], b["received"], b["open"]) for b in books["interfaces"]][0] == (ORDERS, 1, 1)
+    assert next((b["interface"], b["received"], b["open"]) for b in books["interfaces"]) == (ORDERS, 1, 1)
     await fill.message()
     assert (await http.get("/v1/ops/books")).json()["balanced"] is False
     rows = (await http.get("/v1/ops/open", params={"state": "received", "limit": 5})).json()
@@ -185,7 +186,7 @@ async def test_a_bug_answers_without_internals(http: httpx.AsyncClient) -> None:
 async def test_overview_and_systems(http: httpx.AsyncClient, fill: Filling) -> None:
     await fill.document(state="received")
     figures = (await http.get("/v1/ops/overview")).json()
-    assert [(i["interface"], i["open"], sum(i["received"])) for i in figures["interfaces"]][0] == (ORDERS, 1, 1)
+    assert next((i["interface"], i["open"], sum(i["received"])) for i in figures["interfaces"]) == (ORDERS, 1, 1)
     assert [s["system"] for s in (await http.get("/v1/ops/systems")).json()] == ["netsuite", "shopify-us", "warehouse"]
 
 

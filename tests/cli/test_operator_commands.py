@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 import typer
+from typer.testing import CliRunner, Result
+
 from crossdock.cli import cases
 from crossdock.cli.balance import show_balance
 from crossdock.cli.trace import show_trace
 from crossdock.runtime.postgres import connect
 from tests.journal.filling import Filling, canonical_order
-from typer.testing import CliRunner, Result
 
 app = typer.Typer()
 app.command("balance")(show_balance)

@@ -10,7 +10,8 @@ from playwright.async_api import expect
 from crossdock.console.document import pretty
 from crossdock.journal.view import payload
 from tests.console.conftest import Browser
-from tests.console.filling import Filling, canonical_order
+from tests.console.filling import Filling
+from tests.console.samples import canonical_order
 
 SCRIPT = "<script>document.title='owned'</script>"
 

@@ -8,7 +8,8 @@ import pytest
 from playwright.async_api import expect
 
 from tests.console.conftest import Browser
-from tests.console.filling import Filling, canonical_order
+from tests.console.filling import Filling
+from tests.console.samples import canonical_order
 
 OURS = {"Sec-Fetch-Site": "same-origin"}
 

@@ -86,7 +86,8 @@ class Filling:
     async def version(self, document_id: int, body: bytes, number: int = 1, stage: str = "canonical") -> None:
         """A form of a document."""
         await self.conn.execute(
-            "INSERT INTO document_version (document_id, number, stage, body, made_by) VALUES ($1, $2, $3, $4, 'test/1')",
+            "INSERT INTO document_version (document_id, number, stage, body, made_by) "
+            "VALUES ($1, $2, $3, $4, 'test/1')",
             document_id, number, stage, body,
         )  # fmt: skip
 

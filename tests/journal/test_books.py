@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import asyncpg
 import pytest_asyncio
+
 from crossdock.journal.books import Contradiction, Lines, balance, delivery_books, open_documents
 from tests.journal.filling import ERP, NOON, ORDERS, STOCK, Filling
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 import pytest_asyncio
+
 from crossdock.errors import Refused
 from crossdock.journal.history import document_view, trace
 from tests.journal.filling import ERP, NOON, Filling, canonical_order

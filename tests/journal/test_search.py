@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 import pytest_asyncio
-from crossdock.errors import Refused
-from crossdock.journal.search import Hit, search
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from crossdock.errors import Refused
+from crossdock.journal.search import Hit, search
 from tests.journal.filling import NOON, STOCK, Filling
 
 ORDER_KEY = "order/shopify-us/5001"
@@ -38,7 +39,8 @@ async def document(fill: Filling) -> int:
     await fill.conn.execute(
         """INSERT INTO shipment (shipment_key, order_key, fulfillment_reference, location, carrier, tracking,
                                  shipped_at, document_id)
-           VALUES ('warehouse/S-9', 'shopify-us/5001', 'shopify-us/5001#1', 'WH-EAST', 'UPS', '{1Z999,1Z998}', $1, $2)""",
+           VALUES ('warehouse/S-9', 'shopify-us/5001', 'shopify-us/5001#1', 'WH-EAST', 'UPS', '{1Z999,1Z998}',
+                   $1, $2)""",
         NOON,
         number,
     )

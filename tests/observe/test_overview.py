@@ -10,6 +10,7 @@ from decimal import Decimal
 import asyncpg
 import pytest
 import pytest_asyncio
+
 from crossdock.observe.overview import OverviewReader, overview
 from crossdock.runtime.clock import set_clock
 from tests.journal.filling import NOON, ORDERS, STOCK, Filling
@@ -84,7 +85,8 @@ async def test_systems_say_what_they_are_owed_and_how_they_are(fill: Filling) ->
         await fill.delivery(document, state, created_at=NOON)
     await fill.delivery(document, "delivered", settled_at=NOON + timedelta(seconds=5))
     await fill.conn.execute(
-        """INSERT INTO system_lease (system, worker, expires_at, breaker, breaker_reason, paused, paused_by, pause_reason)
+        """INSERT INTO system_lease (system, worker, expires_at, breaker, breaker_reason, paused, paused_by,
+                                     pause_reason)
            VALUES ('netsuite', 'w1', 'infinity', 'open', '5 failures', true, 'jo', 'maintenance')"""
     )
     await fill.conn.execute(

@@ -11,6 +11,7 @@ from decimal import Decimal
 import asyncpg
 import pytest
 import pytest_asyncio
+
 from crossdock.errors import NeedsEdit, Refused
 from crossdock.journal.books import balance
 from crossdock.triage.act import act
@@ -235,7 +236,7 @@ async def test_a_preview_changes_nothing(fill: Filling) -> None:
 
 
 async def test_actions_give_way_when_workers_wait_for_them(fill: Filling, pool: asyncpg.Pool) -> None:
-    """A worker holds the document and asks for the delivery, the action holds the delivery and asks for the document."""
+    """A worker holds the document and asks for the delivery, the action does it the other way round."""
     document = await fill.document(state="case", step="deliver", open_deliveries=1)
     delivery = await fill.delivery(document, "case")
     case = await fill.case(document, delivery)
@@ -245,7 +246,8 @@ async def test_actions_give_way_when_workers_wait_for_them(fill: Filling, pool: 
         await worker.execute("SET LOCAL deadlock_timeout = '60s'")
         await worker.execute("SELECT id FROM document WHERE id = $1 FOR UPDATE", document)
         action = asyncio.create_task(act(fill.conn, lambda c: retry(c, [case], by="jo")))
-        while not await worker.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+        # Only the database knows when the action has come to wait.
+        while not await worker.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         await worker.execute("SELECT id FROM delivery WHERE id = $1 FOR UPDATE", delivery)
         await work.commit()

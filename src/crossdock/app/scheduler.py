@@ -6,12 +6,15 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 
 import asyncpg
 import structlog
 
 from crossdock.app.wiring import Wired
 from crossdock.connectors.file_drop.feed import DropFeed, feed_of
+from crossdock.connectors.file_drop.fetch import fetch_files
 from crossdock.connectors.file_drop.take import take_files
 from crossdock.errors import CrossdockError, EngineAway
 from crossdock.journal.keep import keep
@@ -19,6 +22,7 @@ from crossdock.journal.outbox import PAGE, STREAM, SUBJECTS, relay
 from crossdock.runtime.embedded.state import Endpoints
 from crossdock.runtime.nats import Bus
 from crossdock.runtime.postgres import open_pool, retrying
+from crossdock.runtime.secrets import resolve
 from crossdock.sdk.receiving import Incoming, KeepResult
 
 RELAY_SECONDS = 0.2
@@ -40,7 +44,7 @@ async def run_scheduler(stop: asyncio.Event, wired: Wired, endpoints: Endpoints)
         async with asyncio.TaskGroup() as group:
             group.create_task(_relay(stop, pool, bus, source))
             if feeds:
-                group.create_task(_take_files(stop, pool, bus, feeds))
+                group.create_task(_take_files(stop, pool, bus, feeds, wired.estate.declared.folder))
     finally:
         await bus.close()
         await pool.close()
@@ -61,15 +65,21 @@ async def _relay(stop: asyncio.Event, pool: asyncpg.Pool, bus: Bus, source: str)
             await _rest(stop, AWAY_SECONDS)
 
 
-async def _take_files(stop: asyncio.Event, pool: asyncpg.Pool, bus: Bus, feeds: Sequence[DropFeed]) -> None:
+async def _take_files(
+    stop: asyncio.Event, pool: asyncpg.Pool, bus: Bus, feeds: Sequence[DropFeed], folder: Path
+) -> None:
     async def keep_and_wake(batch: Sequence[Incoming]) -> list[KeepResult]:
         kept = await keep(pool, batch)
         await bus.wake("worker")
         return kept
 
+    def reveal(reference: str) -> str:
+        return resolve(reference, base=folder, where="a feed's SFTP source").reveal()
+
     while not stop.is_set():
         for feed in feeds:
             try:
+                await fetch_files(feed, reveal)
                 for report in await take_files(feed, keep_and_wake):
                     log.info("files.taken", interface=feed.interface, file=report.file, rows=report.rows)
             except CrossdockError as error:
@@ -78,7 +88,6 @@ async def _take_files(stop: asyncio.Event, pool: asyncpg.Pool, bus: Bus, feeds: 
 
 
 async def _rest(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()

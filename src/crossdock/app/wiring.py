@@ -178,7 +178,7 @@ def _translator(
 
     path = files.get((system, topic))
     if path is not None:
-        return compile_mapping(load_mapping(path), look_up)
+        return compile_mapping(load_mapping(path, functions=True), look_up)
     connector = wired.connectors[system]
     for receives in connector.manifest.receives:
         if receives.topic == topic:

@@ -28,6 +28,15 @@ OBJECTS: dict[str, tuple[int, type[Struct]]] = {
 }
 KIND_OF: dict[type[Struct], str] = {cls: kind for kind, (_, cls) in OBJECTS.items()}
 
+# Kind → what its business key begins with, and the field that names the thing.
+_KEYS = {
+    "sales_order": ("order", "order_key"),
+    "shipment": ("order", "order_key"),
+    "cancellation": ("cancellation", "cancellation_key"),
+    "product": ("product", "sku"),
+    "customer": ("customer", "customer_id"),
+}
+
 _ENCODER = msgspec.json.Encoder(decimal_format="string")
 _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
     kind: msgspec.json.Decoder(cls) for kind, (_, cls) in OBJECTS.items()
@@ -39,6 +48,15 @@ encode = _ENCODER.encode
 def decode(kind: str, body: bytes) -> Any:
     """The canonical object of `kind` in `body`. KeyError on an unknown kind, msgspec.ValidationError on a bad body."""
     return _DECODERS[kind].decode(body)
+
+
+def business_key(kind: str, document: Any) -> str:
+    """The key that documents about the same thing share, "" when the document names none.
+
+    Orders and shipments: "order/<order_key>"; cancellations, products and customers their own.
+    """
+    attribute = _KEYS.get(kind)
+    return f"{attribute[0]}/{getattr(document, attribute[1])}" if attribute is not None else ""
 
 
 def contract(kind: str) -> str:

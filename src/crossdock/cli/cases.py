@@ -56,7 +56,7 @@ class Filters(Struct, frozen=True, kw_only=True):
 
 
 @app.command("list")
-def list_(
+def list_(  # CD003: every option of a command is a parameter, that is how typer reads them
     state: Annotated[str, typer.Option(help="open, resolved, dismissed or any.")] = "open",
     interface: Interface = None,
     system: System = None,
@@ -98,7 +98,7 @@ def show(
 
 
 @app.command("retry")
-def retry_(
+def retry_(  # CD003: every option of a command is a parameter, that is how typer reads them
     ids: Ids = None,
     interface: Interface = None,
     system: System = None,
@@ -116,7 +116,7 @@ def retry_(
 
 
 @app.command("dismiss")
-def dismiss_(
+def dismiss_(  # CD003: every option of a command is a parameter, that is how typer reads them
     reason: Annotated[str, typer.Option(help="Why these documents need no delivery; kept in the audit.")],
     ids: Ids = None,
     interface: Interface = None,
@@ -136,7 +136,7 @@ def dismiss_(
 
 
 @app.command("edit")
-def edit_(
+def edit_(  # CD003: every option of a command is a parameter, that is how typer reads them
     case: Annotated[int, typer.Argument(help="Case id.")],
     file: Annotated[
         Path | None, typer.Option(help="Take the edited document from here (- for standard input).")

@@ -13,6 +13,7 @@ from crossdock.delivery.system import Item, System
 from crossdock.sdk.sending import Outgoing
 
 LEASE_SECONDS = 5.0
+SETTLE_SECONDS = 1.0
 
 
 async def hold(conn: asyncpg.Connection, system: str, worker: str) -> tuple[int, bool] | None:
@@ -25,8 +26,11 @@ async def hold(conn: asyncpg.Connection, system: str, worker: str) -> tuple[int,
 
 
 async def take_over(conn: asyncpg.Connection, system: str, fence: int) -> None:
-    """Make what an earlier holder was sending due again, to be looked for first."""
-    await conn.execute(SQL.take_over, system, fence)
+    """Make what an earlier holder was sending due again, to be looked for first.
+
+    A moment later, because a call that was cut off with its worker may still be having its effect.
+    """
+    await conn.execute(SQL.take_over, system, fence, SETTLE_SECONDS)
 
 
 async def release(conn: asyncpg.Connection, system: str, worker: str, fence: int) -> None:

@@ -36,6 +36,10 @@ CONFIG_PAUSE = 15.0
 # Enough claimed ahead that the system's slots are never idle, few enough that a crash leaves little to look for.
 AHEAD = 8
 NOT_OURS_SECONDS = 1.0
+# Nothing is begun in the last part of a lease, which another worker may see end a little earlier than we do.
+LEASE_MARGIN = 1.0
+# A system that says "too much" is left alone as long as it asks, up to this.
+LONGEST_REST = 60.0
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +63,8 @@ class Driver:
         self._fence = 0
         self._paused = False
         self._renew_at = 0.0
+        self._ours_until = 0.0
+        self._rest_until = 0.0
         self._breaker = Breaker()
         self._bucket = TokenBucket(system.limits.rate, system.limits.burst or 1) if system.limits.rate else None
         self._slots = asyncio.Semaphore(system.limits.concurrency)
@@ -91,7 +97,8 @@ class Driver:
             await asyncio.sleep(seconds)
             return
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
         self._wake.clear()
 
     async def _turn(self) -> bool:
@@ -101,7 +108,7 @@ class Driver:
             await self._pause(NOT_OURS_SECONDS)
             return False
         await self._record()
-        if self._paused:
+        if self._paused or clock < self._rest_until:
             return bool(self._under_way)
         ahead = self._system.limits.concurrency * AHEAD * max(s.batch for s in self._system.operations.values())
         room = min(ahead, MOST_RECORDED) - len(self._under_way)
@@ -130,6 +137,7 @@ class Driver:
             log.info("delivery.drives", system=self._system.name, fence=fence)
         self._fence = fence
         self._renew_at = clock + LEASE_SECONDS / 3
+        self._ours_until = clock + LEASE_SECONDS - LEASE_MARGIN
         return True
 
     def _start(self, items: list[Item]) -> None:
@@ -149,12 +157,18 @@ class Driver:
             await self._take_token()
             loop = asyncio.get_running_loop()
             began = loop.time()
+            if began >= self._ours_until:
+                # The lease may be another worker's by now: what was not sent is left to whoever holds it.
+                self._under_way.difference_update(item.outgoing.delivery_id for item in items)
+                return
             results = await send(self._system, operation, items)
             ended = loop.time()
         since = ended - self._breaker.last_success
         for tried in results:
             verdict = judge(tried, since)
             self._hear(verdict, ended)
+            if verdict.outcome == "throttled":
+                self._rest_until = max(self._rest_until, ended + min(verdict.wait, LONGEST_REST))
             self._tried(self._system.name, verdict.outcome, ended - began)
             self._done.append((tried, verdict))
         self._wake.set()

@@ -19,7 +19,7 @@ UPDATE system_lease SET expires_at = '-infinity' WHERE system = $1 AND worker = 
 
 -- name: take_over
 -- What an earlier holder was sending when it went away: whether it arrived is unknown, so we look first.
-UPDATE delivery SET state = 'due', look_first = true, next_at = now(), fence = NULL
+UPDATE delivery SET state = 'due', look_first = true, next_at = now() + $3 * interval '1 second', fence = NULL
 WHERE system = $1 AND state = 'sending' AND fence IS DISTINCT FROM $2
 
 -- name: claim

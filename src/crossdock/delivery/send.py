@@ -10,7 +10,7 @@ import structlog
 from crossdock.delivery.system import Item, System, Tried
 from crossdock.errors import CrossdockError, OutcomeUnknown, RetryLater
 from crossdock.runtime.clock import now
-from crossdock.sdk.sending import Delivered, Failed, Outcome
+from crossdock.sdk.sending import Delivered, Failed, Outcome, Outgoing
 
 log = structlog.get_logger(__name__)
 
@@ -20,22 +20,12 @@ async def send(system: System, operation: str, items: Sequence[Item]) -> list[Tr
     started = now()
     outcomes: dict[int, Outcome] = {}
     unclear = [item for item in items if item.look_first]
-    try:
-        if unclear:
-            outcomes.update(await _look(system, operation, unclear))
-        rest = [item for item in items if item.outgoing.delivery_id not in outcomes]
-        if rest:
-            sent = await system.sender.send(operation, [item.outgoing for item in rest])
-            if len(sent) != len(rest):
-                raise RuntimeError(f"sender of {system.name} returned {len(sent)} outcomes for {len(rest)} items")
-            outcomes.update(zip([item.outgoing.delivery_id for item in rest], sent, strict=True))
-    except (
-        Exception
-    ) as error:  # edge: a connector's bug must not stop its system; the item is looked for, then tried again
-        log.exception("delivery.sender_failed", system=system.name, operation=operation)
-        unknown = Failed(error=OutcomeUnknown(f"the connector failed: {type(error).__name__}: {error}"))
-        for item in items:
-            outcomes.setdefault(item.outgoing.delivery_id, unknown)
+    if unclear:
+        outcomes.update(await _look(system, operation, unclear))
+    rest = [item for item in items if item.outgoing.delivery_id not in outcomes]
+    if rest:
+        sent = await ask(system, operation, [item.outgoing for item in rest])
+        outcomes.update(zip([item.outgoing.delivery_id for item in rest], sent, strict=True))
     finished = now()
     return [
         Tried(item=item, outcome=outcomes[item.outgoing.delivery_id], started=started, finished=finished)
@@ -43,12 +33,27 @@ async def send(system: System, operation: str, items: Sequence[Item]) -> list[Tr
     ]
 
 
+async def ask(system: System, operation: str, batch: Sequence[Outgoing]) -> list[Outcome]:
+    """The sender's outcomes for `batch`. Should the connector itself fail, every outcome is unknown: it may have sent."""
+    try:
+        outcomes = await system.sender.send(operation, batch)
+        if len(outcomes) != len(batch):
+            raise RuntimeError(f"it returned {len(outcomes)} outcomes for {len(batch)} items")
+    except Exception as error:  # edge: a connector's bug must not stop its system
+        log.exception("delivery.sender_failed", system=system.name, operation=operation)
+        unknown = Failed(error=OutcomeUnknown(f"the connector failed: {type(error).__name__}: {error}"))
+        return [unknown] * len(batch)
+    return outcomes
+
+
 async def _look(system: System, operation: str, items: Sequence[Item]) -> dict[int, Outcome]:
     """What the system already has of `items`; when it cannot tell, they are tried again later and nothing is sent."""
     try:
         found = await system.sender.find(operation, [item.outgoing for item in items])
-    except CrossdockError as error:
-        later = RetryLater(f"could not look whether it arrived: {error.reason}", rule="look_failed")
+    except Exception as error:  # edge: whatever keeps us from looking, nothing is sent without having looked
+        why = error.reason if isinstance(error, CrossdockError) else f"{type(error).__name__}: {error}"
+        log.warning("delivery.look_failed", system=system.name, operation=operation, reason=why)
+        later = RetryLater(f"could not look whether it arrived: {why}", rule="look_failed")
         return {item.outgoing.delivery_id: Failed(error=later) for item in items}
     return {
         item.outgoing.delivery_id: Delivered(reference=one.reference, exchange=one.exchange)

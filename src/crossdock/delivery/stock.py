@@ -17,6 +17,7 @@ import structlog
 
 from crossdock.canonical.stock import StockLevel
 from crossdock.delivery.owe import SQL as DELIVERY
+from crossdock.delivery.send import ask
 from crossdock.delivery.system import System
 from crossdock.errors import CrossdockError, RetryLater
 from crossdock.inventory.publish import Wanted, claim_dirty, record_told, record_untold
@@ -69,7 +70,7 @@ class StockPublisher:
         slots = await slot()
         started = now()
         try:
-            outcomes = await self._system.sender.send(OPERATION, [_outgoing(level, started) for level in wanted])
+            outcomes = await ask(self._system, OPERATION, [_outgoing(level, started) for level in wanted])
         finally:
             slots.release()
         told = [level for level, outcome in zip(wanted, outcomes, strict=True) if isinstance(outcome, Delivered)]

@@ -46,7 +46,7 @@ async def trace(conn: asyncpg.Connection, text: str) -> Trace:
     """
     async with conn.transaction(readonly=True):
         await conn.execute("SET LOCAL plan_cache_mode = force_custom_plan")
-        key = text if await conn.fetchrow(READ.trace_documents, text, 1) else await _resolve(conn, text)
+        key = text if await conn.fetchval(READ.is_key, text) else await _resolve(conn, text)
         documents = await conn.fetch(READ.trace_documents, key, MAX_DOCUMENTS)
         if not documents:
             return await trace_stock(conn, key)

@@ -66,11 +66,12 @@ ORDER BY d.id
 -- Writes what was decided of each document: its state, what it is, and how many obligations it left.
 UPDATE document d
 SET state = i.state, step = i.step, kind = i.kind, version = i.version, open_deliveries = i.open, made_by = i.made_by,
-    note = i.note, next_at = now() + i.wait * interval '1 second', attempts = d.attempts + 1, decided_at = now(),
+    note = i.note, key = i.key, next_at = now() + i.wait * interval '1 second', attempts = d.attempts + 1, decided_at = now(),
     settled_at = CASE WHEN i.state IN ('settled', 'duplicate', 'rejected') THEN now() END
 FROM unnest(
-    $1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::integer[], $7::text[], $8::text[], $9::float8[]
-) AS i (id, state, step, kind, version, open, made_by, note, wait)
+    $1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::integer[], $7::text[], $8::text[], $9::float8[],
+    $10::text[]
+) AS i (id, state, step, kind, version, open, made_by, note, wait, key)
 WHERE d.id = i.id
 
 -- name: record_versions

@@ -202,27 +202,38 @@ WHERE s.order_key = ANY($1::text[])
     SELECT 'customer', 'Customer ' || c.customer_id || ' ' || c.name, c.customer_id, c.document_id, c.status,
            c.changed_at, CASE WHEN c.customer_id = $2 THEN 0 ELSE 1 END
     FROM customer c WHERE c.customer_id ^@ $2 ORDER BY c.customer_id LIMIT $3
-) UNION ALL (
-    SELECT 'message', m.dedup_key, coalesce(d.key, ''), d.id, coalesce(d.state, ''), m.received_at,
-           CASE WHEN m.dedup_key = $2 THEN 0 ELSE 1 END
-    FROM interface i
-    CROSS JOIN LATERAL (
-        SELECT id, dedup_key, received_at FROM message
-        WHERE interface = i.name AND dedup_key ^@ $2 ORDER BY dedup_key LIMIT $3
-    ) m
-    LEFT JOIN document d ON d.message_id = m.id AND d.parent_id IS NULL
-    LIMIT $3
 )
+
+-- name: search_messages
+-- Messages whose file name or deduplication key is or begins with $1, per interface through its index.
+SELECT m.id, m.dedup_key, m.received_at, CASE WHEN m.dedup_key = $1 THEN 0 ELSE 1 END AS rank
+FROM interface i
+CROSS JOIN LATERAL (
+    SELECT id, dedup_key, received_at FROM message
+    WHERE interface = i.name AND dedup_key ^@ $1 ORDER BY dedup_key LIMIT $2
+) m
+LIMIT $2
+
+-- name: documents_of_messages
+-- The documents that came in messages.
+SELECT id, message_id, key, state FROM document WHERE message_id = ANY($1::bigint[]) AND parent_id IS NULL
+
+-- name: is_key
+-- Whether a document carries exactly this business key.
+SELECT EXISTS (SELECT FROM document WHERE key = $1)
 
 -- name: trace_documents
 -- Documents of a business key and their parts, the newest first.
+WITH d AS MATERIALIZED (
+    -- Found before they are sorted: else reading all documents backwards would look cheaper than the index.
+    SELECT * FROM document WHERE key = $1 OR key ^@ ($1 || '/')
+)
 SELECT d.id, d.parent_id, d.message_id, d.interface, d.topic, d.kind, d.key, d.version, d.state, d.step, d.attempts,
        d.open_deliveries, d.received_at, d.decided_at, d.settled_at, d.made_by, d.note, m.dedup_key,
        octet_length(m.body) AS size, coalesce(i.owner, '') AS owner, d.received_at + i.settle_within AS deadline
-FROM document d
+FROM d
 JOIN message m ON m.id = d.message_id
 LEFT JOIN interface i ON i.name = d.interface
-WHERE d.key = $1 OR d.key ^@ ($1 || '/')
 ORDER BY d.id DESC LIMIT $2
 
 -- name: one_document

@@ -21,13 +21,14 @@ class Event(Struct, frozen=True, kw_only=True):
 
 
 class Recorded(Struct, frozen=True, kw_only=True):
-    """The new state of a document. `wait`: seconds until it is due again (state retry)."""
+    """The new state of a document. `key`: its business key, as far as it is known now. `wait`: seconds until it is due again (state retry)."""
 
     id: int
     state: str
     step: str
     kind: str
     version: int
+    key: str
     open_deliveries: int = 0
     made_by: str = ""
     note: str = ""
@@ -67,6 +68,7 @@ async def record_decided(conn: asyncpg.Connection, documents: Sequence[Recorded]
         [d.made_by for d in documents],
         [d.note for d in documents],
         [d.wait for d in documents],
+        [d.key for d in documents],
     )
 
 

@@ -65,9 +65,31 @@ async def ranked_hits(conn: asyncpg.Connection, text: str, limit: int) -> list[t
         if row["kind"] != "document" or row["document_id"] not in shown:
             shown.add(row["document_id"])
             ranked.append((row["rank"], _hit(row)))
+    ranked += await _messages(conn, text, limit)
     ranked.sort(key=lambda pair: pair[1].at, reverse=True)
     ranked.sort(key=lambda pair: pair[0])
     return ranked[:limit]
+
+
+async def _messages(conn: asyncpg.Connection, text: str, limit: int) -> list[tuple[int, Hit]]:
+    messages = await conn.fetch(READ.search_messages, text, limit)
+    if not messages:
+        return []
+    rows = await conn.fetch(READ.documents_of_messages, [row["id"] for row in messages])
+    documents = {row["message_id"]: row for row in rows}
+    hits = []
+    for message in messages:
+        document = documents.get(message["id"])
+        hit = Hit(
+            kind="message",
+            title=message["dedup_key"],
+            key=document["key"] if document else "",
+            document_id=document["id"] if document else None,
+            state=document["state"] if document else "",
+            at=message["received_at"],
+        )
+        hits.append((message["rank"], hit))
+    return hits
 
 
 def _variants(text: str) -> list[str]:

@@ -52,7 +52,7 @@ GROUP BY interface
 -- name: systems
 -- Each system: what it is owed, since when, whether it is tried, and when it last took something.
 WITH known AS (
-    SELECT DISTINCT system FROM interface UNION SELECT system FROM system_lease UNION SELECT system FROM channel_stock
+    SELECT system FROM interface UNION SELECT system FROM system_lease
 ), owed AS (
     SELECT system, count(*) FILTER (WHERE state = 'due') AS due, count(*) FILTER (WHERE state = 'sending') AS sending,
            count(*) FILTER (WHERE state = 'case') AS in_case,

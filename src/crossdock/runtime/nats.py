@@ -53,7 +53,8 @@ class Wakes:
     async def wait(self, within: float) -> bool:
         """Wait for a wake-up at most `within` seconds; True when there was one. Wake-ups may get lost: always look."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._event.wait(), within)
+            async with asyncio.timeout(within):
+                await self._event.wait()
         woken = self._event.is_set()
         self._event.clear()
         return woken

@@ -77,7 +77,7 @@ class CaseGroup(Struct, frozen=True, kw_only=True, rename={"klass": "class"}):
     example_id: int
 
 
-async def list_cases(
+async def list_cases(  # CD003: filters are named and each may be left out
     conn: asyncpg.Connection,
     *,
     state: str | None = "open",

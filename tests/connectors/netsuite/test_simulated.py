@@ -32,9 +32,7 @@ def _pem(key: Any) -> tuple[str, str]:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    public = key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     return private.decode(), public.decode()
 
 
@@ -175,7 +173,7 @@ async def test_rsa_certificate(open_sender: Any) -> None:
 
 async def test_token_that_ended_early_is_renewed_once(account: NetSuiteSim, sender: Any) -> None:
     await _sent(sender, _order("CD-00001"))
-    account.desk.revoke()
+    account.books.table("tokens").clear()
     await _sent(sender, _order("CD-00002", number=2))
 
 

@@ -50,7 +50,10 @@ def _sender(shop: ShopifySim, open_sender: Any, token: str | None = None) -> Any
 
 
 async def _ask(shop: ShopifySim, method: str, what: str, body: Any = None) -> Any:
-    async with aiohttp.ClientSession() as session, session.request(method, f"{shop.url}/_sim/{what}", json=body) as reply:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.request(method, f"{shop.url}/_sim/{what}", json=body) as reply,
+    ):
         assert reply.status == 200
         return await reply.json()
 

@@ -122,7 +122,9 @@ async def test_two_hundred_are_sent_and_found(warehouse: WarehouseSim, sender: A
 async def test_cancel(warehouse: WarehouseSim, sender: Any) -> None:
     order = _order(1)
     (made,) = await sender.send("fulfillment_order", [order])
-    cancel = replace(order, operation="fulfillment_cancel", known={f"warehouse/fulfillment_order/{order.reference}": made.reference})
+    cancel = replace(
+        order, operation="fulfillment_cancel", known={f"warehouse/fulfillment_order/{order.reference}": made.reference}
+    )
     assert await sender.find("fulfillment_cancel", [cancel]) == [None]
     for item in (cancel, replace(cancel, known={})):
         (outcome,) = await sender.send("fulfillment_cancel", [item])

@@ -74,7 +74,7 @@ def from_a_program(request: ASGIConnection[Any, Any, Any, Any], _handler: BaseRo
 
 
 @get("/v1/ops/cases", summary="List cases", tags=["triage"])
-async def get_cases(
+async def get_cases(  # CD003: every query parameter is one, that is how litestar reads them
     state: State,
     case_state: Annotated[CaseState, QueryParameter(name="state")] = "open",
     interface: FromQuery[str | None] = None,

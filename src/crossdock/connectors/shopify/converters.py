@@ -182,6 +182,6 @@ def _number(value: Any) -> Decimal:
         number = Decimal(text)
     except DecimalException:
         raise ValueError(f"{text!r} is not a number") from None
-    if not number.is_finite():
-        raise ValueError(f"{text} is not a finite number")
+    if not number.is_finite() or abs(number.adjusted()) > _LONGEST_NUMBER:
+        raise ValueError(f"{text} is not a number an amount can have")
     return number
