@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from crossdock.observe.overview import OverviewReader, overview
 from crossdock.runtime.clock import set_clock
-from tests.journal.filling import NOON, ORDERS, STOCK, Filling
+from tests.journal.filling import ERP, NOON, ORDERS, STOCK, Filling
 
 
 @pytest_asyncio.fixture
@@ -69,14 +69,18 @@ async def test_open_documents_cases_and_money(fill: Filling) -> None:
     await fill.case(await fill.document(state="case"), money=Decimal("8.50"))
     await fill.case(await fill.document(state="case"), money=Decimal(5), currency="GBP")
     sent = await fill.document("order/shopify-us/9", "delivering", "deliver", open_deliveries=1)
-    await fill.delivery(sent, key="order/shopify-us/9")
+    one = await fill.delivery(sent, key="order/shopify-us/9")
+    two = await fill.delivery(sent, key="order/shopify-us/9")
+    # Two stuck deliveries of one order, each a case of the outgoing interface, put its money at stake once.
+    await fill.case(sent, one, interface=ERP)
+    await fill.case(sent, two, interface=ERP)
     figures = await overview(fill.conn)
     orders = figures.interfaces[0]
-    assert (orders.open, orders.waiting, orders.in_case, orders.delivering, orders.cases) == (5, 1, 3, 1, 3)
+    assert (orders.open, orders.waiting, orders.in_case, orders.delivering, orders.cases) == (5, 1, 3, 1, 5)
     assert (orders.overdue, orders.settle_within, orders.owner) == (1, 900.0, "shopify-us-team")
     assert orders.oldest_at == NOON - timedelta(days=400)
-    assert orders.money == {"USD": Decimal("50.00"), "GBP": Decimal(5)}
-    assert (figures.cases, figures.cases_overdue) == (3, 1)
+    assert orders.money == {"USD": Decimal("91.50"), "GBP": Decimal(5)}
+    assert (figures.cases, figures.cases_overdue) == (5, 1)
 
 
 async def test_systems_say_what_they_are_owed_and_how_they_are(fill: Filling) -> None:

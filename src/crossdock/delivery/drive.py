@@ -30,7 +30,8 @@ from crossdock.runtime.clock import now
 from crossdock.runtime.postgres import away
 
 IDLE_SECONDS = 0.25
-GATHER_SECONDS = 0.01
+# Outcomes and new work are gathered this long: one transaction for many, at the price of a moment's delay.
+GATHER_SECONDS = 0.04
 MOST_RECORDED = 500
 CONFIG_PAUSE = 15.0
 # Enough claimed ahead that the system's slots are never idle, few enough that a crash leaves little to look for.
@@ -111,8 +112,10 @@ class Driver:
         if self._paused or clock < self._rest_until:
             return bool(self._under_way)
         ahead = self._system.limits.concurrency * AHEAD * max(s.batch for s in self._system.operations.values())
-        room = min(ahead, MOST_RECORDED) - len(self._under_way)
-        allowed = min(room, self._breaker.allows(clock)) if room > 0 else 0
+        most = min(ahead, MOST_RECORDED)
+        room = most - len(self._under_way)
+        # A claim is worth its round trip when it can be a good part of what may be under way.
+        allowed = min(room, self._breaker.allows(clock)) if room >= most // 2 else 0
         if allowed <= 0:
             return bool(self._under_way)
         async with self._pool.acquire() as conn:

@@ -28,9 +28,10 @@ WITH due AS MATERIALIZED (
     SELECT d.id
     FROM delivery d
     WHERE d.system = $1 AND d.state = 'due' AND d.next_at <= now() AND NOT d.id = ANY($4::bigint[])
-      AND NOT EXISTS (
-          SELECT FROM delivery e
-          WHERE e.key = d.key AND e.system = d.system AND e.id < d.id AND e.state IN ('due', 'sending', 'case')
+      -- A scalar subquery, so that it is asked per row from the index and not joined over everything that is open.
+      AND d.id = (
+          SELECT min(e.id) FROM delivery e
+          WHERE e.system = $1 AND e.key = d.key AND e.state IN ('due', 'sending', 'case')
       )
       AND EXISTS (SELECT FROM system_lease l WHERE l.system = $1 AND l.fence = $2 AND l.expires_at > now())
     ORDER BY d.next_at, d.id

@@ -101,7 +101,8 @@ class OpenDocument(Struct, frozen=True, kw_only=True):
 async def balance(conn: asyncpg.Connection) -> list[Book]:
     """The books of every interface that takes documents in, by name, all read at one moment.
 
-    Reads every document: about a second per million. Opens a transaction, so `conn` must not be in a weaker one.
+    Reads every document: a few seconds per million, so do not ask every second. Opens a transaction, so `conn` must
+    not be in a weaker one.
     """
     async with conn.transaction(isolation="repeatable_read", readonly=True):
         rows = await conn.fetch(READ.books)

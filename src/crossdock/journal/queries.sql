@@ -38,9 +38,10 @@ WITH head AS MATERIALIZED (
     SELECT d.id
     FROM document d
     WHERE d.state IN ('received', 'retry') AND d.next_at <= now()
-      AND NOT EXISTS (
-          SELECT FROM document e
-          WHERE e.key = d.key AND e.id < d.id AND e.state IN ('received', 'retry', 'case')
+      -- A scalar subquery, so that it is asked per row from the index and not joined over everything that is open.
+      AND d.id = (
+          SELECT min(e.id) FROM document e
+          WHERE e.key = d.key AND e.state IN ('received', 'retry', 'case')
             AND (e.state <> 'case' OR (e.step <> 'deliver' AND NOT d.overtakes))
       )
     ORDER BY d.next_at, d.id

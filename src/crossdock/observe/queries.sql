@@ -90,11 +90,14 @@ WHERE id > (SELECT coalesce(max(id), 0) - 100000 FROM delivery) AND settled_at >
 GROUP BY 1, 2
 
 -- name: open_cases
--- Open cases per interface, system and currency: how many, how many past their deadline, the money at stake.
-SELECT interface, system, currency, count(*) AS number, count(*) FILTER (WHERE deadline < now()) AS overdue,
-       min(deadline) AS next_deadline, coalesce(sum(money), 0) AS money
-FROM triage_case WHERE state = 'open' GROUP BY interface, system, currency ORDER BY interface, system, currency
-
--- name: outbox
--- How far the event relay is behind.
-SELECT name, moved_at FROM outbox_cursor ORDER BY name
+-- Open cases per incoming interface of their document and currency: how many, how many late, the money at stake.
+SELECT d.interface, c.currency, count(*) AS number, count(*) FILTER (WHERE c.deadline < now()) AS overdue,
+       coalesce(sum(money), 0) AS money
+FROM (
+    -- A document with several stuck deliveries puts its money at stake once.
+    SELECT document_id, currency, deadline,
+           CASE WHEN row_number() OVER (PARTITION BY document_id, currency ORDER BY id) = 1 THEN money END AS money
+    FROM triage_case WHERE state = 'open'
+) c
+JOIN document d ON d.id = c.document_id
+GROUP BY d.interface, c.currency ORDER BY d.interface, c.currency

@@ -11,6 +11,9 @@ from crossdock.canonical.sales_order import Cancellation, Charge, OrderLine, Sal
 from crossdock.errors import NeedsEdit
 
 ZERO = Decimal(0)
+# Beyond these a number is a mistake, and arithmetic with it would overflow or be rounded.
+_MOST_DIGITS = 15
+_MOST_DECIMALS = 50
 
 
 def failures_of(order: SalesOrder, known_sku: Callable[[str], bool], max_lines: int) -> list[NeedsEdit]:
@@ -19,7 +22,7 @@ def failures_of(order: SalesOrder, known_sku: Callable[[str], bool], max_lines: 
     Totals: a line is quantity × unit price − discount, the order is lines + charges + tax (tax is within the prices
     when `taxes_included`), each within one minor unit of the currency per line summed.
     """
-    failures = list(_shape(order, max_lines))
+    failures = [*_shape(order, max_lines), *_numbers(order.lines, order.charges, order.tax, order.total)]
     if not failures:
         failures += _lines(order.lines, order.currency, known_sku)
         failures += _charges(order.charges, order.currency)
@@ -29,7 +32,11 @@ def failures_of(order: SalesOrder, known_sku: Callable[[str], bool], max_lines: 
 
 def cancellation_failures(note: Cancellation, known_sku: Callable[[str], bool]) -> list[NeedsEdit]:
     """Everything that is wrong with a cancellation; empty when it may be taken in."""
-    failures = [*_lines(note.lines, note.currency, known_sku), *_charges(note.charges, note.currency)]
+    failures = list(_numbers(note.lines, note.charges, None, note.total))
+    if not failures:
+        failures += _lines(note.lines, note.currency, known_sku)
+        failures += _charges(note.charges, note.currency)
+        failures += _currencies("total", note.currency, note.total)
     if not note.lines and not note.charges:
         failures.append(_edit("lines", "not_empty", 0, "there is nothing on it", "add what is given back"))
     return failures
@@ -53,6 +60,30 @@ def _shape(order: SalesOrder, max_lines: int) -> Iterator[NeedsEdit]:
         )
     if order.status == "open" and order.ship_to is None and order.lines:
         yield _edit("ship_to", "ship_to", None, "there is no address to ship to", "add the address")
+
+
+def _numbers(
+    lines: tuple[OrderLine, ...], charges: tuple[Charge, ...], tax: Money | None, total: Money
+) -> Iterator[NeedsEdit]:
+    amounts = [("total", total), ("tax", tax)]
+    amounts += [(f"charges[{index}].amount", charge.amount) for index, charge in enumerate(charges)]
+    for index, line in enumerate(lines):
+        at = f"lines[{index}]"
+        amounts += [(f"{at}.unit_price", line.unit_price), (f"{at}.discount", line.discount)]
+        amounts += [(f"{at}.tax", line.tax), (f"{at}.total", line.total)]
+        if _beyond(line.quantity.value):
+            yield _out_of_range(f"{at}.quantity", line.quantity.value)
+    yield from (_out_of_range(at, money.amount) for at, money in amounts if money is not None and _beyond(money.amount))
+
+
+def _beyond(value: Decimal) -> bool:
+    exponent = value.as_tuple().exponent
+    return value.adjusted() >= _MOST_DIGITS or (isinstance(exponent, int) and exponent < -_MOST_DECIMALS)
+
+
+def _out_of_range(at: str, value: Decimal) -> NeedsEdit:
+    shown = f"{value:.3E}"
+    return _edit(at, "number_range", shown, f"{shown} is no amount or quantity of an order", "put the right number")
 
 
 def _lines(lines: tuple[OrderLine, ...], currency: str, known_sku: Callable[[str], bool]) -> Iterator[NeedsEdit]:
@@ -113,6 +144,7 @@ def _totals(order: SalesOrder) -> Iterator[NeedsEdit]:
     if order.total.currency != order.currency:
         yield from _currencies("total", order.currency, order.total)
         return
+    yield from _currencies("tax", order.currency, order.tax)
     if order.total.amount < ZERO:
         value = order.total.amount
         yield _edit("total", "total_positive", value, f"the order's total is {value}", "put a total of zero or more")

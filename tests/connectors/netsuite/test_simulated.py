@@ -19,7 +19,10 @@ from crossdock.canonical.money import Money
 from crossdock.canonical.party import Address, Party
 from crossdock.canonical.quantity import Quantity
 from crossdock.canonical.sales_order import Charge, OrderLine, SalesOrder
+from crossdock.connectors.netsuite.mapping import CHARGE_LINE, SALES_ORDER
+from crossdock.connectors.netsuite.order import OrderNames, order_body
 from crossdock.errors import NeedsConfig, NeedsEdit, OutcomeUnknown, RetryLater
+from crossdock.mapping.compile import compile_mapping
 from crossdock.sandbox.faults import Fault
 from crossdock.sandbox.netsuite.simulator import NetSuiteConfig, NetSuiteSim
 from crossdock.sdk.sending import Delivered, Failed, Outgoing
@@ -99,7 +102,7 @@ def _order(*skus: str, number: int = 1, **changed: Any) -> Outgoing:
         channel="shopify-us",
         placed_at=NOW,
         currency="USD",
-        customer=Party(id="7034412884218", name="Ada Byron", email="ada@example.com"),
+        customer=Party(name="Ada Byron", email="ada@example.com"),
         ship_to=Address(name="Ada Byron", street="1 Main St", city="Louisville", region="KY", country="US"),
         lines=lines,
         charges=(Charge(kind="shipping", description="Standard", amount=Money(Decimal("7.50"), "USD")),),
@@ -156,6 +159,21 @@ async def test_order_is_upserted_once_with_its_lines(account: NetSuiteSim, sende
     assert (counts["sales_orders"], counts["created_more_than_once_by_other_ref"]) == (1, 0)
     found = await sender.find("sales_order", [order, _order("CD-00001", number=2)])
     assert found == [Delivered(reference=first), None]
+
+
+@pytest.mark.parametrize(
+    ("account_id", "crosswalk", "booked_on"),
+    [("", {}, "WEB-STORE"), ("ACME", {}, "ACME"), ("ACME", {"ACME": "C-77"}, "C-77"), ("", {"": "C-77"}, "WEB-STORE")],
+)
+def test_customer_an_order_is_booked_on(account_id: str, crosswalk: dict[str, str], booked_on: str) -> None:
+    translate, charge = compile_mapping(SALES_ORDER), compile_mapping(CHARGE_LINE)
+    names = OrderNames(
+        sku={}, location={}, customer=crosswalk, currency={}, charge_items={"tax": TAX}, default_customer="WEB-STORE"
+    )
+    order = _order("CD-00001", customer=Party(id=account_id))
+    body = order_body(order, names, translate, charge)
+    assert body["entity"] == {"externalId": booked_on}
+    assert body["shippingCost"] == Decimal("7.50")
 
 
 async def test_token_based_authentication(account: NetSuiteSim, open_sender: Any) -> None:

@@ -168,7 +168,7 @@ def is_closed(stored: StoredOrder) -> bool:
 def _customer(order: SalesOrder, names: OrderNames) -> str:
     customer = order.customer.id
     mapped = names.customer.get(customer) if customer else None
-    chosen = mapped or names.default_customer or customer
+    chosen = mapped or customer or names.default_customer
     if not chosen:
         raise NeedsEdit(
             "the order names no customer",

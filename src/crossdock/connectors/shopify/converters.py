@@ -156,7 +156,7 @@ def _allocated(line: dict[str, Any]) -> Iterator[Any]:
 
 
 def _sum(amounts: Any) -> Decimal:
-    if not isinstance(amounts, Iterable) or isinstance(amounts, str | dict):
+    if not amounts or not isinstance(amounts, Iterable) or isinstance(amounts, str | dict):
         return _ZERO
     return sum((_number(amount) for amount in amounts), _ZERO)
 
@@ -173,9 +173,12 @@ def _counts(value: Any) -> bool:
 
 
 def _number(value: Any) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
+    if type(value) is str:
+        text = value
+    elif isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise ValueError("an amount is missing or no number")
-    text = str(value)
+    else:
+        text = str(value)
     if len(text) > _LONGEST_NUMBER:
         raise ValueError(f"a number of {len(text)} characters is no amount")
     try:

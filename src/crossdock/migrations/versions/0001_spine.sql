@@ -301,7 +301,7 @@ CREATE TABLE delivery (
 COMMENT ON COLUMN delivery.body IS 'the canonical object to send; null = the current version of the document';
 CREATE INDEX delivery_key ON delivery (key, id);
 CREATE INDEX delivery_due ON delivery (system, next_at, id) WHERE state = 'due';
-CREATE INDEX delivery_open ON delivery (system, state) WHERE state IN ('due', 'sending', 'case');
+CREATE INDEX delivery_open ON delivery (system, key, id) WHERE state IN ('due', 'sending', 'case');
 
 -- What travelled to a system and came back; one exchange may carry many deliveries.
 CREATE TABLE exchange (

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The load generator, a process of its own: sends prepared requests once each over connections that stay open.
+
+Plain sockets on uvloop and no HTTP library, so that it costs little beside what it measures (its CPU is printed).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import msgspec
+import uvloop
+from msgspec import Struct
+
+from bench.figures import quantile
+from bench.orders import load
+
+PATIENCE = 300.0
+
+
+class Poured(Struct, frozen=True, kw_only=True):
+    """What came of it: answers by status, seconds from the first request to the last answer, latencies in seconds,
+    CPU seconds of this process in that time."""
+
+    statuses: dict[int, int]
+    seconds: float
+    p50: float
+    p99: float
+    cpu: float
+
+    @property
+    def accepted(self) -> int:
+        """Requests answered with 200."""
+        return self.statuses.get(200, 0)
+
+
+class _Line(asyncio.Protocol):
+    """One connection: the next request leaves when the answer to the last one is complete."""
+
+    def __init__(self, requests: Iterator[bytes], statuses: dict[int, int], latencies: list[float]) -> None:
+        self._requests = requests
+        self._statuses = statuses
+        self._latencies = latencies
+        self._transport: asyncio.Transport | None = None
+        self._held = b""
+        self._sent = 0.0
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports are no subclass of asyncio's.
+        self._transport = cast(asyncio.Transport, transport)
+
+    def begin(self) -> None:
+        """Send the next request, or end when there is none."""
+        assert self._transport is not None
+        request = next(self._requests, None)
+        if request is None:
+            self._transport.close()
+            return
+        self._sent = time.perf_counter()
+        self._transport.write(request)
+
+    def data_received(self, data: bytes) -> None:
+        data = self._held + data if self._held else data
+        head, separator, body = data.partition(b"\r\n\r\n")
+        if not separator or len(body) < _length(head):
+            self._held = data
+            return
+        self._held = b""
+        self._latencies.append(time.perf_counter() - self._sent)
+        status = int(head[9:12])
+        self._statuses[status] = self._statuses.get(status, 0) + 1
+        self.begin()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.done.done():
+            self.done.set_result(None)
+
+
+def _length(head: bytes) -> int:
+    lowered = head.lower()
+    at = lowered.find(b"content-length:")
+    return int(lowered[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
+
+
+async def pour(host: str, port: int, requests: list[bytes], connections: int) -> Poured:
+    """Send every request once over `connections` at a time. TimeoutError after five minutes."""
+    loop = asyncio.get_running_loop()
+    statuses: dict[int, int] = {}
+    latencies: list[float] = []
+    queue = iter(requests)
+    lines = []
+    for _ in range(connections):
+        _, line = await loop.create_connection(lambda: _Line(queue, statuses, latencies), host, port)
+        lines.append(line)
+    began, cpu = time.perf_counter(), time.process_time()
+    for line in lines:
+        line.begin()
+    async with asyncio.timeout(PATIENCE):
+        await asyncio.gather(*(line.done for line in lines))
+    return Poured(
+        statuses=statuses,
+        seconds=time.perf_counter() - began,
+        p50=quantile(latencies, 0.5),
+        p99=quantile(latencies, 0.99),
+        cpu=time.process_time() - cpu,
+    )
+
+
+async def pour_apart(url: str, file: Path, connections: int = 64) -> Poured:
+    """Pour the requests stored in `file` at `url` from a process of its own. RuntimeError when one was not
+    accepted: the benchmark is of accepted orders."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "bench.pour", url, str(file), "--connections", str(connections)),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    output, _ = await child.communicate()
+    if child.returncode != 0:
+        raise RuntimeError("the load generator failed, see above")
+    poured = msgspec.json.decode(output, type=Poured)
+    if set(poured.statuses) != {200}:
+        raise RuntimeError(f"not every request was answered with 200: {poured.statuses}")
+    return poured
+
+
+def main() -> None:
+    """Pour and print what came of it as JSON."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("url")
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--connections", type=int, default=64)
+    given = parser.parse_args()
+    host, _, port = given.url.removeprefix("http://").partition(":")
+    requests = load(given.file)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        poured = runner.run(pour(host, int(port), requests, given.connections))
+    sys.stdout.write(msgspec.json.encode(poured).decode())
+
+
+if __name__ == "__main__":
+    main()
