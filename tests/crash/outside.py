@@ -85,6 +85,11 @@ def _sum(rows: Iterable[tuple[str, object]]) -> Goods:
     return dict(goods)
 
 
+def _order_of(reference: str) -> str:
+    """The store's order id in the reference of a fulfillment order, `shopify-us/<id>#<n>`."""
+    return reference.removeprefix(CHANNEL).partition("#")[0]
+
+
 def _say(what: str, keys: Iterable[object]) -> list[str]:
     found = [str(key) for key in keys]
     return [f"{what}: {len(found)}, e.g. {', '.join(found[:MOST_SHOWN])}"] if found else []
@@ -134,7 +139,7 @@ def _in_warehouse(seen: Counted) -> list[str]:
     for order in seen.wanted:
         if order["status"] != "cancelled":
             lines = [(line["sku"], line["quantity"]) for line in order["lines"]]
-            asked[order["order_reference"].removeprefix(CHANNEL)].extend(lines)
+            asked[_order_of(order["reference"])].extend(lines)
     good = _good(seen)
     live = {key: order for key, order in good.items() if not order["cancelled_at"]}
     return [
@@ -154,7 +159,7 @@ def _shipments(seen: Counted) -> list[str]:
     left: defaultdict[str, list[tuple[str, object]]] = defaultdict(list)
     made = Counter[str]()
     for shipment in seen.shipments:
-        key = shipment["order_reference"].removeprefix(CHANNEL)
+        key = _order_of(shipment["fulfillment_order_reference"])
         made[key] += 1
         for package in shipment["packages"]:
             told[key, package["tracking_number"]] += 1

@@ -33,7 +33,8 @@ async def run_worker(stop: asyncio.Event, wired: Wired, endpoints: Endpoints) ->
     """Work until `stop` is set; survives an absent PostgreSQL or NATS."""
     name = f"{socket.gethostname()}-{os.getpid()}"
     pool = await retrying(
-        lambda: open_pool(endpoints.database_url, min_size=1, max_size=10, name="crossdock-worker"), patience=60.0
+        lambda: open_pool(endpoints.database_url, min_size=1, max_size=10, name="crossdock-worker", by_index=True),
+        patience=60.0,
     )
     bus = await Bus.connect(endpoints.nats_url, patience=2.0, or_later=True, name="crossdock-worker")
     catalog = Catalog()

@@ -49,7 +49,7 @@ def print_trace(result: Trace, out: Console) -> None:
         out.print(plain("decision", "bold"))
         out.print(plain_json(bytes(result.order.decision)))
     for delivery in result.deliveries:
-        if delivery.state in ("due", "sending", "case"):
+        if delivery.state in ("due", "case"):
             error = f": {delivery.last_error}" if delivery.last_error else ""
             when = f", next try {delivery.next_at:%H:%M:%S} UTC" if delivery.state == "due" else ""
             out.print(plain(f"owed: {delivery.system} {delivery.operation} is {delivery.state}{when}{error}", "yellow"))

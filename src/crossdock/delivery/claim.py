@@ -41,7 +41,7 @@ async def release(conn: asyncpg.Connection, system: str, worker: str, fence: int
 async def claim(
     conn: asyncpg.Connection, system: System, fence: int, limit: int, under_way: Collection[int] = ()
 ) -> list[Item]:
-    """At most `limit` due deliveries, marked as being sent. None when the lease is no longer ours."""
+    """At most `limit` due deliveries that are not `under_way`, noted as being sent; none when the lease is not ours."""
     rows = await conn.fetch(SQL.claim, system.name, fence, limit, list(under_way), system.needs_known)
     return [_item(row) for row in rows]
 
@@ -59,11 +59,12 @@ def _item(row: asyncpg.Record) -> Item:
             idempotency_key=str(row["idempotency_key"]),
             document=decode(row["object"], row["body"]),
             known=known,
-            attempt=row["attempts"],
+            attempt=row["attempt"],
         ),
         document_id=row["document_id"],
         interface=row["interface"],
         object=row["object"],
         key=row["key"],
         look_first=row["look_first"],
+        claim_id=row["claim_id"],
     )

@@ -8,7 +8,7 @@ all workers. What was being sent when a worker died is looked for before it is s
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -70,6 +70,8 @@ class Driver:
         self._bucket = TokenBucket(system.limits.rate, system.limits.burst or 1) if system.limits.rate else None
         self._slots = asyncio.Semaphore(system.limits.concurrency)
         self._under_way: set[int] = set()
+        # Claim → how many of its deliveries have no outcome written yet.
+        self._claims: dict[int, int] = {}
         self._calls: set[asyncio.Task[None]] = set()
         self._done: deque[tuple[Tried, Verdict]] = deque()
         self._wake = asyncio.Event()
@@ -147,6 +149,7 @@ class Driver:
         groups: dict[str, list[Item]] = {}
         for item in items:
             self._under_way.add(item.outgoing.delivery_id)
+            self._claims[item.claim_id] = self._claims.get(item.claim_id, 0) + 1
             groups.setdefault(item.outgoing.operation, []).append(item)
         for operation, group in groups.items():
             size = self._system.operations[operation].batch
@@ -162,7 +165,9 @@ class Driver:
             began = loop.time()
             if began >= self._ours_until:
                 # The lease may be another worker's by now: what was not sent is left to whoever holds it.
-                self._under_way.difference_update(item.outgoing.delivery_id for item in items)
+                for item in items:
+                    self._under_way.discard(item.outgoing.delivery_id)
+                    self._claims[item.claim_id] -= 1
                 return
             results = await send(self._system, operation, items)
             ended = loop.time()
@@ -205,12 +210,19 @@ class Driver:
         """Write what has ended; on a lost connection it stays queued and is written by the next round."""
         while self._done or self._breaker_changed:
             batch = [self._done[index] for index in range(min(len(self._done), MOST_RECORDED))]
+            ended = Counter(tried.item.claim_id for tried, _ in batch)
+            finished = [claim_id for claim_id, number in self._claims.items() if number == ended[claim_id]]
             async with self._pool.acquire() as conn, conn.transaction():
                 if batch:
-                    await record(conn, self._system.name, self._fence, batch)
+                    await record(conn, self._system.name, self._fence, batch, finished)
                 if self._breaker_changed:
                     await self._show_breaker(conn)
             self._breaker_changed = False
+            self._claims = {
+                claim_id: number - ended[claim_id]
+                for claim_id, number in self._claims.items()
+                if number > ended[claim_id]
+            }
             for tried, _ in batch:
                 self._done.popleft()
                 self._under_way.discard(tried.item.outgoing.delivery_id)

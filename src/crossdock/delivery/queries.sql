@@ -19,33 +19,34 @@ UPDATE system_lease SET expires_at = '-infinity' WHERE system = $1 AND worker = 
 
 -- name: take_over
 -- What an earlier holder was sending when it went away: whether it arrived is unknown, so we look first.
-UPDATE delivery SET state = 'due', look_first = true, next_at = now() + $3 * interval '1 second', fence = NULL
-WHERE system = $1 AND state = 'sending' AND fence IS DISTINCT FROM $2
+WITH left_over AS (
+    DELETE FROM delivery_claim WHERE system = $1 AND fence <> $2 RETURNING delivery_ids
+)
+UPDATE delivery SET look_first = true, next_at = now() + $3 * interval '1 second'
+WHERE id IN (SELECT unnest(delivery_ids) FROM left_over) AND state = 'due'
 
 -- name: claim
--- Marks obligations that are due as being sent, only the oldest open one of each key, and returns what to send.
+-- Notes obligations that are due as being sent, only the oldest open one of each key, and returns what to send.
 WITH due AS MATERIALIZED (
-    SELECT d.id
+    SELECT d.id, d.document_id, d.interface, d.operation, d.object, d.key, d.reference, d.idempotency_key, d.body,
+           d.look_first, d.attempts + 1 AS attempt
     FROM delivery d
-    WHERE d.system = $1 AND d.state = 'due' AND d.next_at <= now() AND NOT d.id = ANY($4::bigint[])
+    WHERE d.system = $1 AND d.state = 'due' AND d.next_at <= now() AND d.id <> ALL($4::bigint[])
       -- A scalar subquery, so that it is asked per row from the index and not joined over everything that is open.
       AND d.id = (
-          SELECT min(e.id) FROM delivery e
-          WHERE e.system = $1 AND e.key = d.key AND e.state IN ('due', 'sending', 'case')
+          SELECT min(e.id) FROM delivery e WHERE e.system = $1 AND e.key = d.key AND e.state IN ('due', 'case')
       )
       AND EXISTS (SELECT FROM system_lease l WHERE l.system = $1 AND l.fence = $2 AND l.expires_at > now())
     ORDER BY d.next_at, d.id
     LIMIT $3
-    FOR UPDATE OF d
-), taken AS (
-    UPDATE delivery d SET state = 'sending', attempts = attempts + 1, fence = $2
-    FROM due WHERE d.id = due.id
-    RETURNING d.id, d.document_id, d.interface, d.operation, d.object, d.key, d.reference, d.idempotency_key, d.body,
-              d.look_first, d.attempts
+), noted AS (
+    INSERT INTO delivery_claim (system, fence, delivery_ids)
+    SELECT $1, $2, array_agg(id) FROM due HAVING count(*) > 0
+    RETURNING id
 )
 SELECT t.id, t.document_id, t.interface, t.operation, t.object, t.key, t.reference, t.idempotency_key,
-       coalesce(t.body, v.body) AS body, t.look_first, t.attempts, k.known
-FROM taken t
+       coalesce(t.body, v.body) AS body, t.look_first, t.attempt, k.known, n.id AS claim_id
+FROM due t CROSS JOIN noted n
 LEFT JOIN LATERAL (
     SELECT body FROM document_version w
     WHERE t.body IS NULL AND w.document_id = t.document_id AND w.stage = 'canonical' ORDER BY number DESC LIMIT 1
@@ -56,16 +57,24 @@ LEFT JOIN LATERAL (
 ) k ON true
 ORDER BY t.id
 
+-- name: check_fence
+-- Whether the lease is still ours; nobody takes it over until the transaction ends.
+SELECT true FROM system_lease WHERE system = $1 AND fence = $2 FOR SHARE
+
+-- name: forget_claims
+-- Claims of which every delivery's outcome is written.
+DELETE FROM delivery_claim WHERE id = ANY($1::bigint[])
+
 -- name: record_outcomes
--- Writes how tries ended, unless the worker has lost the system meanwhile. Returns what was written.
+-- Writes how tries ended. Returns what was written.
 UPDATE delivery d
 SET state = i.state, look_first = i.look_first, their_reference = i.their_reference, last_error = i.error,
     next_at = CASE WHEN i.state = 'due' THEN now() + i.wait * interval '1 second' ELSE d.next_at END,
-    settled_at = CASE WHEN i.state = 'delivered' THEN now() END, attempts = d.attempts - i.uncounted, fence = NULL
+    settled_at = CASE WHEN i.state = 'delivered' THEN now() END, attempts = i.attempts
 FROM unnest(
-    $2::bigint[], $3::text[], $4::boolean[], $5::text[], $6::text[], $7::float8[], $8::integer[]
-) AS i (id, state, look_first, their_reference, error, wait, uncounted)
-WHERE d.id = i.id AND d.state = 'sending' AND d.fence = $1
+    $1::bigint[], $2::text[], $3::boolean[], $4::text[], $5::text[], $6::float8[], $7::integer[]
+) AS i (id, state, look_first, their_reference, error, wait, attempts)
+WHERE d.id = i.id AND d.state = 'due'
 RETURNING d.id
 
 -- name: record_exchanges

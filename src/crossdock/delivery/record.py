@@ -20,10 +20,23 @@ from crossdock.triage.open import NewCase, open_cases
 _MAX_KEPT = 1_000_000
 
 
-async def record(conn: asyncpg.Connection, system: str, fence: int, results: Sequence[tuple[Tried, Verdict]]) -> None:
-    """Write `results` in the caller's transaction; those of a lease that was lost meanwhile are left out."""
+async def record(
+    conn: asyncpg.Connection,
+    system: str,
+    fence: int,
+    results: Sequence[tuple[Tried, Verdict]],
+    finished_claims: Sequence[int] = (),
+) -> None:
+    """Write `results` in the caller's transaction; nothing is written when the lease was lost meanwhile.
+
+    `finished_claims`: claims that have no other delivery under way.
+    """
+    if not await conn.fetchval(SQL.check_fence, system, fence):
+        return
     exchanges = await _exchanges(conn, system, results)
-    written = await _outcomes(conn, fence, results)
+    written = await _outcomes(conn, results)
+    if finished_claims:
+        await conn.execute(SQL.forget_claims, list(finished_claims))
     kept = [pair for pair in results if pair[0].item.outgoing.delivery_id in written]
     if not kept:
         return
@@ -81,18 +94,17 @@ async def _exchanges(conn: asyncpg.Connection, system: str, results: Sequence[tu
     return {identity: row["id"] for identity, row in zip(found, rows, strict=True)}
 
 
-async def _outcomes(conn: asyncpg.Connection, fence: int, results: Sequence[tuple[Tried, Verdict]]) -> set[int]:
+async def _outcomes(conn: asyncpg.Connection, results: Sequence[tuple[Tried, Verdict]]) -> set[int]:
     ordered = sorted(results, key=lambda pair: pair[0].item.outgoing.delivery_id)
     rows = await conn.fetch(
         SQL.record_outcomes,
-        fence,
         [tried.item.outgoing.delivery_id for tried, _ in ordered],
         [verdict.state for _, verdict in ordered],
         [verdict.look_first for _, verdict in ordered],
         [verdict.reference for _, verdict in ordered],
         [verdict.error.reason[:2000] if verdict.error is not None else "" for _, verdict in ordered],
         [verdict.wait for _, verdict in ordered],
-        [0 if tried.counts else 1 for tried, _ in ordered],
+        [tried.item.outgoing.attempt for tried, _ in ordered],
     )
     return {row["id"] for row in rows}
 

@@ -28,7 +28,7 @@ class System(Struct, frozen=True, kw_only=True):
 
 
 class Item(Struct, frozen=True, kw_only=True):
-    """A delivery that we have claimed. `look_first`: an earlier try may have had its effect."""
+    """A delivery that we have claimed. `look_first`: an earlier try may have had its effect. `claim_id`: the claim's row."""
 
     outgoing: Outgoing
     document_id: int
@@ -36,13 +36,13 @@ class Item(Struct, frozen=True, kw_only=True):
     object: str
     key: str
     look_first: bool
+    claim_id: int
 
 
 class Tried(Struct, frozen=True, kw_only=True):
-    """How a try of an item ended. `counts` = False: the system was not asked, so the try is not counted."""
+    """How a try of an item ended."""
 
     item: Item
     outcome: Outcome
     started: datetime
     finished: datetime
-    counts: bool = True

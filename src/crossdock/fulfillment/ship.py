@@ -81,7 +81,15 @@ def _check(
             fix="put the reference of the fulfillment order that was shipped, or dismiss if it is not ours",
         )
     lines = states[reference]
-    for line, quantity in _shipped(shipment).items():
+    gone = _shipped(shipment)
+    if not gone:
+        return NeedsEdit(
+            "the shipment says of no line that it left",
+            field="packages",
+            rule="shipment.not_empty",
+            fix="put the lines that left into its packages, or dismiss it",
+        )
+    for line, quantity in gone.items():
         state = lines.get(line)
         if state is None or quantity <= 0 or state.shipped + quantity > state.ordered:
             left = state.ordered - state.shipped if state is not None else Decimal(0)

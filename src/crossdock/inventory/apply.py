@@ -15,6 +15,8 @@ from crossdock.journal.decided import Decided, NewEvent, RefusedPart, Translated
 from crossdock.runtime.postgres import load_queries
 
 SQL = load_queries(__package__)
+# Beyond this a quantity is a mistake, and no ledger could hold what it adds up to.
+_MOST_DIGITS = 15
 
 
 async def apply(
@@ -97,6 +99,14 @@ def _check(movement: StockMovement, catalog: Catalog, locations: Mapping[str, ob
         )
     sign = MOVEMENT_SIGN[movement.kind]
     value = movement.quantity.value
+    if value.adjusted() >= _MOST_DIGITS:
+        return NeedsEdit(
+            f"{value:.3E} is no quantity of stock",
+            field="movements[0].quantity.value",
+            rule="stock.quantity",
+            value=f"{value:.3E}",
+            fix="put the quantity that was moved",
+        )
     if sign * value < 0 or value == 0:
         return NeedsEdit(
             f"a {movement.kind} of {value} cannot be",

@@ -34,11 +34,11 @@ INSERT INTO rejection (interface, rule, reason, size) SELECT * FROM unnest($1::t
 
 -- name: claim
 -- Takes documents that are due, only the oldest of each key, and locks them until the transaction ends.
+-- The subqueries with OFFSET 0 are asked per row from their index, whatever the planner knows of the tables' sizes.
 WITH head AS MATERIALIZED (
-    SELECT d.id
+    SELECT d.*
     FROM document d
     WHERE d.state IN ('received', 'retry') AND d.next_at <= now()
-      -- A scalar subquery, so that it is asked per row from the index and not joined over everything that is open.
       AND d.id = (
           SELECT min(e.id) FROM document e
           WHERE e.key = d.key AND e.state IN ('received', 'retry', 'case')
@@ -54,12 +54,14 @@ SELECT d.id, d.message_id, d.parent_id, d.interface, d.topic, d.kind, d.key, d.v
        EXISTS (
            SELECT FROM document e
            WHERE e.key = d.key AND e.id < d.id AND e.digest = d.digest AND e.interface = d.interface AND d.parent_id IS NULL
+           OFFSET 0
        ) AS same_bytes
-FROM head h
-JOIN document d ON d.id = h.id
-JOIN message m ON m.id = d.message_id
+FROM head d
+CROSS JOIN LATERAL (SELECT body FROM message w WHERE w.id = d.message_id OFFSET 0) m
 LEFT JOIN LATERAL (
-    SELECT body, stage, number FROM document_version w WHERE w.document_id = d.id ORDER BY number DESC LIMIT 1
+    SELECT body, stage, number FROM document_version w
+    WHERE (d.attempts > 0 OR d.parent_id IS NOT NULL) AND w.document_id = d.id
+    ORDER BY number DESC LIMIT 1
 ) v ON true
 ORDER BY d.id
 

@@ -54,7 +54,7 @@ WITH lost AS MATERIALIZED (
     WHERE NOT EXISTS (SELECT FROM document d WHERE d.message_id = m.id AND d.parent_id IS NULL)
 ), owing AS (
     SELECT document_id, count(*) AS number FROM delivery
-    WHERE state IN ('due', 'sending', 'case') GROUP BY document_id
+    WHERE state IN ('due', 'case') GROUP BY document_id
 )
 SELECT m.interface, 'messages bear no document' AS what, count(*) AS number, min(m.id) AS example
 FROM lost JOIN message m USING (id) GROUP BY m.interface
@@ -88,8 +88,8 @@ ORDER BY 1, 2
 SELECT system, operation, count(*) AS owed,
        count(*) FILTER (WHERE state = 'delivered') AS delivered,
        count(*) FILTER (WHERE state = 'cancelled') AS cancelled,
-       count(*) FILTER (WHERE state = 'due') AS due,
-       count(*) FILTER (WHERE state = 'sending') AS sending,
+       count(*) FILTER (WHERE state = 'due' AND NOT id = ANY(ARRAY(SELECT unnest(delivery_ids) FROM delivery_claim))) AS due,
+       count(*) FILTER (WHERE state = 'due' AND id = ANY(ARRAY(SELECT unnest(delivery_ids) FROM delivery_claim))) AS sending,
        count(*) FILTER (WHERE state = 'case') AS in_case
 FROM delivery GROUP BY system, operation ORDER BY system, operation
 
@@ -107,7 +107,7 @@ FROM (
         UNION ALL
         SELECT * FROM document
         WHERE state = 'delivering' AND id = ANY(ARRAY(
-            SELECT document_id FROM delivery WHERE state IN ('due', 'sending', 'case')
+            SELECT document_id FROM delivery WHERE state IN ('due', 'case')
         ))
     ) e
     LEFT JOIN interface i ON i.name = e.interface
@@ -121,7 +121,7 @@ LEFT JOIN LATERAL (
 ) c ON true
 LEFT JOIN LATERAL (
     SELECT last_error FROM delivery x
-    WHERE x.key = d.key AND x.document_id = d.id AND x.state IN ('due', 'sending', 'case')
+    WHERE x.key = d.key AND x.document_id = d.id AND x.state IN ('due', 'case')
     ORDER BY x.last_error DESC LIMIT 1
 ) o ON d.state IN ('case', 'delivering')
 ORDER BY d.deadline NULLS LAST, d.id

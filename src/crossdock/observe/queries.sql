@@ -6,7 +6,7 @@ WITH still_open AS (
     UNION ALL
     SELECT id, interface, state, received_at FROM document
     WHERE state = 'delivering' AND id = ANY(ARRAY(
-        SELECT document_id FROM delivery WHERE state IN ('due', 'sending', 'case')
+        SELECT document_id FROM delivery WHERE state IN ('due', 'case')
     ))
 )
 SELECT i.name AS interface, i.system, i.object, i.owner, i.tier, i.state AS lifecycle,
@@ -54,10 +54,11 @@ GROUP BY interface
 WITH known AS (
     SELECT system FROM interface UNION SELECT system FROM system_lease
 ), owed AS (
-    SELECT system, count(*) FILTER (WHERE state = 'due') AS due, count(*) FILTER (WHERE state = 'sending') AS sending,
-           count(*) FILTER (WHERE state = 'case') AS in_case,
-           min(created_at) FILTER (WHERE state IN ('due', 'sending')) AS oldest_at
-    FROM delivery WHERE state IN ('due', 'sending', 'case') GROUP BY system
+    SELECT system,
+           count(*) FILTER (WHERE state = 'due' AND NOT id = ANY(ARRAY(SELECT unnest(delivery_ids) FROM delivery_claim))) AS due,
+           count(*) FILTER (WHERE state = 'due' AND id = ANY(ARRAY(SELECT unnest(delivery_ids) FROM delivery_claim))) AS sending,
+           count(*) FILTER (WHERE state = 'case') AS in_case, min(created_at) FILTER (WHERE state = 'due') AS oldest_at
+    FROM delivery WHERE state IN ('due', 'case') GROUP BY system
 ), last_taken AS (
     -- The newest 5,000 obligations are enough to say when a system last took something; further back it is silence.
     SELECT system, max(settled_at) AS last_success

@@ -136,7 +136,7 @@ async def accept(
     ]
     await _write(conn, written)
     return [
-        (Meaning.STALE, refused(p.order, late)) if late is not None else (meaning, _decide(p, meaning))
+        (Meaning.STALE, refused(p.order, late)) if late is not None else (meaning, _decide(p, meaning, known.get(p.order.order_key)))
         for p, meaning, late in zip(batch, meanings, too_late, strict=True)
     ]
 
@@ -166,17 +166,19 @@ async def _write(conn: asyncpg.Connection, batch: Sequence[Prepared]) -> None:
     )
 
 
-def _decide(prepared: Prepared, meaning: Meaning) -> Decided:
+def _decide(prepared: Prepared, meaning: Meaning, known: Known | None) -> Decided:
     order, routed = prepared.order, prepared.routed
+    # An order stays with the ERP that has it, also when the estate has moved its entity to another one since.
+    erp = known.erp if known is not None else routed.erp
     if meaning is Meaning.STALE:
         return Decided(
             duplicate=True, note="an equal or newer version of the order is here already", rules=routed.rules
         )
     deliveries: tuple[NewDelivery, ...] = ()
     if meaning in (Meaning.NEW, Meaning.CHANGED, Meaning.REVIVED):
-        deliveries = (_to_erp(prepared, "sales_order"),)
+        deliveries = (_to_erp(order, erp, "sales_order"),)
     elif meaning is Meaning.CANCELLED:
-        deliveries = (_to_erp(prepared, "order_cancel"),)
+        deliveries = (_to_erp(order, erp, "order_cancel"),)
     event = {Meaning.NEW: "accepted", Meaning.NEW_CANCELLED: "cancelled", Meaning.CANCELLED: "cancelled"}
     return Decided(
         deliveries=deliveries,
@@ -205,11 +207,7 @@ def _summary(prepared: Prepared) -> bytes:
     )
 
 
-def _to_erp(prepared: Prepared, operation: str) -> NewDelivery:
+def _to_erp(order: SalesOrder, erp: str, operation: str) -> NewDelivery:
     return NewDelivery(
-        system=prepared.routed.erp,
-        operation=operation,
-        object="sales_order",
-        reference=prepared.order.order_key,
-        body=encode(prepared.order),
+        system=erp, operation=operation, object="sales_order", reference=order.order_key, body=encode(order)
     )

@@ -45,11 +45,13 @@ async def open_pool(
     statement_timeout: float = 30.0,
     connect_timeout: float = 10.0,
     name: str = "crossdock",
+    by_index: bool = False,
 ) -> asyncpg.Pool:
     """A pool of connections in UTC with JIT off. Times in seconds; `name` is seen in pg_stat_activity.
 
     The server ends statements after `statement_timeout`, the client gives up five seconds later. Raises EngineAway when
-    the server cannot be reached. Lost connections are replaced by the pool itself.
+    the server cannot be reached. Lost connections are replaced by the pool itself. `by_index`: tables are read by an
+    index wherever there is one, for a pool that only ever looks up rows.
     """
     with away():
         return await _create_pool(
@@ -65,6 +67,8 @@ async def open_pool(
                 "timezone": "UTC",
                 # Compiling costs more than it gains on statements of a millisecond.
                 "jit": "off",
+                # Prepared statements outlive the planner's idea of a table that was empty when they were planned.
+                **({"enable_seqscan": "off"} if by_index else {}),
                 "statement_timeout": f"{round(statement_timeout * 1000)}ms",
                 "idle_in_transaction_session_timeout": "300s",
             },

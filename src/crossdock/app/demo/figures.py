@@ -12,7 +12,10 @@ SQL = load_queries(__package__)
 
 
 class Figures(Struct, frozen=True, kw_only=True):
-    """Where everything stands. `to_decide` and `deliveries_open` leave out what waits behind a case. `lag`: seconds from receipt to settlement of the last minute's orders, p50 and p99."""
+    """Where everything stands. `to_decide` and `deliveries_open` leave out what waits behind a case.
+
+    `lag_p50`, `lag_p99`: seconds from receipt to settlement of the last minute's orders.
+    """
 
     orders: int
     settled: int

@@ -48,7 +48,7 @@ async def play(control: Control, script: Script) -> None:
 async def _orders(control: Control, script: Script) -> None:
     count = script.orders
     each = max(1, count // 250)
-    broken = {kind: each for kind in BROKEN} if count >= 50 else {"unknown_sku": 1}
+    broken = dict.fromkeys(BROKEN, each) if count >= 50 else {"unknown_sku": 1}
     run = await control.post(
         "shopify",
         "orders",

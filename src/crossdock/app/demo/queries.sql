@@ -11,7 +11,7 @@ SELECT
         )
     ) AS to_decide,
     (
-        SELECT count(*) FROM delivery d WHERE d.state IN ('due', 'sending') AND NOT EXISTS (
+        SELECT count(*) FROM delivery d WHERE d.state = 'due' AND NOT EXISTS (
             SELECT FROM delivery e WHERE e.key = d.key AND e.system = d.system AND e.id < d.id AND e.state = 'case'
         )
     ) AS deliveries_open,

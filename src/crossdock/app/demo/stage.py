@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Set the stage: a work folder with an estate, its master data and keys, and the simulators in a process of their own."""
+"""Set the stage: a work folder with an estate, its master data and keys, and the simulators it speaks to."""
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import secrets
-import signal
-import sys
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -16,19 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from msgspec import Struct
 
-from crossdock.errors import EngineAway
-from crossdock.runtime.spawn import Child
+from crossdock.app.demo.simulators import simulators, write_key
 from crossdock.sandbox.catalog import Catalog, CatalogConfig, make_catalog
 from crossdock.sandbox.netsuite import NetSuiteConfig
 from crossdock.sandbox.serve import ServeConfig
 from crossdock.sandbox.shopify import ShopifyConfig
 from crossdock.sandbox.warehouse import WarehouseConfig
 
-READY_SECONDS = 20.0
 KEY_FILE = "netsuite-key.pem"
 CHARGES = ("TAX", "DISCOUNT", "FEE")
 
@@ -42,11 +35,6 @@ class Stage(Struct, frozen=True):
     catalog: Catalog
 
 
-class _Ready(Struct):
-    ready: bool
-    urls: dict[str, str]
-
-
 @asynccontextmanager
 async def staged(
     folder: Path, *, seed: int, products: int, tune: Mapping[str, Mapping[str, Any]] | None = None
@@ -55,27 +43,14 @@ async def staged(
 
     `tune`: settings of simulators that differ from the demo's, by simulator.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     master = CatalogConfig(seed=seed, products=products, max_stock=0)
     catalog = make_catalog(master)
-    public_key = _write_key(folder / KEY_FILE)
+    _write_estate(folder, catalog)
+    public_key = write_key(folder / KEY_FILE)
     secret, warehouse_secret = secrets.token_hex(16), f"whsec_{b64encode(secrets.token_bytes(32)).decode()}"
     tokens = {"shopify": f"shpat_{secrets.token_hex(16)}", "warehouse": secrets.token_hex(16)}
     config = _simulators(master, seed, public_key, secret, warehouse_secret, tokens, tune or {})
-    _write_estate(folder, catalog)
-    settings = folder / "simulators.json"
-    settings.write_bytes(msgspec.json.encode(config))
-    settings.chmod(0o600)
-    log = folder / "simulators.log"
-    log.unlink(missing_ok=True)
-    child = Child(
-        [sys.executable, "-m", "crossdock.sandbox.serve", "--config", str(settings)],
-        stop=((signal.SIGTERM, 5.0),),
-        output=log,
-    )
-    child.start()
-    try:
-        urls = await _ready(log, child)
+    async with simulators(folder, config) as urls:
         environment = {
             "DEMO_SHOPIFY_URL": urls["shopify"],
             "DEMO_SHOPIFY_SECRET": secret,
@@ -86,8 +61,6 @@ async def staged(
             "DEMO_WAREHOUSE_TOKEN": tokens["warehouse"],
         }
         yield Stage(folder / "estate.yaml", environment, urls, catalog)
-    finally:
-        await child.stop()
 
 
 def _simulators(
@@ -119,15 +92,8 @@ def _simulators(
     )
 
 
-def _write_key(path: Path) -> str:
-    """A new key pair for the ERP's machine-to-machine login: the private half in `path`, the public half as PEM."""
-    key = generate_private_key(SECP256R1())
-    path.touch(mode=0o600)
-    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-
-
 def _write_estate(folder: Path, catalog: Catalog) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
     estate = files(__package__).joinpath("estate.yaml").read_text("utf-8")
     (folder / "estate.yaml").write_text(estate, "utf-8")
     places = [place.code for place in catalog.locations]
@@ -149,15 +115,3 @@ def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]])
         writer = csv.writer(file)
         writer.writerow(header)
         writer.writerows(rows)
-
-
-async def _ready(log: Path, child: Child) -> dict[str, str]:
-    """The simulators' addresses, from the line they print when they answer."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + READY_SECONDS
-    while loop.time() < until and child.running:
-        lines = log.read_bytes().splitlines() if log.exists() else []
-        if lines and lines[0].startswith(b"{") and lines[0].endswith(b"}"):
-            return msgspec.json.decode(lines[0], type=_Ready).urls
-        await asyncio.sleep(0.05)
-    raise EngineAway("the simulated systems did not start", fix=f"see {log}")

@@ -77,11 +77,13 @@ CREATE TABLE document (
     settled_at timestamptz,
     made_by text NOT NULL DEFAULT '',
     note text NOT NULL DEFAULT ''
-);
+) WITH (fillfactor = 80);
 COMMENT ON COLUMN document.overtakes IS 'a full statement of its thing: may go on while an older one of its key waits for a person';
 COMMENT ON COLUMN document.made_by IS 'contract, mapping and rule versions that made the current version';
 CREATE INDEX document_key ON document (key, id);
 CREATE INDEX document_todo ON document (next_at, id) WHERE state IN ('received', 'retry');
+CREATE INDEX document_message ON document USING brin (message_id) WITH (pages_per_range = 16, autosummarize = on);
+CREATE INDEX document_settled ON document USING brin (settled_at) WITH (pages_per_range = 32, autosummarize = on);
 CREATE INDEX document_pending ON document (key, id) WHERE state IN ('received', 'retry', 'case');
 
 -- What the document said in canonical form, and every edit of it; source edits replace the message body.
@@ -272,8 +274,7 @@ CREATE TABLE catalog_version (value bigint NOT NULL);
 INSERT INTO catalog_version VALUES (0);
 
 -- Guaranteed Delivery: obligations to bring a document to a system.
---   due        goes at next_at, after all earlier ones of its key to its system
---   sending    being tried under the fence of the worker that drives the system
+--   due        goes at next_at, after all earlier ones of its key to its system; those in delivery_claim are being sent
 --   case       waits for a person; holds back later ones of its key to its system
 --   delivered  the system has it and calls it their_reference
 --   cancelled  given up with a reason, or no longer needed
@@ -288,20 +289,29 @@ CREATE TABLE delivery (
     reference text NOT NULL,
     idempotency_key uuid NOT NULL DEFAULT gen_random_uuid(),
     body bytea,
-    state text NOT NULL DEFAULT 'due' CHECK (state IN ('due', 'sending', 'case', 'delivered', 'cancelled')),
+    state text NOT NULL DEFAULT 'due' CHECK (state IN ('due', 'case', 'delivered', 'cancelled')),
     look_first boolean NOT NULL DEFAULT false,
     attempts integer NOT NULL DEFAULT 0,
     next_at timestamptz NOT NULL DEFAULT now(),
-    fence bigint,
     created_at timestamptz NOT NULL DEFAULT now(),
     settled_at timestamptz,
     their_reference text NOT NULL DEFAULT '',
     last_error text NOT NULL DEFAULT ''
-);
+) WITH (fillfactor = 80);
 COMMENT ON COLUMN delivery.body IS 'the canonical object to send; null = the current version of the document';
 CREATE INDEX delivery_key ON delivery (key, id);
 CREATE INDEX delivery_due ON delivery (system, next_at, id) WHERE state = 'due';
-CREATE INDEX delivery_open ON delivery (system, key, id) WHERE state IN ('due', 'sending', 'case');
+CREATE INDEX delivery_open ON delivery (system, key, id) WHERE state IN ('due', 'case');
+
+-- What a worker is sending: one row per claim instead of a mark on every delivery. A worker that takes a system over
+-- makes what is left here of an earlier fence due again, to be looked for first.
+CREATE TABLE delivery_claim (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    system text NOT NULL,
+    fence bigint NOT NULL,
+    delivery_ids bigint[] NOT NULL,
+    claimed_at timestamptz NOT NULL DEFAULT now()
+);
 
 -- What travelled to a system and came back; one exchange may carry many deliveries.
 CREATE TABLE exchange (
@@ -384,3 +394,4 @@ CREATE TABLE audit (
     after text NOT NULL DEFAULT '',
     reason text NOT NULL DEFAULT ''
 );
+CREATE INDEX audit_what ON audit (what, id);

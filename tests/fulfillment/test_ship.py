@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What left is counted once, never beyond what was asked for, and told to ERP and channel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from crossdock.canonical.fulfillment import FulfillmentLine, Package, Shipment
+from crossdock.canonical.quantity import Quantity
+from crossdock.errors import NeedsEdit, RetryLater
+from crossdock.fulfillment.lines import load
+from crossdock.fulfillment.plan import Wanted, plan
+from crossdock.fulfillment.ship import ship
+from crossdock.journal.decided import Decided, Routed, Split
+from crossdock.orders.accept import Prepared, accept
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.orders.making import NOON, line, order, translated
+
+ORDERED = {"1": 2, "2": 5}
+
+
+@pytest_asyncio.fixture
+async def asked(pool: asyncpg.Pool) -> asyncpg.Pool:
+    """A database with order shop/1, of which EAST was asked for two of line 1 and five of line 2."""
+    async with pool.acquire() as conn:
+        await ask(conn)
+    return pool
+
+
+async def ask(conn: asyncpg.Connection, order_id: str = "1") -> None:
+    given = order(order_id, line(1), line(2, "CD-2", "5", "1.00"))
+    split = Split(location="EAST", system="warehouse", lines=(0, 1))
+    routed = Routed(entity="us", erp="netsuite", splits=(split,), record=b"{}", rules="r")
+    await accept(conn, [Prepared(item=translated(given), order=given, routed=routed, content=1)], {})
+    await plan(conn, [Wanted(document_id=1, order=given, splits=(split,), known=False)], {"EAST": "warehouse"})
+
+
+def shipment(lines: dict[str, int | str], shipment_id: str = "s1", order_id: str = "1", **changes: Any) -> Shipment:
+    """A shipment of one package per line."""
+    packages = tuple(
+        Package(
+            tracking_number=f"1Z{shipment_id}{name}",
+            lines=(FulfillmentLine(line=name, sku="any", quantity=Quantity(Decimal(quantity))),),
+        )
+        for name, quantity in lines.items()
+    )
+    values: dict[str, Any] = {
+        "shipment_id": shipment_id,
+        "order_key": f"shop/{order_id}",
+        "fulfillment_reference": f"shop/{order_id}#1",
+        "location": "EAST",
+        "carrier": "UPS",
+        "shipped_at": NOON,
+        "packages": packages,
+    }
+    return Shipment(**{**values, **changes})
+
+
+async def shipped(pool: asyncpg.Pool, *shipments: Shipment, attempts: int = 0) -> list[Decided]:
+    batch = [translated(one, "shipment", number, attempts=attempts) for number, one in enumerate(shipments, 1)]
+    async with pool.acquire() as conn, conn.transaction():
+        return await ship(conn, batch, {"shop": "shop-system"})
+
+
+async def state(pool: asyncpg.Pool, reference: str = "shop/1#1") -> tuple[str, dict[str, int]]:
+    row = await pool.fetchrow("SELECT state, lines FROM fulfillment_order WHERE reference = $1", reference)
+    return row["state"], {name: int(one.shipped) for name, one in load(row["lines"]).items()}
+
+
+async def test_a_whole_shipment_closes_the_fulfillment_order_and_is_told(asked: asyncpg.Pool) -> None:
+    (decided,) = await shipped(asked, shipment({"1": 2, "2": 5}))
+    assert [(one.system, one.operation, one.reference) for one in decided.deliveries] == [
+        ("netsuite", "item_fulfillment", "shop/1#1/s1"),
+        ("shop-system", "fulfillment", "shop/1#1/s1"),
+    ]
+    assert [event.type for event in decided.events] == ["shipment.confirmed"]
+    assert await state(asked) == ("shipped", {"1": 2, "2": 5})
+    row = await asked.fetchrow("SELECT order_key, carrier, tracking FROM shipment")
+    assert tuple(row) == ("shop/1", "UPS", ["1Zs11", "1Zs12"])
+
+
+async def test_parts_add_up(asked: asyncpg.Pool) -> None:
+    await shipped(asked, shipment({"1": 1}, "s1"))
+    assert await state(asked) == ("partly_shipped", {"1": 1, "2": 0})
+    await shipped(asked, shipment({"1": 1, "2": 3}, "s2"))
+    assert await state(asked) == ("partly_shipped", {"1": 2, "2": 3})
+    await shipped(asked, shipment({"2": 2}, "s3"))
+    assert await state(asked) == ("shipped", {"1": 2, "2": 5})
+
+
+async def test_packages_of_one_line_are_added(asked: asyncpg.Pool) -> None:
+    both = shipment({"2": 3})
+    (decided,) = await shipped(asked, shipment({}, packages=(*both.packages, *both.packages)))
+    assert isinstance(decided.error, NeedsEdit)
+    assert (decided.error.rule, decided.error.value) == ("shipment.quantity", Decimal(6))
+    assert await state(asked) == ("open", {"1": 0, "2": 0})
+
+
+async def test_a_shipment_that_is_known_is_a_duplicate(asked: asyncpg.Pool) -> None:
+    await shipped(asked, shipment({"1": 1}))
+    again, within = await shipped(asked, shipment({"1": 1}), shipment({"1": 1}))
+    assert (again.duplicate, within.duplicate) == (True, True)
+    first, second = await shipped(asked, shipment({"2": 1}, "s9"), shipment({"2": 1}, "s9"))
+    assert (first.duplicate, second.duplicate) == (False, True)
+    assert await state(asked) == ("partly_shipped", {"1": 1, "2": 1})
+
+
+@pytest.mark.parametrize(
+    ("lines", "field", "value"),
+    [
+        ({"1": 3}, "packages.lines[1].quantity", Decimal(3)),
+        ({"1": 2, "2": 6}, "packages.lines[2].quantity", Decimal(6)),
+        ({"7": 1}, "packages.lines[7].quantity", Decimal(1)),
+        ({"1": 0}, "packages.lines[1].quantity", Decimal(0)),
+        ({"1": -1}, "packages.lines[1].quantity", Decimal(-1)),
+    ],
+)
+async def test_what_was_not_asked_for_is_a_case(
+    asked: asyncpg.Pool, lines: dict[str, int | str], field: str, value: Decimal
+) -> None:
+    bad, good = await shipped(asked, shipment(lines), shipment({"2": 1}, "s2"))
+    assert isinstance(bad.error, NeedsEdit)
+    assert (bad.error.rule, bad.error.field, bad.error.value) == ("shipment.quantity", field, value)
+    assert good.accepted
+    assert await state(asked) == ("partly_shipped", {"1": 0, "2": 1})
+
+
+async def test_a_shipment_of_nothing_is_a_case(asked: asyncpg.Pool) -> None:
+    (decided,) = await shipped(asked, shipment({}))
+    assert isinstance(decided.error, NeedsEdit)
+    assert (decided.error.rule, decided.error.field) == ("shipment.not_empty", "packages")
+    assert await state(asked) == ("open", {"1": 0, "2": 0})
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        shipment({"1": 1}, order_id="404"),
+        shipment({"1": 1}, fulfillment_reference="shop/1#9"),
+        shipment({"1": 1}, order_key="shop/404", fulfillment_reference="shop/1#1"),
+    ],
+)
+async def test_a_shipment_that_overtook_its_order_waits_and_then_is_a_case(
+    asked: asyncpg.Pool, unknown: Shipment
+) -> None:
+    for attempts in range(5):
+        (early,) = await shipped(asked, unknown, attempts=attempts)
+        assert isinstance(early.error, RetryLater)
+    (late,) = await shipped(asked, unknown, attempts=5)
+    assert isinstance(late.error, NeedsEdit)
+    assert (late.error.rule, late.error.value) == ("shipment.order_known", unknown.fulfillment_reference)
+
+
+async def test_a_channel_that_is_not_told_hears_nothing(asked: asyncpg.Pool) -> None:
+    async with asked.acquire() as conn, conn.transaction():
+        (decided,) = await ship(conn, [translated(shipment({"1": 1}), "shipment")], {})
+    assert [one.system for one in decided.deliveries] == ["netsuite"]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 4), st.dictionaries(st.sampled_from("12"), st.integers(-1, 4), max_size=2)),
+        max_size=8,
+    )
+)
+def test_shipped_never_exceeds_ordered(database: str, came: list[tuple[int, dict[str, int | str]]]) -> None:
+    """Whatever comes, however often: what counts is the first shipment under each id that was still due."""
+
+    async def run() -> None:
+        connection = await asyncpg.connect(database)
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            await ask(connection)
+            expected: dict[str, int] = defaultdict(int)
+            taken: set[int] = set()
+            for number, lines in came:
+                one = translated(shipment(lines, f"s{number}"), "shipment")
+                (decided,) = await ship(connection, [one], {})
+                fits = bool(lines) and all(
+                    int(quantity) > 0 and expected[name] + int(quantity) <= ORDERED[name]
+                    for name, quantity in lines.items()
+                )
+                assert decided.duplicate == (number in taken)
+                assert decided.accepted == (fits and number not in taken)
+                if decided.accepted:
+                    taken.add(number)
+                    for name, quantity in lines.items():
+                        expected[name] += int(quantity)
+            row = await connection.fetchrow("SELECT state, lines FROM fulfillment_order")
+            counted = {name: int(one.shipped) for name, one in load(row["lines"]).items()}
+            assert counted == {name: expected[name] for name in ORDERED}
+            whole = counted == ORDERED
+            assert row["state"] == ("shipped" if whole else "partly_shipped" if taken else "open")
+        finally:
+            await transaction.rollback()
+            await connection.close()
+
+    asyncio.run(run())
