@@ -29,10 +29,14 @@ PENNY = Decimal("0.01")
 
 @dataclass
 class Sum:
-    """Documents, their lines, and their value: goods, charges, both together."""
+    """Documents, their lines, and their value: goods, charges, both together.
+
+    `charges_of_nothing`: lines that are charges of 0.00 once rounded, which no ERP is told.
+    """
 
     documents: int = 0
     lines: int = 0
+    charges_of_nothing: int = 0
     goods: Decimal = Decimal(0)
     charges: Decimal = Decimal(0)
     total: Decimal = Decimal(0)
@@ -46,6 +50,7 @@ class Sum:
             self.total += value
             if row["StockCode"] in CHARGES:
                 self.charges += value
+                self.charges_of_nothing += value == 0
             else:
                 self.goods += value
 

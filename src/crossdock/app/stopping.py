@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Awaitable, Callable
 
@@ -14,8 +15,17 @@ from crossdock.runtime.processes import parent_gone
 
 def run_until_stopped(role: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     """Run `role(stop)` on uvloop; `stop` is set by a signal or when the process that started this one has gone."""
+    _calm_collector()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(role))
+
+
+def _calm_collector() -> None:
+    """Collect garbage a hundred times less often: documents are trees, freed by counting, and a batch of them makes the
+    collector walk everything again and again (measured: 13 % of a worker's time)."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(70_000, 20, 20)
 
 
 async def _run(role: Callable[[asyncio.Event], Awaitable[None]]) -> None:

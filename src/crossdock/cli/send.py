@@ -4,45 +4,55 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
-import asyncpg
 import typer
+from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from crossdock.app.wiring import OVERTAKES, Wired, wire
+from crossdock.app.send import Target, Tell, check_declared, send_file, target_of
+from crossdock.app.wiring import Wired, wire
 from crossdock.cli.connect import database_url
 from crossdock.cli.options import DEFAULT_ESTATE, DataFolder, EstateFile
-from crossdock.cli.output import EXIT_NO, AsJson, console, fail, print_json, table
-from crossdock.connectors.file_drop.feed import feed_of
-from crossdock.connectors.file_drop.take import FileReport, Keep, take_file
-from crossdock.errors import CrossdockError, NeedsConfig, Refused
-from crossdock.journal.keep import keep
+from crossdock.cli.output import EXIT_NO, EXIT_USAGE, AsJson, console, fail, plain, print_json, table
+from crossdock.connectors.file_drop.take import FileReport
+from crossdock.errors import CrossdockError, NeedsConfig
 from crossdock.runtime.postgres import open_pool
-from crossdock.sdk.receiving import Incoming, KeepResult, digest_of
 from crossdock.settings import Settings
 
-Tell = Callable[[FileReport], None]
+_GZIP = b"\x1f\x8b"
+_CHUNK = 1 << 20
 
 
 def send(
     interface: Annotated[str, typer.Argument(help="The interface, as the estate names it.")],
-    files: Annotated[list[Path], typer.Argument(help="Files, or JSON payloads.", exists=True, dir_okay=False)],
+    files: Annotated[
+        list[Path], typer.Argument(help="Files, or JSON payloads.", exists=True, dir_okay=False, readable=True)
+    ],
     estate: EstateFile = DEFAULT_ESTATE,
     topic: Annotated[str, typer.Option(help="The topic of payloads (default: the interface's first).")] = "",
     as_json: AsJson = False,
     data: DataFolder = None,
 ) -> None:
-    """Feed files to an interface, with progress. What was sent before is recognised and makes no second effect.
+    """Feed files to an interface, with a progress bar. What was sent before is recognised and makes no second effect.
 
-    A file interface takes whole files; any other takes one JSON payload per file. Exit code 1 when a file was refused.
+    A file interface takes whole files; any other takes one JSON payload per file, without asking for its system's
+    signature. Exit code 0: everything is kept; 1: a file was refused, the others are kept; 2: the interface or topic is
+    not in the estate, or the estate cannot be used; 3: no Crossdock runs here.
     """
     try:
-        settings, wired = Settings.load(data=data), wire(estate)
-        reports = asyncio.run(_send(database_url(settings), wired, interface, files, topic))
+        wired = wire(estate)
+        target = target_of(wired, interface, topic)
+    except NeedsConfig as error:
+        fail(error)
+        raise typer.Exit(EXIT_USAGE) from error
+    try:
+        url = database_url(Settings.load(data=data))
+        reports = asyncio.run(_send(url, wired, target, files, quiet=as_json))
     except CrossdockError as error:
         raise fail(error) from error
     if as_json:
@@ -53,78 +63,45 @@ def send(
         raise typer.Exit(EXIT_NO)
 
 
-async def _send(url: str, wired: Wired, interface: str, files: Sequence[Path], topic: str) -> list[FileReport]:
-    face = wired.estate.interfaces.get(interface)
-    if face is None or face.declared.direction != "in":
-        known = ", ".join(
-            sorted(name for name, one in wired.estate.interfaces.items() if one.declared.direction == "in")
-        )
-        raise NeedsConfig(f"no interface {interface!r} takes anything in", field="interface", fix=f"use one of {known}")
+async def _send(url: str, wired: Wired, target: Target, files: Sequence[Path], *, quiet: bool) -> list[FileReport]:
     pool = await open_pool(url, min_size=1, max_size=2, statement_timeout=120, name="crossdock-send")
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[seen]}"), TimeElapsedColumn())
     async with pool:
-        with Progress(*columns, console=console(), transient=True) as progress:
-            return [
-                await _send_one(pool, wired, interface, path, topic, _teller(progress, path.name)) for path in files
-            ]
+        await check_declared(pool, target.interface)
+        with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet) as progress:
+            reports = []
+            for path in files:
+                rows = None if quiet or target.topic else await asyncio.to_thread(_rows, path)
+                reports.append(await send_file(pool, wired, target, path, _teller(progress, path.name, rows)))
+            return reports
 
 
-def _teller(progress: Progress, name: str) -> Tell:
-    task = progress.add_task(name, total=None, seen="")
+def _teller(progress: Progress, name: str, rows: int | None) -> Tell:
+    task = progress.add_task(escape(name), total=rows, seen="")
 
     def tell(report: FileReport) -> None:
-        progress.update(task, seen=f"{report.rows} rows, {report.documents} documents, {report.duplicates} known")
+        seen = f"{report.rows:,} rows, {report.documents:,} documents, {report.duplicates:,} known"
+        progress.update(task, completed=report.rows, seen=seen)
 
     return tell
 
 
-async def _send_one(pool: asyncpg.Pool, wired: Wired, interface: str, path: Path, topic: str, tell: Tell) -> FileReport:
-    async def keep_all(batch: Sequence[Incoming]) -> list[KeepResult]:
-        return await keep(pool, batch)
-
-    try:
-        if interface in wired.estate.declared.files:
-            return await take_file(path, feed_of(wired.estate, interface, os.environ), keep_all, tell)
-        return await _send_payload(wired, interface, path, topic, keep_all)
-    except Refused as error:
-        return FileReport(file=path.name, refused=f"{error.reason}. {error.fix}")
-
-
-async def _send_payload(
-    wired: Wired,
-    interface: str,
-    path: Path,
-    topic: str,
-    keep_all: Keep,
-) -> FileReport:
-    face = wired.estate.interfaces[interface]
-    topic = topic or face.declared.topics[0]
-    if topic not in face.declared.topics:
-        raise Refused(
-            f"interface {interface} has no topic {topic!r}", fix=f"use one of {', '.join(face.declared.topics)}"
-        )
-    most = wired.estate.limits(face.system, wired.connectors[face.system].manifest.limits).body_bytes
-    size = (await asyncio.to_thread(path.stat)).st_size
-    if size > most:
-        raise Refused(f"{path.name} is larger than the {most} bytes the interface takes", fix="send it in parts")
-    body = await asyncio.to_thread(path.read_bytes)
-    digest = digest_of(body)
-    incoming = Incoming(
-        interface=interface,
-        topic=topic,
-        dedup_key=f"sent/{digest & (2**64 - 1):016x}",
-        key=f"sent/{interface}/{digest & (2**64 - 1):016x}",
-        body=body,
-        digest=digest,
-        overtakes=face.object in OVERTAKES,
-    )
-    result = (await keep_all([incoming]))[0]
-    return FileReport(file=path.name, rows=1, documents=1, duplicates=int(result.duplicate))
+def _rows(path: Path) -> int | None:
+    """About how many rows a plain file has, for the bar; None when it cannot be told without unpacking it."""
+    with suppress(OSError), path.open("rb") as file:
+        lines, last = 0, b""
+        while chunk := file.read(_CHUNK):
+            if not last and chunk.startswith(_GZIP):
+                return None
+            lines, last = lines + chunk.count(b"\n"), chunk
+        return max(lines - last.endswith(b"\n"), 1)
+    return None
 
 
 def _print(reports: Sequence[FileReport]) -> None:
     figures = ("rows", "documents", "duplicates", "bad_rows")
-    shown = table("file", *(name.replace("_", " ") for name in figures), "refused", right=figures)
+    shown = table("file", *(name.replace("_", " ") for name in figures), "refused", right=("bad rows", *figures))
     for report in reports:
-        shown.add_row(report.file, *(str(getattr(report, name)) for name in figures), report.refused or report.same_as)
+        values = [f"{getattr(report, name):,}" for name in figures]
+        shown.add_row(plain(report.file), *values, plain(report.refused, "red"))
     console().print(shown)

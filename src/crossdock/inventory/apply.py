@@ -99,7 +99,7 @@ def _check(movement: StockMovement, catalog: Catalog, locations: Mapping[str, ob
         )
     sign = MOVEMENT_SIGN[movement.kind]
     value = movement.quantity.value
-    if value.adjusted() >= _MOST_DIGITS:
+    if not -_MOST_DIGITS <= value.adjusted() < _MOST_DIGITS:
         return NeedsEdit(
             f"{value:.3E} is no quantity of stock",
             field="movements[0].quantity.value",
