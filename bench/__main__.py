@@ -11,10 +11,10 @@ import time
 import msgspec
 import uvloop
 
-from bench import intake, path
+from bench import intake, mapping, path, start, stock
 from bench.figures import Finding, Plan, Say
 
-ALL = {module.NAME: module.run for module in (intake, path)}
+ALL = {module.NAME: module.run for module in (intake, path, stock, start, mapping)}
 
 
 def main() -> int:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections import Counter
 from pathlib import Path
 
 import aiohttp
@@ -40,7 +39,7 @@ async def work(database_url: str, postmaster: int, sink: str, orders: list[bytes
     async with aiohttp.ClientSession() as session:
         async with session.get(sink) as answer:
             await answer.read()
-        before: Counter[str] = cpu_by_part(postmaster)
+        before = cpu_by_part(postmaster)
         began, own = time.perf_counter(), time.process_time()
         for start in range(0, len(orders), BATCH):
             await _batch(conn, session, sink, orders[start : start + BATCH])

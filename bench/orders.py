@@ -28,22 +28,23 @@ def bodies(catalog: Catalog, count: int, *, first: int, lines: int | None = None
     ]
 
 
+def signed(body: bytes, secret: str, number: int) -> dict[str, str]:
+    """The headers of the webhook with this running number, which is its id."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return signed_headers(
+        secret,
+        body,
+        topic=TOPIC,
+        shop=SHOP,
+        webhook_id=f"bench-{number:032d}",
+        event_id=f"event-{number:032d}",
+        triggered_at=now,
+    )
+
+
 def requests(orders: list[bytes], secret: str, *, first: int) -> list[bytes]:
     """Each order as the HTTP request the store would send, with a webhook id of its own."""
-    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    made = []
-    for number, body in enumerate(orders, start=first):
-        headers = signed_headers(
-            secret,
-            body,
-            topic=TOPIC,
-            shop=SHOP,
-            webhook_id=f"bench-{number:032d}",
-            event_id=f"event-{number:032d}",
-            triggered_at=now,
-        )
-        made.append(post(PATH, headers, body))
-    return made
+    return [post(PATH, signed(body, secret, number), body) for number, body in enumerate(orders, start=first)]
 
 
 def post(path: str, headers: dict[str, str], body: bytes) -> bytes:

@@ -20,7 +20,7 @@ from bench.figures import Check, Figure, Finding, Plan, Say, medians
 from bench.orders import bodies, requests, store
 from bench.pour import pour_apart
 from bench.stand import LOOPBACK, answering, crossdock_up, process, work_folder
-from bench.usage import OWN, MemoryPeak, cpu_by_part, total
+from bench.usage import OWN, MemoryPeak, cpu_by_part, spent, total
 from crossdock.app.demo.control import Control
 from crossdock.app.demo.stage import Stage, staged
 from crossdock.runtime.embedded import Engines
@@ -48,16 +48,18 @@ async def run(plan: Plan, say: Say) -> Finding:
     with work_folder() as folder:
         async with staged(folder / "estate", seed=1, products=PRODUCTS, tune=TUNE) as stage:
             port = step_port(LOOPBACK, 18480)
-            async with crossdock_up(stage.estate, folder / "data", port, stage.environment) as (child, url):
-                async with Stretch(folder, stage, child.pid, url) as path:
-                    await path.settle(200, first=900_000_000)
-                    say("warm")
-                    with MemoryPeak(child.pid) as memory:
-                        for number in range(1, plan.rounds + 1):
-                            ours = await path.settle(count, first=number * count)
-                            bare = await _bare(folder, stage, count, first=number * count)
-                            rounds.append({**ours, **bare, "ratio": ours["cpu"] / bare["bare"]})
-                            say(f"round {number}: {ours['cpu']:.2f} CPU s per 1,000, bare {bare['bare']:.2f}")
+            async with (
+                crossdock_up(stage.estate, folder / "data", port, stage.environment) as (child, url),
+                Stretch(folder, stage, child.pid, url) as path,
+            ):
+                await path.settle(200, first=900_000_000)
+                say("warm")
+                with MemoryPeak(child.pid) as memory:
+                    for number in range(1, plan.rounds + 1):
+                        ours = await path.settle(count, first=number * count)
+                        bare = await _bare(folder, stage, count, first=number * count)
+                        rounds.append({**ours, **bare, "ratio": ours["cpu"] / bare["bare"]})
+                        say(f"round {number}: {ours['cpu']:.2f} CPU s per 1,000, bare {bare['bare']:.2f}")
     return _finding(count, medians(rounds), memory.megabytes)
 
 
@@ -85,15 +87,15 @@ class Stretch:
         self._settled += count
         await self._until_settled()
         seconds, after = time.perf_counter() - began, cpu_by_part(self._root)
-        used = {part: (after[part] - before[part]) * 1000 / count for part in after}
-        lag = await self._fetch(LAG, at)
+        used = spent(before, after, count)
+        p50, p99 = await self._fetch(LAG, at)
         return {
-            **{part: used.get(part, 0.0) for part in (*OWN, "nats")},
+            **used,
             "cpu": total(used),
             "rate": count / seconds,
             "taken": count / poured.seconds,
-            "p50": lag["p50"],
-            "p99": lag["p99"],
+            "p50": p50,
+            "p99": p99,
         }
 
     async def _until_settled(self) -> None:
@@ -106,17 +108,17 @@ class Stretch:
         orders = (await self._control.get("warehouse", "counts"))["fulfillment_orders"]
         if erp < self._settled or orders < self._settled:
             return False
-        return bool((await self._fetch(SETTLED))["count"] >= self._settled)
+        (settled,) = await self._fetch(SETTLED)
+        return settled >= self._settled
 
-    async def _fetch(self, sql: str, *given: object) -> asyncpg.Record:
+    async def _fetch(self, sql: str, *given: object) -> tuple[float, ...]:
         endpoints = discover(Settings(data=self._folder / "data"))
         assert endpoints is not None
         conn = await asyncpg.connect(endpoints.database_url)
         try:
-            return await conn.fetchrow(sql, *given)
+            return tuple(await conn.fetchrow(sql, *given))
         finally:
             await conn.close()
-
 
 
 async def _bare(folder: Path, stage: Stage, count: int, *, first: int) -> dict[str, float]:

@@ -26,19 +26,15 @@ PATIENCE = 300.0
 
 
 class Poured(Struct, frozen=True, kw_only=True):
-    """What came of it: answers by status, seconds from the first request to the last answer, latencies in seconds,
-    CPU seconds of this process in that time."""
+    """What came of it: answers by status; `began`, when the first request left (seconds since 1970); seconds from then
+    to the last answer; latencies in seconds; CPU seconds of this process in that time."""
 
     statuses: dict[int, int]
+    began: float
     seconds: float
     p50: float
     p99: float
     cpu: float
-
-    @property
-    def accepted(self) -> int:
-        """Requests answered with 200."""
-        return self.statuses.get(200, 0)
 
 
 class _Line(asyncio.Protocol):
@@ -100,13 +96,14 @@ async def pour(host: str, port: int, requests: list[bytes], connections: int) ->
     for _ in range(connections):
         _, line = await loop.create_connection(lambda: _Line(queue, statuses, latencies), host, port)
         lines.append(line)
-    began, cpu = time.perf_counter(), time.process_time()
+    at, began, cpu = time.time(), time.perf_counter(), time.process_time()
     for line in lines:
         line.begin()
     async with asyncio.timeout(PATIENCE):
         await asyncio.gather(*(line.done for line in lines))
     return Poured(
         statuses=statuses,
+        began=at,
         seconds=time.perf_counter() - began,
         p50=quantile(latencies, 0.5),
         p99=quantile(latencies, 0.99),

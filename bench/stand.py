@@ -9,7 +9,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
@@ -82,8 +82,3 @@ async def answering(url: str, child: Child, log: Path) -> None:
 def tail(log: Path, lines: int = 15) -> str:
     """The last lines of a log."""
     return "\n".join(log.read_text("utf-8", "replace").splitlines()[-lines:]) if log.exists() else "(no log)"
-
-
-def per_thousand(used: Mapping[str, float], parts: Sequence[str], count: int) -> dict[str, float]:
-    """CPU seconds per 1,000 documents, by part."""
-    return {part: used.get(part, 0.0) * 1000 / count for part in parts}

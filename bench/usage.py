@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
-from collections.abc import Mapping
 from contextlib import suppress
 
 import psutil
@@ -13,34 +11,45 @@ import psutil
 GONE = (psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied)
 OWN = ("up", "gateway", "worker", "scheduler", "postgres")
 """The parts that Crossdock answers for; NATS is printed apart."""
+Used = dict[str, float]
+"""CPU seconds or megabytes by part."""
 
 
-def cpu_by_part(root: int) -> Counter[str]:
+def cpu_by_part(root: int) -> Used:
     """CPU seconds used so far by the process `root` and everything below it, by part.
 
     The children that a process has outlived and waited for are in its own account (`cutime` of proc(5)), so backends
     of PostgreSQL that ended are counted too. The difference of two readings is what the time between them cost.
     """
-    used: Counter[str] = Counter()
+    used: Used = {}
     for process in _tree(root):
         with suppress(*GONE):
             times = process.cpu_times()
-            used[_part(process)] += times.user + times.system + times.children_user + times.children_system
+            seconds = times.user + times.system + times.children_user + times.children_system
+            part = _part(process)
+            used[part] = used.get(part, 0.0) + seconds
     return used
 
 
-def total(used: Mapping[str, float], parts: tuple[str, ...] = OWN) -> float:
-    """The sum over `parts`."""
-    return sum(used.get(part, 0.0) for part in parts)
+def spent(before: Used, after: Used, count: int = 1000) -> Used:
+    """What was used between two readings, per 1,000 of `count` documents; 0 for each of OWN that is not there."""
+    parts = dict.fromkeys((*OWN, *after), 0.0)
+    return {part: (after.get(part, 0.0) - before.get(part, 0.0)) * 1000 / count for part in parts}
 
 
-def memory_by_part(root: int) -> Counter[str]:
+def total(used: Used) -> float:
+    """The sum over the parts Crossdock answers for."""
+    return sum(used.get(part, 0.0) for part in OWN)
+
+
+def memory_by_part(root: int) -> Used:
     """Megabytes (10^6 bytes) in use by the tree of `root`, by part: proportional set size, so that what processes
     share is counted once."""
-    held: Counter[str] = Counter()
+    held: Used = {}
     for process in _tree(root):
         with suppress(*GONE):
-            held[_part(process)] += process.memory_full_info().pss / 1e6
+            part, pss = _part(process), process.memory_full_info().pss / 1e6
+            held[part] = held.get(part, 0.0) + pss
     return held
 
 

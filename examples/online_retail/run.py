@@ -83,7 +83,7 @@ def show_comparison(comparison: Comparison) -> None:
             shown.add_row("", "Crossdock", *_figures(line.crossdock))
             if line.erp is not None:
                 left_out = line.file.charges_of_nothing
-                note = f" (without {left_out} charges of 0.00)" if left_out else ""
+                note = f" (charges of 0.00 left out: {left_out})" if left_out else ""
                 shown.add_row("", f"NetSuite{note}", *_figures(line.erp))
         out.print(shown)
     columns = ("received", "duplicate", "rejected", "settled", "open")

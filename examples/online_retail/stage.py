@@ -35,6 +35,7 @@ INTERFACE = "online-retail.invoices"
 CHARGE_ITEMS = ("CHARGE-SHIPPING", "CHARGE-FEE", "CHARGE-DISCOUNT", "CHARGE-TAX", "CHARGE-ADJUSTMENT")
 ACCOUNT, CLIENT, CERTIFICATE = "TSTDRV9506000", "crossdock-client", "crossdock-certificate"
 CONCURRENCY = 15
+PORT = 8480
 LOOK_SECONDS = 0.5
 # At rest means: nothing has moved in so many looks in a row.
 CALM_LOOKS = 3
@@ -53,13 +54,14 @@ class Stage(Struct, frozen=True):
 
 
 @asynccontextmanager
-async def staged(export: Path, work: Path) -> AsyncIterator[Stage]:
+async def staged(export: Path, work: Path, port: int = PORT) -> AsyncIterator[Stage]:
     """The example prepared from `export` in `work` (a new or empty folder) and running as long as the block.
 
-    The engines' data is erased at the end. Raises FileExistsError when `work` holds something already.
+    `port`: where the console listens, or the next free one. The engines' data is erased at the end. Raises
+    FileExistsError when `work` holds something already.
     """
     await asyncio.to_thread(_prepare, export, work)
-    settings = Settings.from_environment({}, data=work / "data", log_level="warning")
+    settings = Settings.from_environment({}, data=work / "data", port=port, log_level="warning")
     config = await asyncio.to_thread(_account, work)
     try:
         async with (

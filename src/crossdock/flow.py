@@ -149,12 +149,11 @@ async def _write(conn: asyncpg.Connection, rules: Rules, outcomes: Sequence[Outc
 
 def _version(outcome: Outcome) -> list[Version]:
     item = outcome.item
-    if item is None or not item.body:
+    body = outcome.decided.body or (item.body if item is not None else b"")
+    if item is None or not body or body == outcome.claimed.body:
         return []
     number = outcome.claimed.number + 1
-    return [
-        Version(document_id=outcome.claimed.id, number=number, stage="canonical", body=item.body, made_by=item.made_by)
-    ]
+    return [Version(document_id=outcome.claimed.id, number=number, stage="canonical", body=body, made_by=item.made_by)]
 
 
 def _recorded(outcome: Outcome) -> Recorded:

@@ -36,7 +36,7 @@ Translations = Mapping[tuple[str, str], Topic]
 def translate(translations: Translations, batch: Sequence[Claimed]) -> list[Translated | CrossdockError]:
     """The canonical form of each document, or the error that says what is wrong with it; in the same order.
 
-    A document that was edited in canonical form is not translated again. Elements of a batch document that cannot be
+    A document that is there in canonical form, from an earlier try or edited, is not translated again. Elements of a batch document that cannot be
     translated are parts of the result; the others go on.
     """
     results: dict[int, Translated | CrossdockError] = {}
@@ -69,9 +69,8 @@ def _edited(claimed: Claimed) -> Translated:
             rule="canonical",
             fix="mend the named field",
         ) from error
-    return Translated(
-        claimed=claimed, kind=claimed.kind, document=document, body=b"", made_by=f"{contract(claimed.kind)} edit"
-    )
+    made_by = claimed.made_by or f"{contract(claimed.kind)} edit"
+    return Translated(claimed=claimed, kind=claimed.kind, document=document, body=b"", made_by=made_by)
 
 
 def _topic(translations: Translations, claimed: Claimed) -> Topic:

@@ -31,10 +31,11 @@ PROGRAM = Path(__file__).with_name("patient_up.py")
 PRODUCTS = 40
 ROLES = ("gateway", "worker", "scheduler")
 VICTIMS = (*ROLES, "postgres", "backend", "nats")
-# The vendors wait minutes and hours before they send a webhook again: here the first retries come within a second.
+# The vendors wait minutes and hours before they send a webhook again: here it comes again every quarter of a second.
+RETRIES = {"retries": [0.25] * 240, "time_scale": 1.0}
 TUNE: dict[str, dict[str, Any]] = {
-    "shopify": {"time_scale": 0.002, "bucket": 20_000.0, "restore": 2_000.0},
-    "warehouse": {"time_scale": 0.004},
+    "shopify": {**RETRIES, "bucket": 20_000.0, "restore": 2_000.0},
+    "warehouse": RETRIES,
 }
 READY_SECONDS = 60.0
 

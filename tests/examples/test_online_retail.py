@@ -22,26 +22,7 @@ from crossdock.mapping.coverage import unused_fields
 from crossdock.mapping.load import load_mapping
 from examples.online_retail.prepare import cut_month, prepare
 from examples.online_retail.totals import CHARGES, Month, totals_of
-
-REAL = Path(__file__).parents[3] / "shared" / "data" / "online_retail.csv.gz"
-HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
-SMALL = (
-    HEADER
-    + """\
-600001,10001,RED  LANTERN ,6,2010-06-01 08:26:00,2.55,20001.0,United Kingdom
-600001,10001a,RED LANTERN,1,2010-06-01 08:27:00,0.0,20001.0,United Kingdom
-600001,POST,POSTAGE,1,2010-06-01 08:26:00,18.0,20001.0,United Kingdom
-600002,10001A,RED LANTERN,3,2010-06-01 09:00:00,2.95,,Channel Islands
-C600003,10001,RED LANTERN,-2,2010-06-02 10:00:00,2.55,20001.0,United Kingdom
-C600003,D,Discount,-1,2010-06-02 10:00:00,27.5,20001.0,United Kingdom
-600004,10001,damaged,-10,2010-06-03 10:00:00,0.0,,United Kingdom
-600005,10002,,25,2010-06-03 11:00:00,0.0,,United Kingdom
-600006,10001,RED LANTERN,4,2010-06-03 12:00:00,0.0,20002.0,France
-A600007,B,Adjust bad debt,1,2010-06-04 10:00:00,-11.5,,United Kingdom
-600008,10001,RED LANTERN,1,2010-06-05 10:00:00,2.55,,Unspecified
-600009,M,Manual,1,2010-12-05 10:00:00,0.005,20001.0,United Kingdom
-"""
-)
+from tests.examples.exports import HEADER, REAL, SMALL
 
 
 class Played:

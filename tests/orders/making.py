@@ -74,6 +74,7 @@ def claimed(document_id: int = 1, **changes: Any) -> Claimed:
         "body": b"{}",
         "stage": "source",
         "number": 0,
+        "made_by": "",
         "same_bytes": False,
     }
     return Claimed(**{name: value for name, value in {**given, **changes}.items() if name in Claimed.__struct_fields__})

@@ -16,6 +16,7 @@ from litestar.datastructures import State
 from crossdock.api.problems import EXCEPTION_HANDLERS
 from crossdock.api.routes import routes as api_routes
 from crossdock.app.metrics import received
+from crossdock.app.waking import Waker
 from crossdock.app.wiring import Wired, hook_routes
 from crossdock.console.routes import routes as console_routes
 from crossdock.errors import EngineAway
@@ -29,7 +30,8 @@ from crossdock.runtime.postgres import away, open_pool, retrying
 from crossdock.sdk.receiving import Incoming, KeepResult
 
 BATCH = 200
-PARALLEL = 2
+# One commit at a time: what arrives meanwhile makes the next one larger, and a row in it cheaper.
+PARALLEL = 1
 MOST_WAITING_BYTES = 128 * 1024 * 1024
 MOST_BODY = 10 * 1024 * 1024
 REJECTIONS_SECONDS = 1.0
@@ -62,8 +64,9 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
         _keeper(pool, bus), max_batch=BATCH, parallel=PARALLEL, max_waiting=MOST_WAITING_BYTES, weigh=_weight
     )
     hooks = HookIntake(hook_routes(wired), commit, now, received)
+    rest = web(pool)
     server = Server(
-        Front(hooks, web(pool)),
+        Front(hooks, rest),
         address=host,
         port=port,
         interface=Interfaces.ASGI,
@@ -82,6 +85,9 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
     finally:
         counting.cancel()
         await commit.close()
+        feed = getattr(rest.state, "console_feed", None)
+        if feed is not None:
+            await feed.close()
         await bus.close()
         await pool.close()
 
@@ -101,9 +107,11 @@ def _weight(item: Incoming) -> int:
 
 
 def _keeper(pool: asyncpg.Pool, bus: Bus) -> Callable[[list[Incoming]], Awaitable[list[KeepResult]]]:
+    workers = Waker(bus, "worker")
+
     async def flush(batch: list[Incoming]) -> list[KeepResult]:
         kept = await keep(pool, batch)
-        await bus.wake("worker")
+        workers.soon()
         return kept
 
     return flush

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from prometheus_client import Counter, Histogram
 
 from crossdock.runtime.telemetry import REGISTRY
@@ -24,12 +26,27 @@ CALL_SECONDS = Histogram(
 )
 
 
+@cache
+def _received(interface: str, outcome: str) -> Counter:
+    return RECEIVED.labels(interface or "(none)", outcome)
+
+
 def received(interface: str, outcome: str) -> None:
     """Count a request."""
-    RECEIVED.labels(interface or "(none)", outcome).inc()
+    _received(interface, outcome).inc()
+
+
+@cache
+def _tried(system: str, outcome: str) -> Counter:
+    return TRIED.labels(system, outcome)
+
+
+@cache
+def _seconds(system: str) -> Histogram:
+    return CALL_SECONDS.labels(system)
 
 
 def tried(system: str, outcome: str, seconds: float) -> None:
     """Count a try of a delivery and how long its call took."""
-    TRIED.labels(system, outcome).inc()
-    CALL_SECONDS.labels(system).observe(seconds)
+    _tried(system, outcome).inc()
+    _seconds(system).observe(seconds)

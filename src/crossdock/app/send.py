@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Feed a file to an interface, as if its system had sent it (Idempotent Receiver): sent again, it makes no second effect."""
+"""Feed a file to an interface, as if its system had sent it (Idempotent Receiver)."""
 
 from __future__ import annotations
 
@@ -99,7 +99,11 @@ def _payload(wired: Wired, target: Target, path: Path) -> Incoming:
     digest = digest_of(body)
     sent = f"sent/{digest & (2**64 - 1):016x}"
     request = HookRequest(
-        system=face.system, topic=target.topic, headers=_headers(connector.name, sent), body=body, received_at=now()
+        system=face.system,
+        topic=target.topic,
+        headers=_headers(connector.manifest.name, sent),
+        body=body,
+        received_at=now(),
     )
     found = (
         connector.receiver.identify(request)

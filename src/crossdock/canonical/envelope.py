@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from msgspec import Raw, Struct
 
@@ -11,7 +12,8 @@ from msgspec import Raw, Struct
 class CloudEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One event. `source` + `id` name it once and for all; `subject` is the business key it is about."""
 
-    specversion: str = "1.0"
+    # Without a default: defaults are left out, and an event without its version is none.
+    specversion: Literal["1.0"]
     id: str
     source: str
     type: str

@@ -31,11 +31,11 @@ from crossdock.runtime.postgres import away
 
 IDLE_SECONDS = 0.25
 # Outcomes and new work are gathered this long: one transaction for many, at the price of a moment's delay.
-GATHER_SECONDS = 0.04
+GATHER_SECONDS = 0.06
 MOST_RECORDED = 500
 CONFIG_PAUSE = 15.0
 # Enough claimed ahead that the system's slots are never idle, few enough that a crash leaves little to look for.
-AHEAD = 8
+AHEAD = 16
 NOT_OURS_SECONDS = 1.0
 # Nothing is begun in the last part of a lease, which another worker may see end a little earlier than we do.
 LEASE_MARGIN = 1.0

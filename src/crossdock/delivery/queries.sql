@@ -53,7 +53,8 @@ LEFT JOIN LATERAL (
 ) v ON true
 LEFT JOIN LATERAL (
     SELECT array_agg(ARRAY[r.system, r.operation, r.reference, r.their_reference] ORDER BY r.id) AS known
-    FROM delivery r WHERE t.operation = ANY($5::text[]) AND r.key = t.key AND r.state = 'delivered'
+    FROM document o JOIN delivery r ON r.document_id = o.id
+    WHERE t.operation = ANY($5::text[]) AND o.key = t.key AND r.state = 'delivered'
 ) k ON true
 ORDER BY t.id
 

@@ -28,7 +28,7 @@ class System(Struct, frozen=True, kw_only=True):
 
 
 class Item(Struct, frozen=True, kw_only=True):
-    """A delivery that we have claimed. `look_first`: an earlier try may have had its effect. `claim_id`: the claim's row."""
+    """A delivery that we have claimed. `look_first`: an earlier try may have had its effect. `claim_id`: its claim."""
 
     outgoing: Outgoing
     document_id: int

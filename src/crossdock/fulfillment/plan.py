@@ -62,7 +62,7 @@ async def plan(conn: asyncpg.Connection, batch: Sequence[Wanted], system_of: dic
         cancelled += open_rows
         new += [(wanted.document_id, order) for order in made]
         plans.append(
-            [_cancel(row, wanted.order, system_of) for row in open_rows]
+            [_cancel(row, system_of) for row in open_rows]
             + [_ask(order, split) for order, split in zip(made, wanted.splits, strict=True)]
         )
     await _write(conn, new, cancelled)
@@ -128,11 +128,10 @@ def _ask(order: FulfillmentOrder, split: Split) -> NewDelivery:
     )
 
 
-def _cancel(row: asyncpg.Record, order: SalesOrder, system_of: dict[str, str]) -> NewDelivery:
+def _cancel(row: asyncpg.Record, system_of: dict[str, str]) -> NewDelivery:
     return NewDelivery(
         system=system_of[row["location"]],
         operation="fulfillment_cancel",
         object="sales_order",
         reference=row["reference"],
-        body=encode(order),
     )

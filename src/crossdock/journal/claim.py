@@ -19,6 +19,7 @@ class Claimed(Struct, frozen=True, kw_only=True):
     """A document under our lock. `body` is its newest form: the raw message, an edit of it, or a canonical edit.
 
     `stage`: "source" or "canonical", which of them `body` is; `number`: the newest version's number, 0 = none yet;
+    `made_by`: contract and mapping that made it, or who edited it;
     `same_bytes`: an earlier document of this interface and key had the very same bytes.
     """
 
@@ -40,6 +41,7 @@ class Claimed(Struct, frozen=True, kw_only=True):
     body: bytes
     stage: str
     number: int
+    made_by: str
     same_bytes: bool
 
 

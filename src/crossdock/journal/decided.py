@@ -72,10 +72,12 @@ class Decided(Struct, frozen=True, kw_only=True):
     """The decision on one document.
 
     With `error` the class of the error says what happens; otherwise the document is settled, or delivering when there
-    are deliveries, or without effect when `duplicate`. `key` is the business key of its deliveries and events. `money`:
+    are deliveries, or without effect when `duplicate`. `body`: the document as enriched by the decision, which is what
+    deliveries without a body of their own bring. `key` is the business key of its deliveries and events. `money`:
     what is at stake. `accepted`: a full statement was taken, so that older stuck ones of its key are superseded.
     """
 
+    body: bytes = b""
     deliveries: tuple[NewDelivery, ...] = ()
     events: tuple[NewEvent, ...] = ()
     parts: tuple[RefusedPart, ...] = ()

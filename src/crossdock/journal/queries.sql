@@ -51,6 +51,7 @@ WITH head AS MATERIALIZED (
 SELECT d.id, d.message_id, d.parent_id, d.interface, d.topic, d.kind, d.key, d.version, d.digest, d.step, d.items,
        d.attempts, d.received_at, d.note, d.overtakes,
        coalesce(v.body, m.body) AS body, coalesce(v.stage, 'source') AS stage, coalesce(v.number, 0) AS number,
+       coalesce(v.made_by, '') AS made_by,
        EXISTS (
            SELECT FROM document e
            WHERE e.key = d.key AND e.id < d.id AND e.digest = d.digest AND e.interface = d.interface AND d.parent_id IS NULL
@@ -59,7 +60,7 @@ SELECT d.id, d.message_id, d.parent_id, d.interface, d.topic, d.kind, d.key, d.v
 FROM head d
 CROSS JOIN LATERAL (SELECT body FROM message w WHERE w.id = d.message_id OFFSET 0) m
 LEFT JOIN LATERAL (
-    SELECT body, stage, number FROM document_version w
+    SELECT body, stage, number, made_by FROM document_version w
     WHERE (d.attempts > 0 OR d.parent_id IS NOT NULL) AND w.document_id = d.id
     ORDER BY number DESC LIMIT 1
 ) v ON true
@@ -116,7 +117,7 @@ UPDATE document d
 SET open_deliveries = d.open_deliveries - i.done,
     state = CASE
         WHEN d.open_deliveries - i.done = 0 THEN 'settled'
-        WHEN EXISTS (SELECT FROM delivery x WHERE x.key = d.key AND x.document_id = d.id AND x.state = 'case') THEN 'case'
+        WHEN (SELECT true FROM delivery x WHERE x.document_id = d.id AND x.state = 'case' LIMIT 1) THEN 'case'
         ELSE 'delivering'
     END,
     step = CASE WHEN d.open_deliveries - i.done = 0 THEN 'done' ELSE 'deliver' END,
@@ -146,7 +147,7 @@ SELECT xid, id FROM outbox_cursor WHERE name = $1 FOR UPDATE SKIP LOCKED
 
 -- name: next_events
 -- The next events whose place in commit order is final.
-SELECT id, xid, at, type, key, data FROM event
+SELECT id, xid, at, type, key, document_id, data FROM event
 WHERE (xid, id) > ($1::xid8, $2::bigint) AND xid < pg_snapshot_xmin(pg_current_snapshot())
 ORDER BY xid, id LIMIT $3
 

@@ -11,6 +11,15 @@ from msgspec import Struct
 from crossdock.journal.keep import SQL
 
 
+_LONGEST_NOTE = 2000
+
+
+def storable(text: str, most: int = _LONGEST_NOTE) -> str:
+    """`text` as PostgreSQL can hold it: at most `most` characters, without NUL and lone surrogates, which hostile
+    payloads and answers carry into reasons."""
+    return text[:most].replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
 class Event(Struct, frozen=True, kw_only=True):
     """A business event; `data` is its JSON body."""
 
@@ -66,7 +75,7 @@ async def record_decided(conn: asyncpg.Connection, documents: Sequence[Recorded]
         [d.version for d in documents],
         [d.open_deliveries for d in documents],
         [d.made_by for d in documents],
-        [d.note for d in documents],
+        [storable(d.note) for d in documents],
         [d.wait for d in documents],
         [d.key for d in documents],
     )

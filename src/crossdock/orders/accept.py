@@ -136,7 +136,9 @@ async def accept(
     ]
     await _write(conn, written)
     return [
-        (Meaning.STALE, refused(p.order, late)) if late is not None else (meaning, _decide(p, meaning, known.get(p.order.order_key)))
+        (Meaning.STALE, refused(p.order, late))
+        if late is not None
+        else (meaning, _decide(p, meaning, known.get(p.order.order_key)))
         for p, meaning, late in zip(batch, meanings, too_late, strict=True)
     ]
 
@@ -181,6 +183,7 @@ def _decide(prepared: Prepared, meaning: Meaning, known: Known | None) -> Decide
         deliveries = (_to_erp(order, erp, "order_cancel"),)
     event = {Meaning.NEW: "accepted", Meaning.NEW_CANCELLED: "cancelled", Meaning.CANCELLED: "cancelled"}
     return Decided(
+        body=encode(order),
         deliveries=deliveries,
         events=(NewEvent(type=f"sales_order.{event.get(meaning, 'changed')}", data=_summary(prepared)),),
         accepted=True,
@@ -208,6 +211,4 @@ def _summary(prepared: Prepared) -> bytes:
 
 
 def _to_erp(order: SalesOrder, erp: str, operation: str) -> NewDelivery:
-    return NewDelivery(
-        system=erp, operation=operation, object="sales_order", reference=order.order_key, body=encode(order)
-    )
+    return NewDelivery(system=erp, operation=operation, object="sales_order", reference=order.order_key)

@@ -6,14 +6,16 @@ SELECT
     (SELECT count(*) FROM document WHERE state IN ('received', 'retry', 'case', 'delivering')) AS open,
     (SELECT count(*) FROM document WHERE state = 'case') AS cases,
     (
-        SELECT count(*) FROM document d WHERE d.state IN ('received', 'retry') AND NOT EXISTS (
-            SELECT FROM document e WHERE e.key = d.key AND e.id < d.id AND e.state = 'case' AND e.step <> 'deliver'
-        )
+        SELECT count(*) FROM document d WHERE d.state IN ('received', 'retry') AND (
+            SELECT e.id FROM document e
+            WHERE e.key = d.key AND e.id < d.id AND e.state = 'case' AND e.step <> 'deliver' LIMIT 1
+        ) IS NULL
     ) AS to_decide,
     (
-        SELECT count(*) FROM delivery d WHERE d.state = 'due' AND NOT EXISTS (
-            SELECT FROM delivery e WHERE e.key = d.key AND e.system = d.system AND e.id < d.id AND e.state = 'case'
-        )
+        SELECT count(*) FROM delivery d WHERE d.state = 'due' AND (
+            SELECT e.id FROM delivery e
+            WHERE e.system = d.system AND e.key = d.key AND e.id < d.id AND e.state = 'case' LIMIT 1
+        ) IS NULL
     ) AS deliveries_open,
     (SELECT count(*) FROM channel_stock WHERE NOT dirty) AS stock_told,
     (SELECT count(*) FROM channel_stock WHERE dirty AND problem = '') AS stock_waiting,

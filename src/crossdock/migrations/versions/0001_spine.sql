@@ -299,7 +299,7 @@ CREATE TABLE delivery (
     last_error text NOT NULL DEFAULT ''
 ) WITH (fillfactor = 80);
 COMMENT ON COLUMN delivery.body IS 'the canonical object to send; null = the current version of the document';
-CREATE INDEX delivery_key ON delivery (key, id);
+CREATE INDEX delivery_document ON delivery (document_id);
 CREATE INDEX delivery_due ON delivery (system, next_at, id) WHERE state = 'due';
 CREATE INDEX delivery_open ON delivery (system, key, id) WHERE state IN ('due', 'case');
 

@@ -23,15 +23,14 @@ from crossdock.sandbox.shopify.store import Store, stamp
 from crossdock.sandbox.shopify.views import Views
 
 RETRY_WINDOW = 4 * 3600.0
-RETRIES = 8
-FIRST_WAIT = RETRY_WINDOW / (2**RETRIES - 1)
+RETRIES = tuple(RETRY_WINDOW / (2**8 - 1) * 2**attempt for attempt in range(8))
 """Shopify: 8 retries over 4 hours, exponential: 56 s, 113 s, … 2 h."""
 DROP_AFTER = 8
 
 
 class ShopifyConfig(SimConfig, kw_only=True):
-    """`bucket` and `restore` are cost points (Standard plan 100/s); `time_scale` shortens the waits between webhook
-    retries;
+    """`bucket` and `restore` are cost points (Standard plan 100/s); `retries` are the seconds before each retry of a
+    webhook, `time_scale` shortens them;
     `drop_subscriptions` deletes a subscription after 8 failed attempts in a row of one webhook; `commit_stock` lets
     orders commit stock;
     `write_seconds` is how long an inventory write stays in flight; `split_share` of the orders with several lines
@@ -44,6 +43,7 @@ class ShopifyConfig(SimConfig, kw_only=True):
     subscriptions: tuple[Subscription, ...] = ()
     bucket: float = 2_000.0
     restore: float = 100.0
+    retries: tuple[float, ...] = RETRIES
     time_scale: float = 1.0
     webhook_timeout: float = 5.0
     concurrency: int = 32
@@ -63,7 +63,7 @@ class ShopifySim(Simulator):
         self.config = config or ShopifyConfig()
         super().__init__(self.config)
         self.catalog = make_catalog(self.config.catalog)
-        schedule = tuple(FIRST_WAIT * 2**attempt * self.config.time_scale for attempt in range(RETRIES))
+        schedule = tuple(seconds * self.config.time_scale for seconds in self.config.retries)
         drop_after = DROP_AFTER if self.config.drop_subscriptions else None
         rules = EmitterRules(schedule, self.config.webhook_timeout, self.config.concurrency, drop_after)
         self.emitter = Emitter(self.config.subscriptions, rules, self._sign, self.books, self.faults)

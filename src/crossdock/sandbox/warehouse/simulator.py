@@ -27,13 +27,14 @@ MAX_BODY = 8 * 1024 * 1024
 
 
 class WarehouseConfig(SimConfig, kw_only=True):
-    """`time_scale` shortens the waits between retries, `auto_ship` ships each order so many seconds after it came."""
+    """`retries` are the seconds before each retry of an event, `time_scale` shortens them, `auto_ship` ships each order so many seconds after it came."""
 
     token: str = "warehouse-token"  # noqa: S105 - a simulator's play token
     secret: str = "whsec_Y3Jvc3Nkb2NrLXNhbmRib3gtd2FyZWhvdXNlLXNlY3JldA=="  # noqa: S105
     subscriptions: tuple[Subscription, ...] = ()
     rate: float = 50.0
     burst: float = 100.0
+    retries: tuple[float, ...] = RETRIES
     time_scale: float = 1.0
     event_timeout: float = 5.0
     concurrency: int = 16
@@ -50,7 +51,7 @@ class WarehouseSim(Simulator):
         self.config = config or WarehouseConfig()
         super().__init__(self.config)
         self.catalog = make_catalog(self.config.catalog)
-        schedule = tuple(seconds * self.config.time_scale for seconds in RETRIES)
+        schedule = tuple(seconds * self.config.time_scale for seconds in self.config.retries)
         rules = EmitterRules(schedule, self.config.event_timeout, self.config.concurrency)
         self.emitter = Emitter(self.config.subscriptions, rules, self._sign, self.books, self.faults)
         self.warehouse = Warehouse(self.books, self.catalog, self.emitter)
