@@ -12,7 +12,8 @@ import msgspec
 import uvloop
 
 from bench import intake, mapping, path, start, stock
-from bench.figures import Finding, Plan, Say
+from bench.figures import Check, Finding, Plan, Say
+from crossdock.runtime.telemetry import configure_logs
 
 ALL = {module.NAME: module.run for module in (intake, path, stock, start, mapping)}
 
@@ -28,6 +29,7 @@ def main() -> int:
     unknown = sorted(set(given.names) - set(ALL))
     if unknown or given.rounds < 1:
         parser.error(f"no benchmark called {', '.join(unknown)}" if unknown else "give at least one round")
+    configure_logs("warning")
     plan = Plan(quick=given.quick, rounds=1 if given.quick else given.rounds)
     findings = []
     for name in given.names or ALL:
@@ -56,9 +58,9 @@ def _plain(finding: Finding) -> dict[str, object]:
     return {**plain, "held": finding.held, "checks": [_check(check) for check in finding.checks]}
 
 
-def _check(check: object) -> dict[str, object]:
+def _check(check: Check) -> dict[str, object]:
     plain: dict[str, object] = msgspec.to_builtins(check)
-    return {**plain, "held": check.held}  # type: ignore[attr-defined]  # a Check
+    return {**plain, "held": check.held}
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ async def run(plan: Plan, say: Say) -> Finding:
 
 async def _rounds(
     plan: Plan, say: Say, count: int, folder: Path, stage: Stage, engines: Engines, postgres: int
-) -> tuple[list[dict[str, float]], float]:
+) -> tuple[list[dict[str, float]], MemoryPeak]:
     ours, theirs = step_port(LOOPBACK, 18480), step_port(LOOPBACK, 18580)
     environment = {
         **stage.environment,
@@ -63,7 +63,9 @@ async def _rounds(
     ):
         await answering(f"http://{LOOPBACK}:{ours}/healthz", child, folder / "gateway.log")
         await answering(f"http://{LOOPBACK}:{theirs}/", limit, folder / "limit.log")
-        door = _Door(folder, stage, f"http://{LOOPBACK}:{ours}", f"http://{LOOPBACK}:{theirs}", child.pid, postgres)
+        door = _Door(
+            folder, stage, f"http://{LOOPBACK}:{ours}", f"http://{LOOPBACK}:{theirs}", limit.pid, child.pid, postgres
+        )
         await door.slice(WARM, first=900_000_000)
         with MemoryPeak(child.pid, postgres) as memory:
             for number in range(1, plan.rounds + 1):
@@ -71,7 +73,7 @@ async def _rounds(
                 found.append(_round(count, [await door.slice(count // SLICES, first=first) for first in starts]))
                 say(f"round {number}: {found[-1]['kept']:,.0f}/s kept, {found[-1]['plain']:,.0f}/s only decoded")
     await _all_there(engines.database_url, WARM + count * plan.rounds)
-    return found, memory.megabytes
+    return found, memory
 
 
 class _Slice(Struct, frozen=True):
@@ -89,6 +91,7 @@ class _Door(Struct, frozen=True):
     stage: Stage
     ours: str
     theirs: str
+    limit: int
     gateway: int
     postgres: int
 
@@ -97,13 +100,14 @@ class _Door(Struct, frozen=True):
         made = bodies(self.stage.catalog, count, first=first, lines=1)
         secret = self.stage.environment["DEMO_SHOPIFY_SECRET"]
         file = store(self.folder / "requests", requests(made, secret, first=first))
-        plain = await pour_apart(self.theirs, file, CONNECTIONS)
         before = self._cpu()
+        plain = await pour_apart(self.theirs, file, CONNECTIONS)
         kept = await pour_apart(self.ours, file, CONNECTIONS)
         return _Slice(plain, kept, spent(before, self._cpu()))
 
     def _cpu(self) -> Used:
-        return {**cpu_by_part(self.gateway), **cpu_by_part(self.postgres)}
+        plain = {"decoding": sum(cpu_by_part(self.limit).values())}
+        return {**plain, **cpu_by_part(self.gateway), **cpu_by_part(self.postgres)}
 
 
 def _round(count: int, slices: list[_Slice]) -> dict[str, float]:
@@ -116,6 +120,7 @@ def _round(count: int, slices: list[_Slice]) -> dict[str, float]:
         "p99": max(one.kept.p99 for one in slices) * 1000,
         "gateway": sum(one.cpu["gateway"] for one in slices) * 1000 / count,
         "postgres": sum(one.cpu["postgres"] for one in slices) * 1000 / count,
+        "decoding": sum(one.cpu["decoding"] for one in slices) * 1000 / count,
         "generator": sum(one.kept.cpu for one in slices) / kept * 100,
         "generator_plain": sum(one.plain.cpu for one in slices) / plain * 100,
     }
@@ -131,7 +136,7 @@ async def _all_there(url: str, expected: int) -> None:
         raise RuntimeError(f"{expected} orders were acknowledged, {found} are in the journal")
 
 
-def _finding(count: int, mid: dict[str, float], memory: float) -> Finding:
+def _finding(count: int, mid: dict[str, float], memory: MemoryPeak) -> Finding:
     return Finding(
         name=NAME,
         title=f"{count:,} signed orders of 3.7 KB a round, {CONNECTIONS} connections, committed before the answer",
@@ -141,8 +146,9 @@ def _finding(count: int, mid: dict[str, float], memory: float) -> Finding:
             Figure("answer p50", mid["p50"], "ms"),
             Figure("answer p99", mid["p99"], "ms"),
             Figure("CPU of the gateway", mid["gateway"], "s per 1,000"),
+            Figure("CPU of the server decoding only", mid["decoding"], "s per 1,000"),
             Figure("CPU of PostgreSQL", mid["postgres"], "s per 1,000"),
-            Figure("peak memory of gateway and PostgreSQL", memory, "MB"),
+            Figure("peak memory of gateway and PostgreSQL", memory.megabytes, "MB", str(memory)),
             Figure("load generator", mid["generator"], "% of a core", f"decoding only: {mid['generator_plain']:.0f} %"),
         ),
         checks=(Check(label="acknowledged / decoding only", value=mid["ratio"], at_least=0.5),),

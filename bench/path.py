@@ -46,7 +46,7 @@ async def run(plan: Plan, say: Say) -> Finding:
     count = 1_000 if plan.quick else 4_000
     rounds: list[dict[str, float]] = []
     with work_folder() as folder:
-        async with staged(folder / "estate", seed=1, products=PRODUCTS, tune=TUNE) as stage:
+        async with staged(folder / "estate", seed=1, products=PRODUCTS, locations=1, tune=TUNE) as stage:
             port = step_port(LOOPBACK, 18480)
             async with (
                 crossdock_up(stage.estate, folder / "data", port, stage.environment) as (child, url),
@@ -60,7 +60,7 @@ async def run(plan: Plan, say: Say) -> Finding:
                         bare = await _bare(folder, stage, count, first=number * count)
                         rounds.append({**ours, **bare, "ratio": ours["cpu"] / bare["bare"]})
                         say(f"round {number}: {ours['cpu']:.2f} CPU s per 1,000, bare {bare['bare']:.2f}")
-    return _finding(count, medians(rounds), memory.megabytes)
+    return _finding(count, medians(rounds), memory)
 
 
 class Stretch:
@@ -151,7 +151,7 @@ async def _bare(folder: Path, stage: Stage, count: int, *, first: int) -> dict[s
     }
 
 
-def _finding(count: int, mid: dict[str, float], memory: float) -> Finding:
+def _finding(count: int, mid: dict[str, float], memory: MemoryPeak) -> Finding:
     return Finding(
         name=NAME,
         title=f"{count:,} orders a round from the webhook until settled in the simulated ERP and warehouse",
@@ -164,7 +164,7 @@ def _finding(count: int, mid: dict[str, float], memory: float) -> Finding:
             Figure("CPU of Crossdock and PostgreSQL", mid["cpu"], "s per 1,000"),
             Figure("CPU of the bare script", mid["bare"], "s per 1,000", f"PostgreSQL {mid['bare_postgres']:.3f}"),
             Figure("the bare script", mid["bare_rate"], "orders/s"),
-            Figure("peak memory of everything", memory, "MB"),
+            Figure("peak memory of everything", memory.megabytes, "MB", str(memory)),
         ),
         checks=(Check(label="CPU, Crossdock / bare script", value=mid["ratio"], at_most=4.0),),
     )

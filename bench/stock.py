@@ -63,7 +63,7 @@ async def run(plan: Plan, say: Say) -> Finding:
                 finally:
                     await control.close()
                     await conn.close()
-    return _finding(count, skus, medians(rounds), memory.megabytes)
+    return _finding(count, skus, medians(rounds), memory)
 
 
 class Yard:
@@ -140,7 +140,7 @@ class Yard:
         )
 
 
-def _finding(count: int, skus: int, mid: dict[str, float], memory: float) -> Finding:
+def _finding(count: int, skus: int, mid: dict[str, float], memory: MemoryPeak) -> Finding:
     return Finding(
         name=NAME,
         title=f"{count:,} signed stock movements over {skus:,} SKUs at two locations, 500 an event",
@@ -153,7 +153,7 @@ def _finding(count: int, skus: int, mid: dict[str, float], memory: float) -> Fin
             Figure("other calls", mid["lookups"], "", "SKUs are looked up once"),
             *(Figure(f"CPU of {part}", mid[part], "s per 1,000") for part in OWN),
             Figure("CPU of Crossdock and PostgreSQL", mid["cpu"], "s per 1,000"),
-            Figure("peak memory of everything", memory, "MB"),
+            Figure("peak memory of everything", memory.megabytes, "MB", str(memory)),
         ),
         checks=(
             Check(label="applied to ledger and levels", value=mid["applied"], unit="/s", at_least=10_000),

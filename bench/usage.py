@@ -60,7 +60,16 @@ class MemoryPeak:
         self._roots = roots
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
-        self.megabytes = 0.0
+        self._held: Used = {}
+
+    @property
+    def megabytes(self) -> float:
+        """The sum at the peak."""
+        return sum(self._held.values())
+
+    def __str__(self) -> str:
+        """The parts at the peak."""
+        return ", ".join(f"{part} {held:.0f}" for part, held in sorted(self._held.items(), key=lambda one: -one[1]))
 
     def __enter__(self) -> MemoryPeak:
         self._thread.start()
@@ -72,7 +81,8 @@ class MemoryPeak:
 
     def _watch(self) -> None:
         while True:
-            self.megabytes = max(self.megabytes, sum(sum(memory_by_part(root).values()) for root in self._roots))
+            held = {part: held for root in self._roots for part, held in memory_by_part(root).items()}
+            self._held = max(self._held, held, key=lambda one: sum(one.values()))
             if self._ended.wait(0.5):
                 return
 

@@ -33,7 +33,7 @@ from examples.online_retail.counts import Comparison
 from examples.online_retail.prepare import cut_month
 from examples.online_retail.stage import Stage, compared, sending, settle, staged
 from examples.online_retail.totals import Sum
-from examples.online_retail.usage import cpu_seconds
+from examples.online_retail.usage import cpu_seconds, ended_seconds
 
 FIGURES = ("documents", "lines", "goods", "charges", "total")
 
@@ -46,15 +46,19 @@ async def run(export: Path, work: Path, month: str, *, quiet: bool) -> tuple[Com
             file = work / f"online-retail-{month}.csv"
             await asyncio.to_thread(cut_month, export, month, file)
         before, began = cpu_seconds(), time.monotonic()
+        ended = ended_seconds()
         process = await sending(stage, file, captured=quiet, as_json=quiet)
         _, complaint = await process.communicate()
+        sender = round(ended_seconds() - ended, 2)
         if process.returncode:
             raise CrossdockError(f"crossdock send failed: {(complaint or b'').decode().strip() or 'see above'}")
         sent = time.monotonic() - began
         await _settled(stage, quiet)
         seconds, after = time.monotonic() - began, cpu_seconds()
         comparison = await compared(stage, file)
-        cpu = {name: round(used - before.get(name, 0.0), 2) for name, used in after.items()}
+        cpu = {name: round(used - before.get(name, 0.0), 2) for name, used in after.items()} | {
+            "crossdock send": sender
+        }
         return comparison, {"sent_seconds": round(sent, 1), "seconds": round(seconds, 1), "cpu_seconds": cpu}
 
 

@@ -48,6 +48,11 @@ class Rules(Struct, frozen=True, kw_only=True):
     channel_system: dict[str, str]
     tell_stock: Sequence[tuple[str, str]]
 
+    def facts(self, interface: str) -> InterfaceFacts:
+        """What is known of `interface`; of one that the estate no longer has, that its documents are due at once."""
+        known = self.interfaces.get(interface)
+        return known or InterfaceFacts(name=interface, system="", owner="", settle_within=timedelta(0))
+
 
 Decide = Callable[[asyncpg.Connection, Rules, Sequence[Translated]], Awaitable[list[Decided]]]
 
@@ -89,7 +94,7 @@ async def _orders(conn: asyncpg.Connection, rules: Rules, batch: Sequence[Transl
 
 
 def _prepare(rules: Rules, item: Translated) -> Prepared | Decided:
-    source = rules.interfaces[item.claimed.interface].system
+    source = rules.facts(item.claimed.interface).system
     order: SalesOrder = with_our_skus(item.document, rules.catalog, source)
     channel = rules.policy.channels.get(order.channel)
     if channel is None:

@@ -254,7 +254,7 @@ def _refused_parts(outcome: Outcome) -> list[RefusedPart]:
 
 def _case(rules: Rules, outcome: Outcome, document_id: int, key: str, error: CrossdockError, step: str) -> NewCase:
     claimed = outcome.claimed
-    facts = rules.interfaces[claimed.interface]
+    facts = rules.facts(claimed.interface)
     if isinstance(error, RetryLater):
         error = NeedsEdit(error.reason, rule=error.rule, fix="find out why it keeps failing, then retry")
     return NewCase(

@@ -15,8 +15,8 @@ from msgspec import Struct
 
 from crossdock.app.demo.stage import CHARGES
 from crossdock.journal.books import balance
-from tests.crash.stream import stream_size
 from tests.crash.stack import Stack
+from tests.crash.stream import stream_size
 
 MOST_SHOWN = 12
 CHANNEL = "shopify-us/"
@@ -42,17 +42,14 @@ async def counted(stack: Stack) -> Counted:
     get = stack.control.get
     return Counted(
         placed={str(one["id"]): one for one in (await get("shopify", "orders"))["orders"]},
-        webhooks=(await get("shopify", "webhooks"))["webhooks"]
-        + (await get("warehouse", "deliveries"))["deliveries"],
+        webhooks=(await get("shopify", "webhooks"))["webhooks"] + (await get("warehouse", "deliveries"))["deliveries"],
         levels={(r["sku"], r["location"]): r["set_to"] for r in (await get("shopify", "levels"))["levels"]},
         erp=(await get("netsuite", "sales_orders"))["sales_orders"],
         creations=await get("netsuite", "creations"),
         booked_out=(await get("netsuite", "item_fulfillments"))["item_fulfillments"],
         wanted=(await get("warehouse", "fulfillment_orders"))["fulfillment_orders"],
         shipments=(await get("warehouse", "shipments"))["shipments"],
-        stock={
-            (r["sku"], r["location"]): Decimal(r["on_hand"]) for r in (await get("warehouse", "stock"))["stock"]
-        },
+        stock={(r["sku"], r["location"]): Decimal(r["on_hand"]) for r in (await get("warehouse", "stock"))["stock"]},
     )
 
 
@@ -168,7 +165,9 @@ def _shipments(seen: Counted) -> list[str]:
     fulfilled: dict[str, Goods] = {}
     for key, order in seen.placed.items():
         shown.update((key, info["number"]) for one in order["fulfillments"] for info in one["tracking"])
-        lines = [(order["lines"][n["line"]]["sku"], n["quantity"]) for one in order["fulfillments"] for n in one["lines"]]
+        lines = [
+            (order["lines"][n["line"]]["sku"], n["quantity"]) for one in order["fulfillments"] for n in one["lines"]
+        ]
         if lines:
             fulfilled[key] = _sum(lines)
     booked: defaultdict[str, list[tuple[str, object]]] = defaultdict(list)

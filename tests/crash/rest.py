@@ -35,6 +35,5 @@ async def at_rest(stack: Stack, *, within: float = 60.0) -> None:
         under_way = dict((await stack.fetch(UNDER_WAY))[0])
         if idle and not any(under_way.values()):
             return
-        print(f"{loop.time():.2f}", idle, under_way)
         assert loop.time() < until, f"not at rest: webhooks idle {idle}, {under_way}\n{stack.tail()}"
         await asyncio.sleep(LOOK_SECONDS)

@@ -53,8 +53,10 @@ class Stack:
         self.log = folder / "crossdock.log"
         self._pool: asyncpg.Pool | None = None
         self._child = Child(
-            [sys.executable, str(PROGRAM), "up"]
-            + ["--estate", str(stage.estate), "--data", str(self.settings.data), "--port", str(self.port)],
+            [
+                *(sys.executable, str(PROGRAM), "up", "--port", str(self.port)),
+                *("--estate", str(stage.estate), "--data", str(self.settings.data)),
+            ],
             stop=((signal.SIGTERM, 40.0),),
             environment={**os.environ, **stage.environment},
             output=self.log,

@@ -108,6 +108,12 @@ def test_limits_are_lowered_never_raised(tmp_path):
     assert estate.limits("exports", Limits(concurrency=1)).concurrency == 1
 
 
+@pytest.mark.parametrize(("asked", "granted"), [(2, 2), (15, 15), (30, 20)])
+def test_calls_at_once_are_raised_as_far_as_an_account_can_be_granted(tmp_path, asked, granted):
+    estate = compiled(tmp_path, changed("owner: ops}", f"owner: ops, limits: {{concurrency: {asked}}}}}"))
+    assert estate.limits("exports", Limits(concurrency=5, concurrency_most=20)).concurrency == granted
+
+
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("15m", 900), ("4h", 14400), ("2d", 172800)])
 def test_durations(text, seconds):
     assert duration(text) == timedelta(seconds=seconds)

@@ -35,16 +35,58 @@ SCATTERED = """\
 """
 # Rows that nobody should send, each an invoice of its own, and what a person reads of it.
 BROKEN: list[tuple[bytes, str]] = [
-    (b"700001,99999,NO SUCH THING,1,2010-06-08 10:00:00,2.55,20001.0,France", ""),
-    (b"700002,10001,RED LANTERN,many,2010-06-08 10:00:00,2.55,20001.0,France", ""),
-    (b"700003,10001,RED LANTERN,1,2010-06-08 10:00:00,2.55", ""),
-    (b"700004,10001,RED LANT\xc9RN,1,2010-06-08 10:00:00,2.55,20001.0,France", ""),
-    (b"700005,10001,RED LANTERN,0,2010-06-08 10:00:00,2.55,20001.0,France", ""),
-    (b"700006,10001,RED LANTERN,1,2010-13-45 10:00:00,2.55,20001.0,France", ""),
-    (b"700007,10001,RED LANTERN,1,2010-06-08 10:00:00,NaN,20001.0,France", ""),
-    (b"700008,10001,RED LANTERN,1,2010-06-08 10:00:00,1e400,20001.0,France", ""),
-    (b"700009,10001,RED LANTERN,1,2010-06-08 10:00:00,2.55,20001.0,Atlantis", ""),
-    (b"700010,10001,RED LANTERN,1,2010-06-08 10:00:00,2.55,somebody,France", ""),
-    (b",10001,RED LANTERN,1,2010-06-08 10:00:00,2.55,20001.0,France", ""),
-    (b'700012,10001,"RED LANTERN,1,2010-06-08 10:00:00,2.55,20001.0,France', ""),
+    (
+        b"700001,99999,NO SUCH THING,1,2010-06-08 10:00:00,2.55,20001.0,France",
+        "'99999' is not in the crosswalk 'sku'",
+    ),
+    (
+        b"700002,10001,RED LANTERN,many,2010-06-08 10:00:00,2.55,20001.0,France",
+        "rows[0].Quantity: 'many' is not a decimal number; "
+        "rows[0].Quantity: 'many' is not a decimal number; "
+        "rows: line 1: Quantity times UnitPrice cannot be worked out",
+    ),
+    (
+        b"700003,10001,RED LANTERN,1,2010-06-08 10:00:00,2.55",
+        "row 4: 6 columns where the header has 8",
+    ),
+    (
+        b"700004,10001,RED LANT\xc9RN,1,2010-06-08 10:00:00,2.55,20001.0,France",
+        "row 5: byte 22 of the line is not utf-8",
+    ),
+    (
+        b"700005,10001,RED LANTERN,0,2010-06-08 10:00:00,2.55,20001.0,France",
+        "quantity is 0",
+    ),
+    (
+        b"700006,10001,RED LANTERN,1,2010-13-45 10:00:00,2.55,20001.0,France",
+        "'2010-13-45 10:00:00' is not a time",
+    ),
+    (
+        b"700007,10001,RED LANTERN,1,2010-06-08 10:00:00,NaN,20001.0,France",
+        "rows[0].UnitPrice: NaN is not a finite number; "
+        "rows[0].Quantity: NaN is not a finite number; "
+        "rows: NaN is not a finite number",
+    ),
+    (
+        b"700008,10001,RED LANTERN,1,2010-06-08 10:00:00,1e400,20001.0,France",
+        "rows[0].UnitPrice: the number has more than 24 digits before the point; "
+        "rows[0].Quantity: the number has more than 24 digits before the point; "
+        "rows: line 1: Quantity times UnitPrice cannot be worked out",
+    ),
+    (
+        b"700009,10001,RED LANTERN,1,2010-06-08 10:00:00,2.55,20001.0,Atlantis",
+        "'Atlantis' is not a country",
+    ),
+    (
+        b"700010,10001,RED LANTERN,1,2010-06-08 10:00:00,2.55,somebody,France",
+        "'somebody' is not a decimal number",
+    ),
+    (
+        b",10001,RED LANTERN,1,2010-06-08 10:00:00,2.55,20001.0,France",
+        "the row has no group key",
+    ),
+    (
+        b'700012,10001,"RED LANTERN,1,2010-06-08 10:00:00,2.55,20001.0,France',
+        "row 13: a quote is opened and not closed, or stands inside a field",
+    ),
 ]

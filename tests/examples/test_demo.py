@@ -1,29 +1,66 @@
 # SPDX-License-Identifier: Apache-2.0
+"""The demo's estate, the one that ships with the package: a good first read, so it must be beyond reproach."""
+
 from __future__ import annotations
 
 import shutil
+from importlib.resources import as_file, files
 from pathlib import Path
 
+import pytest
+
+from crossdock.app.demo.simulators import write_key
+from crossdock.app.wiring import Wired, hook_routes, wire
 from crossdock.cli.check import findings_of
-from crossdock.estate.compile import compile_estate
-from crossdock.estate.load import load_estate
-
-DEMO = Path(__file__).parents[2] / "examples" / "demo"
 
 
-def test_the_demo_estate_is_sound_and_says_who_takes_what(tmp_path):
-    shutil.copytree(DEMO, tmp_path, dirs_exist_ok=True)
-    (tmp_path / "products.csv").write_text("sku\nCD-00001\n")
-    (tmp_path / "customers.csv").write_text("customer_id\nWEB\n")
-    assert findings_of(tmp_path / "estate.yaml") == []
-    estate = compile_estate(load_estate(tmp_path / "estate.yaml"))
-    incoming = {(system, topic): face.name for (system, topic), face in estate.incoming.items()}
-    assert incoming == {
+@pytest.fixture
+def estate(tmp_path: Path) -> Path:
+    """The estate as the demo lays it out, with the files that it makes beside it."""
+    with as_file(files("crossdock.app.demo").joinpath("estate.yaml")) as shipped:
+        shutil.copyfile(shipped, tmp_path / "estate.yaml")
+    (tmp_path / "products.csv").write_text("sku,location\nCD-00001,DC-EAST\n")
+    (tmp_path / "customers.csv").write_text("customer_id\nWEB-STORE\n")
+    write_key(tmp_path / "netsuite-key.pem")
+    return tmp_path / "estate.yaml"
+
+
+@pytest.fixture
+def wired(estate: Path) -> Wired:
+    return wire(estate)
+
+
+def test_nothing_is_to_be_mended(estate: Path) -> None:
+    assert findings_of(estate) == []
+
+
+def test_it_says_who_takes_what(wired: Wired) -> None:
+    assert {key: route.interface for key, route in hook_routes(wired).items()} == {
         ("shopify-us", "orders/create"): "shopify-us.orders",
         ("shopify-us", "orders/updated"): "shopify-us.orders",
         ("shopify-us", "orders/cancelled"): "shopify-us.orders",
         ("warehouse", "stock.movements"): "warehouse.stock",
         ("warehouse", "shipment.confirmed"): "warehouse.shipments",
     }
-    assert estate.names("warehouse")["location"] == {"DC-EAST": "DC-EAST", "DC-WEST": "DC-WEST"}
-    assert estate.erp_of("us") == "netsuite"
+
+
+def test_everything_that_is_owed_has_an_interface(wired: Wired) -> None:
+    owed = {
+        ("netsuite", "sales_order"),
+        ("netsuite", "order_cancel"),
+        ("netsuite", "item_fulfillment"),
+        ("warehouse", "fulfillment_order"),
+        ("warehouse", "fulfillment_cancel"),
+        ("shopify-us", "fulfillment"),
+        ("shopify-us", "stock_levels"),
+    }
+    assert set(wired.estate.outgoing) == owed
+
+
+def test_every_system_knows_every_location(wired: Wired) -> None:
+    places = set(wired.estate.declared.locations)
+    assert places == {"DC-EAST", "DC-WEST"}
+    for system in ("warehouse", "netsuite", "shopify-us"):
+        assert set(wired.estate.names(system)["location"]) == places
+    assert wired.estate.erp_of("us") == "netsuite"
+    assert wired.estate.publications["shopify-us"].locations == ("DC-EAST", "DC-WEST")

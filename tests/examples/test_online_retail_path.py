@@ -37,7 +37,8 @@ async def send(stage: Stage, *files: Path) -> list[dict[str, Any]]:
     process = await sending(stage, *files)
     out, complaint = await process.communicate()
     assert process.returncode == 0, complaint.decode()
-    return json.loads(out)
+    reports: list[dict[str, Any]] = json.loads(out)
+    return reports
 
 
 async def book_of(stage: Stage) -> dict[str, int]:
@@ -118,7 +119,6 @@ async def _broken(stage: Stage, folder: Path) -> None:
     assert (report["rows"], report["documents"]) == (len(BROKEN), len(BROKEN))
     await settle(stage)
     cases = [row for row in await stage.pool.fetch(CASES) if row["key"] not in before]
-    print([row["reason"] for row in cases])
     assert [row["reason"] for row in cases] == [reason for _, reason in BROKEN]
     assert {row["owner"] for row in cases} == {"sales-ops"}
     await book_of(stage)
@@ -133,7 +133,7 @@ async def test_killed_in_the_middle_and_sent_again(tmp_path: Path) -> None:
     async with running(export, tmp_path) as stage:
         process = await sending(stage, export)
         async with asyncio.timeout(60):
-            while not await stage.pool.fetchval("SELECT EXISTS (SELECT FROM message)"):
+            while not await stage.pool.fetchval("SELECT EXISTS (SELECT FROM message)"):  # noqa: ASYNC110 - no event
                 await asyncio.sleep(0.005)
         process.kill()
         assert await process.wait() == -9

@@ -9,10 +9,12 @@ import random
 import asyncpg
 import msgspec
 import pytest
+
 from crossdock.errors import EngineAway
 from crossdock.journal.outbox import STREAM, SUBJECTS, ensure_cursor, relay, subject_of
 from crossdock.journal.record import Event, record_events
 from crossdock.runtime.nats import Bus
+from crossdock.runtime.postgres import open_pool
 
 
 @pytest.fixture
@@ -171,3 +173,10 @@ async def test_an_event_larger_than_the_bus_takes_travels_as_a_claim_check(outbo
     messages = await subscription.fetch(10)
     bodies = [msgspec.json.decode(message.payload)["data"] for message in messages]
     assert bodies == [{}, {"document": 1, "size": len(large)}, {}]
+
+
+async def test_a_lost_database_is_told_as_such_so_that_the_scheduler_lives_on(database: str, bus: Bus) -> None:
+    lost = await open_pool(database, name="lost")
+    await lost.close()
+    with pytest.raises(EngineAway, match="PostgreSQL"):
+        await relay(lost, bus, "/t")

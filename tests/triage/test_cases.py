@@ -203,7 +203,10 @@ async def test_dismissed_deliveries_settle_their_document_when_nothing_else_is_o
 
 async def test_what_is_being_sent_cannot_be_dismissed(fill: Filling) -> None:
     document = await fill.document(state="delivering", step="deliver", open_deliveries=1)
-    delivery = await fill.delivery(document, "sending")
+    delivery = await fill.delivery(document)
+    await fill.conn.execute(
+        "INSERT INTO delivery_claim (system, fence, delivery_ids) VALUES ('netsuite', 1, $1)", [delivery]
+    )
     case = await fill.case(document, delivery)
     assert await dismiss(fill.conn, [case], by="jo", reason="no") == 0
     assert len(await list_cases(fill.conn)) == 1

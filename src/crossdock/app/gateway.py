@@ -15,6 +15,7 @@ from litestar.datastructures import State
 
 from crossdock.api.problems import EXCEPTION_HANDLERS
 from crossdock.api.routes import routes as api_routes
+from crossdock.app.hosts import answers_to, own_names
 from crossdock.app.metrics import received
 from crossdock.app.waking import Waker
 from crossdock.app.wiring import Wired, hook_routes
@@ -64,7 +65,7 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
         _keeper(pool, bus), max_batch=BATCH, parallel=PARALLEL, max_waiting=MOST_WAITING_BYTES, weigh=_weight
     )
     hooks = HookIntake(hook_routes(wired), commit, now, received)
-    rest = web(pool)
+    rest = web(pool, host)
     server = Server(
         Front(hooks, rest),
         address=host,
@@ -92,10 +93,12 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
         await pool.close()
 
 
-def web(pool: asyncpg.Pool) -> Litestar:
-    """API and console as a Litestar application on `pool`."""
+def web(pool: asyncpg.Pool, host: str) -> Litestar:
+    """API and console as a Litestar application on `pool`; listening on a loopback `host` it answers loopback names."""
+    names = own_names(host)
     return Litestar(
         route_handlers=[*api_routes(), *console_routes()],
+        guards=[answers_to(names)] if names is not None else [],
         state=State({"pool": pool}),
         exception_handlers=EXCEPTION_HANDLERS,
         request_max_body_size=MOST_BODY,

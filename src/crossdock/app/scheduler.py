@@ -7,16 +7,15 @@ import asyncio
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 
 import asyncpg
 import structlog
 
+from crossdock.app.files import Keep, watch_feed
 from crossdock.app.wiring import Wired
-from crossdock.connectors.file_drop.feed import DropFeed, feed_of
-from crossdock.connectors.file_drop.fetch import fetch_files
-from crossdock.connectors.file_drop.take import take_files
-from crossdock.errors import CrossdockError, EngineAway
+from crossdock.connectors.file_drop.feed import feed_of
+from crossdock.connectors.file_drop.fetch import Resolve
+from crossdock.errors import EngineAway
 from crossdock.journal.keep import keep
 from crossdock.journal.outbox import PAGE, STREAM, SUBJECTS, relay
 from crossdock.runtime.embedded.state import Endpoints
@@ -26,7 +25,6 @@ from crossdock.runtime.secrets import resolve
 from crossdock.sdk.receiving import Incoming, KeepResult
 
 RELAY_SECONDS = 0.2
-FILES_SECONDS = 2.0
 AWAY_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
@@ -43,8 +41,8 @@ async def run_scheduler(stop: asyncio.Event, wired: Wired, endpoints: Endpoints)
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(_relay(stop, pool, bus, source))
-            if feeds:
-                group.create_task(_take_files(stop, pool, bus, feeds, wired.estate.declared.folder))
+            for feed in feeds:
+                group.create_task(watch_feed(stop, feed, _keeper(pool, bus), _resolver(wired)))
     finally:
         await bus.close()
         await pool.close()
@@ -65,26 +63,22 @@ async def _relay(stop: asyncio.Event, pool: asyncpg.Pool, bus: Bus, source: str)
             await _rest(stop, AWAY_SECONDS)
 
 
-async def _take_files(
-    stop: asyncio.Event, pool: asyncpg.Pool, bus: Bus, feeds: Sequence[DropFeed], folder: Path
-) -> None:
+def _keeper(pool: asyncpg.Pool, bus: Bus) -> Keep:
     async def keep_and_wake(batch: Sequence[Incoming]) -> list[KeepResult]:
         kept = await keep(pool, batch)
         await bus.wake("worker")
         return kept
 
+    return keep_and_wake
+
+
+def _resolver(wired: Wired) -> Resolve:
+    folder = wired.estate.declared.folder
+
     def reveal(reference: str) -> str:
         return resolve(reference, base=folder, where="a feed's SFTP source").reveal()
 
-    while not stop.is_set():
-        for feed in feeds:
-            try:
-                await fetch_files(feed, reveal)
-                for report in await take_files(feed, keep_and_wake):
-                    log.info("files.taken", interface=feed.interface, file=report.file, rows=report.rows)
-            except CrossdockError as error:
-                log.warning("files.failed", interface=feed.interface, reason=error.reason, fix=error.fix)
-        await _rest(stop, FILES_SECONDS)
+    return reveal
 
 
 async def _rest(stop: asyncio.Event, seconds: float) -> None:

@@ -22,7 +22,7 @@ READY_SECONDS = 30.0
 
 
 class Running(Struct, frozen=True):
-    """What is up: where, with which engines, which processes. `supervision` ends when a role gives up."""
+    """What is up: where, with which engines, which processes. `supervision` ends when a role or engine is given up."""
 
     url: str
     endpoints: Endpoints
@@ -59,17 +59,30 @@ async def running(
             "worker": Role("worker", place, environment=given),
             "scheduler": Role("scheduler", place, environment=given, stop_within=10.0),
         }
-        supervision = asyncio.create_task(run_roles(list(roles.values())))
-        failure = asyncio.create_task(engines.failure())
+        supervision = asyncio.create_task(_supervise(engines, list(roles.values())))
         url = f"http://{settings.host}:{port}"
         try:
             await _ready(url, supervision)
             yield Running(url, engines.endpoints, roles, supervision)
         finally:
-            failure.cancel()
             supervision.cancel()
             with suppress(asyncio.CancelledError):
                 await supervision
+
+
+async def _supervise(engines: Engines, roles: list[Role]) -> None:
+    """Keep the roles running until cancelled; raises what a role or an engine was given up for."""
+    running = asyncio.create_task(run_roles(roles))
+    failure = asyncio.create_task(engines.failure())
+    try:
+        await asyncio.wait({running, failure}, return_when=asyncio.FIRST_COMPLETED)
+        if failure.done():
+            raise failure.result()
+        await running
+    finally:
+        failure.cancel()
+        running.cancel()
+        await asyncio.wait({running})
 
 
 async def _ready(url: str, supervision: asyncio.Task[None]) -> None:

@@ -204,6 +204,7 @@ def systems_of(wired: Wired) -> list[System]:
 def _system(wired: Wired, name: str, connector: Connector) -> System:
     manifest = connector.manifest
     limits = wired.estate.limits(name, manifest.limits)
+    publication = wired.estate.publications.get(name)
     outbound = [mapping for mapping in connector.mappings if mapping.direction == "out"]
     config = SystemConfig(
         name=name,
@@ -220,5 +221,6 @@ def _system(wired: Wired, name: str, connector: Connector) -> System:
         sender=connector.make_sender(config),
         operations={sends.operation: sends for sends in manifest.sends},
         limits=limits,
-        publishes_stock=name in wired.estate.publications,
+        publishes_stock=publication is not None,
+        safety=publication.safety if publication is not None else 0,
     )

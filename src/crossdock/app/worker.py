@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import socket
 
 import asyncpg
@@ -31,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 async def run_worker(stop: asyncio.Event, wired: Wired, endpoints: Endpoints) -> None:
     """Work until `stop` is set; survives an absent PostgreSQL or NATS."""
-    name = f"{socket.gethostname()}-{os.getpid()}"
+    name = worker_name()
     pool = await retrying(
         lambda: open_pool(endpoints.database_url, min_size=1, max_size=10, name="crossdock-worker", by_index=True),
         patience=60.0,
@@ -49,6 +50,12 @@ async def run_worker(stop: asyncio.Event, wired: Wired, endpoints: Endpoints) ->
     finally:
         await bus.close()
         await pool.close()
+
+
+def worker_name() -> str:
+    """A name for this process that no other ever has: in a container the next one has the same host and number, and
+    would take the lease of the one that died for its own, with all that was being sent."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 async def _work(

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import asyncpg
+import msgspec
 
 from crossdock.canonical.objects import decode
 from crossdock.delivery.owe import SQL
 from crossdock.delivery.system import Item, System
+from crossdock.errors import NeedsEdit
 from crossdock.sdk.sending import Outgoing
 
 LEASE_SECONDS = 5.0
@@ -43,21 +46,36 @@ async def claim(
 ) -> list[Item]:
     """At most `limit` due deliveries that are not `under_way`, noted as being sent; none when the lease is not ours."""
     rows = await conn.fetch(SQL.claim, system.name, fence, limit, list(under_way), system.needs_known)
-    return [_item(row) for row in rows]
+    return [_item(system, row) for row in rows]
 
 
-def _item(row: asyncpg.Record) -> Item:
+def _item(system: System, row: asyncpg.Record) -> Item:
+    document: Any = None
+    problem = None
+    try:
+        document = decode(row["object"], row["body"] or b"")
+    except (msgspec.ValidationError, msgspec.DecodeError, KeyError) as error:
+        problem = NeedsEdit(
+            f"what is to be sent is no {row['object']}: {error}", rule="canonical", fix="mend the document"
+        )
+    if row["operation"] not in system.operations:
+        problem = NeedsEdit(
+            f"system {system.name} has no operation {row['operation']}",
+            rule="operation_known",
+            value=row["operation"],
+            fix="give the system a connector that has it, then retry; or dismiss it",
+        )
     known: dict[str, str] = {}
-    for system, operation, reference, theirs in row["known"] or ():
-        known[f"{system}/{operation}"] = theirs
-        known[f"{system}/{operation}/{reference}"] = theirs
+    for teller, operation, reference, theirs in row["known"] or ():
+        known[f"{teller}/{operation}"] = theirs
+        known[f"{teller}/{operation}/{reference}"] = theirs
     return Item(
         outgoing=Outgoing(
             delivery_id=row["id"],
             operation=row["operation"],
             reference=row["reference"],
             idempotency_key=str(row["idempotency_key"]),
-            document=decode(row["object"], row["body"]),
+            document=document,
             known=known,
             attempt=row["attempt"],
         ),
@@ -67,4 +85,5 @@ def _item(row: asyncpg.Record) -> Item:
         key=row["key"],
         look_first=row["look_first"],
         claim_id=row["claim_id"],
+        problem=problem,
     )

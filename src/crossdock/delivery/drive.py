@@ -26,8 +26,10 @@ from crossdock.delivery.send import send
 from crossdock.delivery.stock import StockPublisher
 from crossdock.delivery.system import Item, System, Tried
 from crossdock.errors import EngineAway, NeedsConfig
+from crossdock.journal.record import storable
 from crossdock.runtime.clock import now
 from crossdock.runtime.postgres import away
+from crossdock.sdk.sending import Failed
 
 IDLE_SECONDS = 0.25
 # Outcomes and new work are gathered this long: one transaction for many, at the price of a moment's delay.
@@ -91,6 +93,9 @@ class Driver:
             except EngineAway as error:
                 log.warning("delivery.engine_away", system=self._system.name, reason=error.reason)
                 await self._pause(1.0)
+            except Exception:  # edge: a round that failed must not end the system's deliveries
+                log.exception("delivery.round_failed", system=self._system.name)
+                await self._pause(1.0)
             else:
                 await self._pause(GATHER_SECONDS if busy else IDLE_SECONDS)
         await self._finish()
@@ -113,6 +118,9 @@ class Driver:
         await self._record()
         if self._paused or clock < self._rest_until:
             return bool(self._under_way)
+        if not self._under_way:
+            # No probe is under way either: there was none to send, or it ended without a word about the system.
+            self._breaker.probe_lost()
         ahead = self._system.limits.concurrency * AHEAD * max(s.batch for s in self._system.operations.values())
         most = min(ahead, MOST_RECORDED)
         room = most - len(self._under_way)
@@ -126,8 +134,6 @@ class Driver:
         told = False
         if self._stock is not None and self._breaker.state != "open":
             told = await self._stock.turn(self._one_call)
-        if not items and not told and not self._under_way:
-            self._breaker.probe_lost()
         return bool(items) or bool(self._under_way) or told
 
     async def _hold(self, clock: float) -> bool:
@@ -150,6 +156,11 @@ class Driver:
         for item in items:
             self._under_way.add(item.outgoing.delivery_id)
             self._claims[item.claim_id] = self._claims.get(item.claim_id, 0) + 1
+            if item.problem is not None:
+                at = now()
+                tried = Tried(item=item, outcome=Failed(error=item.problem), started=at, finished=at)
+                self._done.append((tried, judge(tried, float("inf"))))
+                continue
             groups.setdefault(item.outgoing.operation, []).append(item)
         for operation, group in groups.items():
             size = self._system.operations[operation].batch
@@ -231,12 +242,14 @@ class Driver:
         breaker = self._breaker
         wait = max(0.0, breaker.until - asyncio.get_running_loop().time())
         until = now() + timedelta(seconds=wait) if breaker.state == "open" else None
-        await conn.execute(SQL.record_breaker, self._system.name, breaker.state, until, breaker.reason[:1000])
+        await conn.execute(SQL.record_breaker, self._system.name, breaker.state, until, storable(breaker.reason, 1000))
 
     async def _finish(self) -> None:
         """Let calls end, write what they said, give the lease back."""
         if self._calls:
             await asyncio.wait(self._calls, timeout=self._system.limits.timeout)
+        if self._stock is not None:
+            await self._stock.finish(self._system.limits.timeout)
         try:
             with away():
                 await self._record()

@@ -15,6 +15,8 @@ LONGEST_WAIT = 300.0
 # A document that fails this often while its system serves others is looked at by a person.
 TRIES_BEFORE_CASE = 8
 HEALTHY_WITHIN = 60.0
+# The rule of a failure to look: whether an earlier try had its effect is still unknown.
+LOOK_FAILED = "look_failed"
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -42,7 +44,7 @@ def judge(tried: Tried, since_success: float) -> Verdict:
         return Verdict(state="due", outcome="needs config", error=error, wait=FIRST_WAIT, blames_system=True)
     if not isinstance(error, RetryLater | OutcomeUnknown):
         return Verdict(state="case", outcome="needs edit", error=error)
-    unknown = isinstance(error, OutcomeUnknown)
+    unknown = isinstance(error, OutcomeUnknown) or error.rule == LOOK_FAILED
     throttled = isinstance(error, RetryLater) and error.throttled
     if attempt >= TRIES_BEFORE_CASE and since_success < HEALTHY_WITHIN and not throttled:
         kept = NeedsEdit(
@@ -55,7 +57,7 @@ def judge(tried: Tried, since_success: float) -> Verdict:
     wait = asked if asked is not None else backoff(attempt, first=FIRST_WAIT, most=LONGEST_WAIT)
     return Verdict(
         state="due",
-        outcome="unknown" if unknown else "throttled" if throttled else "retry",
+        outcome="throttled" if throttled else "unknown" if unknown else "retry",
         look_first=unknown,
         error=error,
         wait=wait,

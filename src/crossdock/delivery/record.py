@@ -12,7 +12,7 @@ from crossdock.delivery.judge import Verdict
 from crossdock.delivery.owe import SQL
 from crossdock.delivery.system import Tried
 from crossdock.errors import NeedsEdit
-from crossdock.journal.record import Event, record_events, settle_documents
+from crossdock.journal.record import Event, record_events, settle_documents, storable
 from crossdock.sdk.sending import Exchange
 from crossdock.triage.close import close_by_success
 from crossdock.triage.open import NewCase, open_cases
@@ -101,8 +101,8 @@ async def _outcomes(conn: asyncpg.Connection, results: Sequence[tuple[Tried, Ver
         [tried.item.outgoing.delivery_id for tried, _ in ordered],
         [verdict.state for _, verdict in ordered],
         [verdict.look_first for _, verdict in ordered],
-        [verdict.reference for _, verdict in ordered],
-        [verdict.error.reason[:2000] if verdict.error is not None else "" for _, verdict in ordered],
+        [storable(verdict.reference) for _, verdict in ordered],
+        [storable(verdict.error.reason) if verdict.error is not None else "" for _, verdict in ordered],
         [verdict.wait for _, verdict in ordered],
         [tried.item.outgoing.attempt for tried, _ in ordered],
     )
@@ -117,7 +117,7 @@ async def _attempts(conn: asyncpg.Connection, kept: Sequence[tuple[Tried, Verdic
         [tried.started for tried, _ in kept],
         [tried.finished for tried, _ in kept],
         [verdict.outcome for _, verdict in kept],
-        [verdict.error.reason[:2000] if verdict.error is not None else "" for _, verdict in kept],
+        [storable(verdict.error.reason) if verdict.error is not None else "" for _, verdict in kept],
         [exchanges.get(id(tried.outcome.exchange)) for tried, _ in kept],
     )
 

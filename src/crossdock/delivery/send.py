@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from crossdock.delivery.judge import LOOK_FAILED
 from crossdock.delivery.system import Item, System, Tried
 from crossdock.errors import CrossdockError, OutcomeUnknown, RetryLater
 from crossdock.runtime.clock import now
@@ -53,7 +54,10 @@ async def _look(system: System, operation: str, items: Sequence[Item]) -> dict[i
     except Exception as error:  # edge: whatever keeps us from looking, nothing is sent without having looked
         why = error.reason if isinstance(error, CrossdockError) else f"{type(error).__name__}: {error}"
         log.warning("delivery.look_failed", system=system.name, operation=operation, reason=why)
-        later = RetryLater(f"could not look whether it arrived: {why}", rule="look_failed")
+        after, throttled = (error.after, error.throttled) if isinstance(error, RetryLater) else (None, False)
+        later = RetryLater(
+            f"could not look whether it arrived: {why}", after=after, throttled=throttled, rule=LOOK_FAILED
+        )
         return {item.outgoing.delivery_id: Failed(error=later) for item in items}
     return {
         item.outgoing.delivery_id: Delivered(reference=one.reference, exchange=one.exchange)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from uuid import NAMESPACE_URL, uuid5
 
 import asyncpg
@@ -61,6 +62,13 @@ class StockPublisher:
         self._call = asyncio.create_task(self._tell(wanted, slot))
         return True
 
+    async def finish(self, within: float) -> None:
+        """Let a call that is under way end, for at most `within` seconds; what was not told stays to be told."""
+        if self._call is not None:
+            await asyncio.wait([self._call], timeout=within)
+            if self._call.done() and not self._call.cancelled() and self._call.exception() is not None:
+                log.warning("stock.not_recorded", system=self._system.name, reason=repr(self._call.exception()))
+
     def _worth(self, wanted: Sequence[Wanted]) -> bool:
         oldest = min(level.dirty_since for level in wanted)
         waited = (now() - oldest).total_seconds()
@@ -70,7 +78,8 @@ class StockPublisher:
         slots = await slot()
         started = now()
         try:
-            outcomes = await ask(self._system, OPERATION, [_outgoing(level, started) for level in wanted])
+            batch = [_outgoing(level, started, self._system.safety) for level in wanted]
+            outcomes = await ask(self._system, OPERATION, batch)
         finally:
             slots.release()
         told = [level for level, outcome in zip(wanted, outcomes, strict=True) if isinstance(outcome, Delivered)]
@@ -115,7 +124,7 @@ class StockPublisher:
             )
 
 
-def _outgoing(level: Wanted, at: datetime) -> Outgoing:
+def _outgoing(level: Wanted, at: datetime, safety: int) -> Outgoing:
     reference = f"{level.sku}@{level.location}"
     return Outgoing(
         delivery_id=0,
@@ -123,7 +132,12 @@ def _outgoing(level: Wanted, at: datetime) -> Outgoing:
         reference=reference,
         idempotency_key=str(uuid5(NAMESPACE_URL, f"{reference}/{level.sequence}")),
         document=StockLevel(
-            sku=level.sku, location=level.location, on_hand=level.quantity, sequence=level.sequence, as_of=at
+            sku=level.sku,
+            location=level.location,
+            on_hand=level.quantity,
+            safety=Decimal(safety),
+            sequence=level.sequence,
+            as_of=at,
         ),
         known={},
     )

@@ -8,18 +8,21 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from crossdock.errors import NeedsEdit
 from crossdock.sdk.manifest import Limits, Sends
 from crossdock.sdk.sending import Outcome, Outgoing, Sender
 
 
 class System(Struct, frozen=True, kw_only=True):
-    """A system that we send to. `publishes_stock`: it is told stock levels."""
+    """A system that we send to. `publishes_stock`: it is told stock levels, each with `safety` of
+    its unit held back."""
 
     name: str
     sender: Sender
     operations: Mapping[str, Sends]
     limits: Limits
     publishes_stock: bool
+    safety: int = 0
 
     @property
     def needs_known(self) -> list[str]:
@@ -28,7 +31,8 @@ class System(Struct, frozen=True, kw_only=True):
 
 
 class Item(Struct, frozen=True, kw_only=True):
-    """A delivery that we have claimed. `look_first`: an earlier try may have had its effect. `claim_id`: its claim."""
+    """A delivery that we have claimed. `look_first`: an earlier try may have had its effect. `claim_id`: its claim.
+    `problem`: why it cannot be sent at all."""
 
     outgoing: Outgoing
     document_id: int
@@ -37,6 +41,7 @@ class Item(Struct, frozen=True, kw_only=True):
     key: str
     look_first: bool
     claim_id: int
+    problem: NeedsEdit | None = None
 
 
 class Tried(Struct, frozen=True, kw_only=True):

@@ -80,7 +80,7 @@ def _given(estate: Estate, name: str, manifest: Manifest) -> Iterator[Finding]:
 def _limits(estate: Estate, name: str, manifest: Manifest) -> Iterator[Finding]:
     asked, allowed = estate.systems[name].limits, manifest.limits
     for limit in ("concurrency", "rate", "burst", "timeout", "body_bytes"):
-        value, most = getattr(asked, limit), getattr(allowed, limit)
+        value, most = getattr(asked, limit), allowed.most(limit)
         if value is not None and most is not None and value > most:
             what = f"{limit} {value} is more than the {most} that {manifest.title} allows"
             yield at_place(estate, ("systems", name, "limits", limit), what, f"at most {most}", "warning")

@@ -148,7 +148,7 @@ class CompiledEstate(Struct, frozen=True, kw_only=True):
         return {key: resolve_setting(value, environ, where=f"{system}.{key}") for key, value in given.items()}
 
     def limits(self, system: str, allowed: Limits) -> Limits:
-        """What its connector's manifest allows, lowered by the estate."""
+        """What its connector's manifest allows, lowered by the estate, or raised as far as the manifest says."""
         return _lower(allowed, self.declared.systems[system].limits)
 
 
@@ -219,7 +219,7 @@ def _rules_version(estate: Estate) -> str:
 def _lower(allowed: Limits, asked: Lowered) -> Limits:
     lowered: dict[str, Any] = {}
     for name in asked.__struct_fields__:
-        value, most = getattr(asked, name), getattr(allowed, name)
+        value, most = getattr(asked, name), allowed.most(name)
         if value is not None:
             lowered[name] = value if most is None else min(value, most)
     return msgspec.structs.replace(allowed, **lowered)

@@ -47,6 +47,7 @@ class SftpSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An SFTP server that files are fetched from. `password`, `key`: references; `host_key`: its public key, one line.
 
     `after`: what becomes of a fetched file there: moved to the folder `taken` beside it, or deleted.
+    `every_seconds`: how often the server is asked.
     """
 
     host: Name
@@ -57,6 +58,7 @@ class SftpSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     password: str = ""
     key: str = ""
     after: Literal["move", "delete"] = "move"
+    every_seconds: Annotated[float, Meta(ge=1, le=86_400)] = 60.0
 
 
 class Feed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ import structlog
 from crossdock.errors import Busy, CrossdockError, EngineAway, NeedsConfig, Refused, Unauthenticated
 from crossdock.intake.routes import HookRoute, HookRoutes
 from crossdock.runtime.groupcommit import GroupCommit
-from crossdock.sdk.receiving import HookRequest, Incoming, KeepResult, digest_of
+from crossdock.sdk.receiving import HookRequest, Identified, Incoming, KeepResult, digest_of
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -27,6 +28,7 @@ PREFIX = "/hooks/"
 _PROBLEM = [(b"content-type", b"application/problem+json")]
 _JSON = [(b"content-type", b"application/json")]
 _RETRY_SECONDS = b"5"
+_LONGEST_NAME = 300
 _encode = msgspec.json.encode
 
 log = structlog.get_logger(__name__)
@@ -95,13 +97,7 @@ class HookIntake:
         body = await read_body(receive, headers.get("content-length", ""), route.max_bytes)
         request = HookRequest(system=system, topic=topic, headers=headers, body=body, received_at=self._now())
         route.receiver.authenticate(request, route.secrets())
-        try:
-            identified = route.receiver.identify(request)
-        except Unauthenticated:
-            raise
-        except Refused as error:
-            self.rejections.append((route.interface, error.rule, error.reason, len(body)))
-            raise
+        identified = self._identify(route, request)
         return Incoming(
             interface=route.interface,
             topic=topic,
@@ -115,9 +111,46 @@ class HookIntake:
         )
 
 
+    def _identify(self, route: HookRoute, request: HookRequest) -> Identified:
+        try:
+            identified = route.receiver.identify(request)
+        except Unauthenticated:
+            raise
+        except Refused as error:
+            self.rejections.append((route.interface, error.rule, error.reason, len(request.body)))
+            raise
+        except Exception as error:  # edge: what a receiver stumbles over is kept too, and becomes a case
+            log.exception("intake.receiver_failed", interface=route.interface)
+            return _unreadable(request, f"the receiver failed: {type(error).__name__}: {str(error)[:200]}")
+        if not _storable(identified):
+            return _unreadable(request, "what the body is about has no name that can be kept: too long or not printable")
+        return identified
+
+
+def _storable(identified: Identified) -> bool:
+    """Whether the journal can hold what a receiver read: a name beyond these bounds would spoil a whole commit."""
+    names = (identified.dedup_key, identified.key)
+    return (
+        all(0 < len(name) <= _LONGEST_NAME and name.isprintable() for name in names)
+        and abs(identified.version) < 1 << 63
+        and "\x00" not in identified.problem
+    )
+
+
+def _unreadable(request: HookRequest, problem: str) -> Identified:
+    """An identity made of the bytes themselves, so that a retry of the sender is still the same message."""
+    digest = blake2b(request.body, digest_size=16).hexdigest()
+    return Identified(
+        dedup_key=f"bytes/{digest}",
+        key=f"unreadable/{request.system}/{digest}",
+        topic=request.topic,
+        problem=problem.replace("\x00", "\ufffd"),
+    )
+
+
 async def read_body(receive: Receive, content_length: str, limit: int) -> bytes:
     """The request body, at most `limit` bytes. Raises Refused 413 before reading what says it is larger."""
-    if content_length.isdigit() and int(content_length) > limit:
+    if content_length.isdecimal() and int(content_length) > limit:
         raise _too_large(limit)
     message = await receive()
     body: bytes = message.get("body", b"")

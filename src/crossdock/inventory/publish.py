@@ -11,6 +11,7 @@ import asyncpg
 from msgspec import Struct
 
 from crossdock.inventory.apply import SQL
+from crossdock.journal.record import storable
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -60,7 +61,7 @@ async def record_untold(conn: asyncpg.Connection, system: str, failed: Sequence[
             system,
             [level.sku for level, _, _ in failed],
             [level.location for level, _, _ in failed],
-            [reason[:500] for _, reason, _ in failed],
+            [storable(reason, 500) for _, reason, _ in failed],
             [wait for _, _, wait in failed],
         )
 

@@ -37,7 +37,7 @@ async def keep(pool: asyncpg.Pool, batch: Sequence[Incoming]) -> list[KeepResult
 
 
 async def _insert(pool: asyncpg.Pool, items: list[Incoming], twice: list[Incoming]) -> dict[tuple[str, str], int]:
-    columns = (
+    columns: tuple[list[object], ...] = (
         [i.interface for i in items],
         [i.topic for i in items],
         [i.dedup_key for i in items],

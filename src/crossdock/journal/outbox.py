@@ -17,6 +17,7 @@ from crossdock.canonical.objects import encode
 from crossdock.journal.keep import SQL
 from crossdock.runtime.bus_messages import Publication
 from crossdock.runtime.nats import Bus
+from crossdock.runtime.postgres import away
 
 STREAM = "CROSSDOCK_EVENTS"
 SUBJECTS = ("crossdock.events.>",)
@@ -31,8 +32,14 @@ async def relay(pool: asyncpg.Pool, bus: Bus, source: str) -> int:
     """Publish the next page of events and move the cursor; how many there were.
 
     One relay at a time: another finds the cursor locked and does nothing. A crash between publishing and moving
-    publishes again under the same ids, which the stream recognises. Raises EngineAway when NATS is away; events wait.
+    publishes again under the same ids, which the stream recognises. Raises EngineAway when NATS or PostgreSQL is away;
+    events wait.
     """
+    with away():
+        return await _relay_page(pool, bus, source)
+
+
+async def _relay_page(pool: asyncpg.Pool, bus: Bus, source: str) -> int:
     async with pool.acquire() as conn, conn.transaction():
         cursor = await conn.fetchrow(SQL.lock_cursor, "nats")
         if cursor is None:

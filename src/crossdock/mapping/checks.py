@@ -145,6 +145,14 @@ def text_bounds(hint: Any) -> tuple[int, int] | None:
     return info.min_length or 0, _LONGEST_TEXT if info.max_length is None else info.max_length
 
 
+def is_closed(hint: Any) -> bool:
+    """Whether a field takes texts of a small closed kind: a literal, or a code that a pattern of a few letters says."""
+    info = None if hint is None else inspect.type_info(hint)
+    if isinstance(info, inspect.LiteralType):
+        return True
+    return isinstance(info, inspect.StrType) and info.pattern is not None
+
+
 def holds(hint: Any, kind: type) -> bool:
     """Whether a field annotated `hint` takes every (finite, zoned) value of `kind`."""
     return hint is kind or (get_origin(hint) in (Union, UnionType) and kind in get_args(hint))

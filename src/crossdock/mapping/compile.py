@@ -11,11 +11,12 @@ from msgspec import Struct
 
 from crossdock.canonical.objects import OBJECTS
 from crossdock.errors import NeedsEdit
-from crossdock.mapping.build import Field, blame_for, build_list, build_object, optional_object
+from crossdock.mapping.build import REFUSALS, Field, blame_for, build_list, build_object, optional_object
 from crossdock.mapping.checks import Check, json_able
 from crossdock.mapping.converters import Convert, own_converters
 from crossdock.mapping.failures import MOST_FAILURES, Fault, Faults, MappingError, Problem, as_failures
 from crossdock.mapping.paths import MISSING, Read, Run
+from crossdock.mapping.quick import ELEMENT, Quick, compile_quick
 from crossdock.mapping.rules import check_shape, first_source, grouped, path_of, presence, retargeted
 from crossdock.mapping.targets import TargetField, fields_of
 from crossdock.mapping.values import Lookup, convert_steps, missing, read_source, run_rule
@@ -23,7 +24,6 @@ from crossdock.mapping.where import read_where
 from crossdock.sdk.words import Mapping, Rule
 
 Translate = Callable[[Any], Any]
-ELEMENT = "@"
 _MOST_RULES = 2000
 _DEEPEST = 8
 _NO_CONTEXT: Table[str, Any] = {}
@@ -39,10 +39,12 @@ class Parts(Struct, frozen=True, kw_only=True):
 class Translator:
     """A compiled mapping: call it with a decoded source, it returns the target. Pure, and safe to share by threads."""
 
-    def __init__(self, mapping: Mapping, build: Read) -> None:
+    def __init__(self, mapping: Mapping, build: Read, quick: Quick) -> None:
+        """`quick` builds what is in order at once; `build` says what is wrong where it is not."""
         self.mapping = mapping
         self.label = mapping.label
         self._build = build
+        self._quick = quick
         self.isolates = any(rule.isolate for rule in mapping.rules)
 
     def __repr__(self) -> str:
@@ -55,19 +57,28 @@ class Translator:
         hundred at most).
         """
         try:
-            return self._build(source, Run(context))
-        except Faults as more:
-            raise self._failed(more.faults) from None
+            return self._quick(source, context)
+        except REFUSALS:  # told below, with the place and the reason, unless it was merely unusual
+            return self._in_full(source, context)
 
     def parts(self, source: Any, context: Table[str, Any] = _NO_CONTEXT) -> Parts:
         """As a call, but a bad element of a list marked `isolate` is left out and reported in `failures`."""
-        run = Run(context, [])
+        try:
+            return Parts(document=self._quick(source, context))
+        except REFUSALS:
+            run = Run(context, [])
         try:
             document = self._build(source, run)
         except Faults as more:
             raise self._failed([*more.faults, *(run.left_out or [])]) from None
         # Not shortened: every element that was left out is owed to somebody.
         return Parts(document=document, failures=tuple(as_failures(run.left_out or [], self.label)))
+
+    def _in_full(self, source: Any, context: Table[str, Any]) -> Any:
+        try:
+            return self._build(source, Run(context))
+        except Faults as more:
+            raise self._failed(more.faults) from None
 
     def _failed(self, faults: Sequence[Fault]) -> NeedsEdit:
         return NeedsEdit.of(as_failures(faults[:MOST_FAILURES], self.label))
@@ -86,7 +97,7 @@ def compile_mapping(mapping: Mapping, crosswalks: Lookup | None = None) -> Trans
         raise MappingError(
             f"mapping {mapping.label}: {listed}", rule=mapping.label, fix="mend these rules", problems=compiler.problems
         )
-    return Translator(mapping, build)
+    return Translator(mapping, build, compile_quick(mapping, compiler.cls, compiler.own, compiler.lookup))
 
 
 class _Compiler:
@@ -97,10 +108,10 @@ class _Compiler:
         self.lookup = lookup
         self.problems: list[Problem] = []
         self.own: dict[str, Convert] = {}
+        self.cls: type[Struct] | None = None
         self.count = 0
 
     def compile(self) -> Read:
-        cls = None
         if self.mapping.target != "json":
             if self.mapping.target not in OBJECTS:
                 self._problem(
@@ -109,12 +120,12 @@ class _Compiler:
                     f"use one of {', '.join(OBJECTS)} or json",
                 )
                 return missing_everything
-            cls = OBJECTS[self.mapping.target][1]
+            self.cls = OBJECTS[self.mapping.target][1]
         try:
             self.own = own_converters(self.mapping.functions)
         except MappingError as error:
             self._problem("", error.reason, error.fix)
-        return self._object(self.mapping.rules, cls, "", 0)
+        return self._object(self.mapping.rules, self.cls, "", 0)
 
     def _problem(self, target: str, reason: str, fix: str) -> None:
         self.problems.append(Problem(target, reason, fix))

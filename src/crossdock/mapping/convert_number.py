@@ -16,6 +16,9 @@ _LONGEST_NUMBER = 40
 _GREATEST = 24
 _FINEST = -18
 _WIDEST = 10**18
+_SAFE_DIGITS = 15
+_SMALLEST_SAFE = 1e-6
+_GREATEST_SAFE = 1e15
 # Two numbers of 40 digits can be added and multiplied exactly in this.
 _EXACT = Context(prec=100)
 _FIX = 'send a plain decimal number such as "1234.50"'
@@ -24,6 +27,10 @@ _UNIT = re.compile("[A-Z0-9]{2,3}")
 # Codes seen to be well-formed; at most 26³ and 36³ + 36² of them.
 _currencies: set[str] = set()
 _units: set[str] = set()
+# Small counts, which most lines of most orders have; quantities are immutable.
+_counted: dict[tuple[int, str], Quantity] = {}
+_USUAL_COUNT = 1000
+_MOST_COUNTED = 10_000
 _TRUE = frozenset({"true", "t", "yes", "y", "1", "on"})
 _FALSE = frozenset({"false", "f", "no", "n", "0", "off"})
 
@@ -81,16 +88,24 @@ def money(value: Any, currency: Any, mark: str = ".") -> Money:
             found = "no currency" if currency is None else f"the currency {shown(currency)!r}"
             raise Unreadable(f"the amount has {found}", "send an ISO 4217 code such as GBP beside the amount")
         _currencies.add(currency)
-    return Money(decimal(value, mark), currency)
+    return Money(decimal(value) if mark == "." else decimal(value, mark), currency)
 
 
 def quantity(value: Any, unit: Any = "EA", mark: str = ".") -> Quantity:
     """How many, with a UN/ECE unit: `("quantity", "EA")` or `("quantity", "@.unit")`; what is counted is whole."""
+    if type(value) is int and type(unit) is str:
+        # True would be found under 1, hence the exact types.
+        known = _counted.get((value, unit))
+        if known is not None:
+            return known
     if type(unit) is not str or unit not in _units:
         if not isinstance(unit, str) or not _UNIT.fullmatch(unit):
             raise Unreadable(f"{shown(unit)!r} is not a unit", "send a UN/ECE code such as EA or KGM")
         _units.add(unit)
-    return Quantity(decimal(value, mark), unit)
+    counted = Quantity(decimal(value, mark), unit)
+    if type(value) is int and 0 <= value <= _USUAL_COUNT and len(_counted) < _MOST_COUNTED:
+        _counted[value, unit] = counted
+    return counted
 
 
 def negate(value: Any) -> Any:
@@ -159,6 +174,11 @@ def json_number(value: Any) -> int | float:
         value = value.amount
     elif isinstance(value, Quantity):
         value = value.value
+    if type(value) is Decimal and value.is_finite() and len(written := str(value)) <= _SAFE_DIGITS:
+        # So few digits come back from a float as they went in, and below 10^15 a whole float is exact.
+        near = float(written)
+        if _SMALLEST_SAFE <= abs(near) < _GREATEST_SAFE:
+            return int(near) if near.is_integer() else near
     number = decimal(value)
     if number == number.to_integral_value():
         return int(number)

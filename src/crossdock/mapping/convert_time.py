@@ -13,6 +13,7 @@ from crossdock.mapping.convert_text import kind_of
 from crossdock.mapping.failures import Unreadable, shown
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST = 64
 _MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -30,9 +31,21 @@ def to_datetime(value: Any, zone: str | None = None, pattern: str | None = None)
 
     A third word is the pattern of another format: `("datetime", "Europe/London", "%d/%m/%Y %H:%M")`.
     """
+    if type(value) is str and zone is None and pattern is None and len(value) <= _LONGEST:
+        return _instant(value)
+    return _in_utc(value, zone, pattern)
+
+
+@lru_cache(maxsize=2048)
+def _instant(value: str) -> datetime:
+    """A text with an offset; the creation and change times of a document are often one and the same."""
+    return _in_utc(value, None, None)
+
+
+def _in_utc(value: Any, zone: str | None, pattern: str | None) -> datetime:
     if isinstance(value, datetime):
         moment = value
-    elif not isinstance(value, str) or len(value) > 64:
+    elif not isinstance(value, str) or len(value) > _LONGEST:
         raise Unreadable(f"a time was expected, found {kind_of(value)}", "send a time such as 2026-11-23T12:00:00Z")
     else:
         try:
@@ -87,6 +100,8 @@ def iso_date(value: Any, zone: str = "UTC") -> str:
     """The date of a time in a zone: `("iso_date", "America/New_York")`; a plain date stays as it is."""
     if isinstance(value, date) and not isinstance(value, datetime):
         return value.isoformat()
+    if type(value) is datetime and value.tzinfo is UTC and zone == "UTC":
+        return value.date().isoformat()
     try:
         return to_datetime(value).astimezone(zone_named(zone)).date().isoformat()
     except OverflowError:

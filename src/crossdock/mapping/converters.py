@@ -56,6 +56,7 @@ from crossdock.mapping.convert_text import (
 from crossdock.mapping.convert_time import epoch_ms, from_epoch, from_epoch_ms, iso, iso_date, to_datetime, zone_named
 from crossdock.mapping.failures import MappingError, Unreadable
 from crossdock.mapping.paths import is_path
+from crossdock.sdk.words import Converter
 
 Convert = Callable[..., Any]
 
@@ -112,6 +113,15 @@ RESULTS: dict[str, type] = {
 }
 # Converters that take the list of `sources`; any other first converter would be handed a list it cannot read.
 LIST_READERS = frozenset({"concat", "join", "first", "sum", "length"})
+
+
+def named(converter: Converter) -> tuple[str, tuple[Any, ...]]:
+    """Name and arguments of a converter as the words write it. MappingError when it is written otherwise."""
+    if isinstance(converter, str):
+        return converter, ()
+    if not converter or not isinstance(converter[0], str):
+        raise MappingError(f"{converter!r} is no converter", fix='write a name or ["name", argument, …]')
+    return converter[0], tuple(converter[1:])
 
 
 def own_converters(module: str) -> dict[str, Convert]:

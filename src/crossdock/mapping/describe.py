@@ -6,7 +6,7 @@ from __future__ import annotations
 from msgspec import UNSET, Struct
 
 from crossdock.mapping.reads import leaves, uses
-from crossdock.mapping.values import named
+from crossdock.mapping.converters import named
 from crossdock.sdk.words import Converter, Mapping, Rule
 
 

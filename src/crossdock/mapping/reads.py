@@ -8,8 +8,8 @@ from typing import Any
 
 from msgspec import UNSET, Struct
 
+from crossdock.mapping.converters import named
 from crossdock.mapping.paths import is_path, parse_path
-from crossdock.mapping.values import named
 from crossdock.mapping.where import parse_where
 from crossdock.sdk.words import Mapping, Rule
 

@@ -9,23 +9,15 @@ from typing import Any
 
 from msgspec import UNSET
 
-from crossdock.mapping.checks import Check, fitting, holds, text_bounds
+from crossdock.mapping.checks import Check, fitting, holds
 from crossdock.mapping.convert_text import text
-from crossdock.mapping.converters import CONVERTERS, LIST_READERS, RESULTS, Convert, check_arguments
+from crossdock.mapping.converters import CONVERTERS, LIST_READERS, RESULTS, Convert, check_arguments, named
 from crossdock.mapping.failures import MappingError, Unreadable, shown
 from crossdock.mapping.paths import MISSING, Read, is_path, parse_path, read_path
-from crossdock.mapping.shapes import (
-    Step,
-    certain_field,
-    composed,
-    converted_field,
-    deep_text,
-    field_in_currency,
-    text_field,
-)
-from crossdock.sdk.words import Converter, Rule
+from crossdock.sdk.words import Rule
 
 Lookup = Callable[[str, str], str | None]
+Step = Callable[[Any, Any, Any], Any]
 
 
 def read_source(rule: Rule, depth: int) -> Read | None:
@@ -52,54 +44,20 @@ def run_rule(
     converters raise.
     """
     if rule.const is not UNSET:
-        constant = _fixed(rule.const, "const", check, hint)
+        constant = fitted(rule.const, "const", check, hint)
         return (lambda here, up: deepcopy(constant)) if isinstance(constant, dict | list) else lambda here, up: constant
     read = read_source(rule, depth)
     if read is None:
         raise MappingError("it takes its value from nowhere", fix="give it source, sources or const")
-    absent = _absent(rule, check, hint, must=must)
+    absent = absent_of(rule, check, hint, must=must)
     steps = convert_steps(rule, depth, own)
     if rule.crosswalk:
-        steps.append(_crosswalk_step(rule, lookup, check, hint))
-    certain = _certain(rule, own, hint)
-    key = _plain_key(rule)
-    if not steps and (bounds := text_bounds(hint)):
-        if key is not None:
-            return text_field(key, *bounds, check, absent)
-        if rule.source is not None and (path := parse_path(rule.source)).start == "here" and path.steps:
-            return deep_text(path.steps, *bounds, check, absent)
-    if key is not None and len(steps) == 1 and not rule.crosswalk:
-        name, arguments = named(rule.via[0])
-        convert = own.get(name) or CONVERTERS[name]
-        if not arguments:
-            return converted_field(key, convert, None if certain else check, absent)
-        if certain and len(arguments) == 1:
-            if (name_above := _field_above(arguments[0], depth)) is not None:
-                return field_in_currency(key, convert, name_above, absent)
-            return certain_field(key, convert, _argument(arguments[0], depth), absent)
-    return composed(read, steps, None if certain else check, absent)
+        ours_of = looked_up(rule, lookup, check, hint)
+        steps.append(lambda value, here, up: ours_of(value))
+    return composed(read, steps, None if certain(rule, own, hint) else check, absent)
 
 
-def _plain_key(rule: Rule) -> str | None:
-    """The field's name when the rule reads one field of the current object."""
-    if rule.source is None:
-        return None
-    path = parse_path(rule.source)
-    step = path.steps[0] if path.start == "here" and len(path.steps) == 1 else None
-    return step if isinstance(step, str) and step != "*" else None
-
-
-def _field_above(argument: Any, depth: int) -> str | None:
-    """The field's name when an argument reads one field of the object one level up."""
-    if not is_path(argument):
-        return None
-    path = parse_path(argument)
-    climbs = depth if path.start == "root" else path.climbs
-    step = path.steps[0] if climbs == 1 and path.start in ("root", "up") and len(path.steps) == 1 else None
-    return step if isinstance(step, str) and step != "*" else None
-
-
-def _certain(rule: Rule, own: dict[str, Convert], hint: Any) -> bool:
+def certain(rule: Rule, own: dict[str, Convert], hint: Any) -> bool:
     """Whether the last converter is a standard one whose results fit the field by their kind."""
     if not rule.via or rule.crosswalk:
         return False
@@ -107,16 +65,18 @@ def _certain(rule: Rule, own: dict[str, Convert], hint: Any) -> bool:
     return name not in own and name in RESULTS and holds(hint, RESULTS[name])
 
 
-def _fixed(value: Any, word: str, check: Check, hint: Any) -> Any:
+def fitted(value: Any, word: str, check: Check, hint: Any) -> Any:
+    """A constant or default as its field takes it. MappingError when it does not fit."""
     try:
         return fitting(check, hint, value)
     except Unreadable as error:
         raise MappingError(f"its {word} does not fit the field: {error.reason}", fix=f"correct the {word}") from error
 
 
-def _absent(rule: Rule, check: Check, hint: Any, *, must: bool) -> Callable[[], Any]:
+def absent_of(rule: Rule, check: Check, hint: Any, *, must: bool) -> Callable[[], Any]:
+    """What stands in for a missing value: the default, MISSING (leave the field out), or a refusal."""
     if rule.has_default:
-        default = _fixed(rule.default, "default", check, hint)
+        default = fitted(rule.default, "default", check, hint)
         return (lambda: deepcopy(default)) if isinstance(default, dict | list) else lambda: default
     if must or rule.required:
         return missing
@@ -146,15 +106,6 @@ def convert_steps(rule: Rule, depth: int, own: dict[str, Convert]) -> list[Step]
         check_arguments(name, convert, arguments)
         steps.append(_convert_step(convert, arguments, depth))
     return steps
-
-
-def named(converter: Converter) -> tuple[str, tuple[Any, ...]]:
-    """Name and arguments of a converter as the words write it. MappingError when it is written otherwise."""
-    if isinstance(converter, str):
-        return converter, ()
-    if not converter or not isinstance(converter[0], str):
-        raise MappingError(f"{converter!r} is no converter", fix='write a name or ["name", argument, …]')
-    return converter[0], tuple(converter[1:])
 
 
 def _convert_step(convert: Convert, arguments: tuple[Any, ...], depth: int) -> Step:
@@ -188,11 +139,12 @@ def _argument(argument: Any, depth: int) -> Read:
     return lambda here, up: argument
 
 
-def _crosswalk_step(rule: Rule, lookup: Lookup, check: Check, hint: Any) -> Step:
+def looked_up(rule: Rule, lookup: Lookup, check: Check, hint: Any) -> Callable[[Any], Any]:
+    """The rule's crosswalk as a function of their value; Unreadable for one that is not in it."""
     table = rule.crosswalk or ""
-    default = _fixed(rule.default, "default", check, hint) if rule.has_default else None
+    default = fitted(rule.default, "default", check, hint) if rule.has_default else None
 
-    def step(value: Any, here: Any, up: Any) -> Any:
+    def ours_of(value: Any) -> Any:
         theirs = text(value)
         ours = lookup(table, theirs)
         if ours is not None:
@@ -204,4 +156,20 @@ def _crosswalk_step(rule: Rule, lookup: Lookup, check: Check, hint: Any) -> Step
             f"add it with `crossdock crosswalk set {table} {shown(theirs)!r} OURS` and retry, or correct the value",
         )
 
-    return step
+    return ours_of
+
+
+def composed(read: Read, steps: list[Step], check: Check | None, absent: Callable[[], Any]) -> Read:
+    """Any rule: read, go through the steps, check."""
+
+    def run(here: Any, up: Any) -> Any:
+        value = read(here, up)
+        if value is MISSING or value is None or value == "":
+            return absent()
+        for step in steps:
+            value = step(value, here, up)
+            if value is None or value == "":
+                return absent()
+        return value if check is None else check(value)
+
+    return run

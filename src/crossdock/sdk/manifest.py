@@ -40,14 +40,25 @@ class Sends(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the system allows; the estate may lower it. `concurrency`: calls in flight; `rate`: calls per second."""
+    """What the system allows; the estate may lower it. `concurrency`: calls in flight; `rate`: calls per second.
+
+    `concurrency_most`: what the estate may raise `concurrency` to, for systems whose accounts can be granted more.
+    """
 
     concurrency: int = 4
+    concurrency_most: int | None = None
     rate: float | None = None
     burst: int | None = None
     timeout: float = 30.0
     body_bytes: int = 5_000_000
     note: str = ""
+
+    def most(self, name: str) -> float | None:
+        """The highest value that the estate may give the limit called `name`; None = any."""
+        if name == "concurrency" and self.concurrency_most is not None:
+            return self.concurrency_most
+        value: float | None = getattr(self, name)
+        return value
 
 
 class SettingSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

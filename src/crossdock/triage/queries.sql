@@ -82,7 +82,7 @@ RETURNING id
 -- name: retry_deliveries
 -- Makes deliveries due at once; one whose outcome was ever unknown is looked for before it is sent again.
 UPDATE delivery v
-SET state = 'due', next_at = now(), fence = NULL,
+SET state = 'due', next_at = now(),
     look_first = v.look_first OR EXISTS (
         SELECT FROM delivery_attempt a WHERE a.delivery_id = v.id AND a.outcome LIKE '%unknown%'
     )
@@ -97,9 +97,12 @@ RETURNING id
 
 -- name: cancel_deliveries
 -- Gives up deliveries that nobody is trying at this moment.
-UPDATE delivery SET state = 'cancelled', settled_at = now(), last_error = $2
-WHERE id = ANY($1::bigint[]) AND state IN ('case', 'due')
-RETURNING id, document_id
+UPDATE delivery v SET state = 'cancelled', settled_at = now(), last_error = $2
+WHERE v.id = ANY($1::bigint[]) AND v.state IN ('case', 'due')
+  AND (v.state = 'case' OR NOT EXISTS (
+      SELECT FROM delivery_claim c WHERE c.system = v.system AND v.id = ANY(c.delivery_ids)
+  ))
+RETURNING v.id, v.document_id
 
 -- name: dismiss_cases
 -- Closes cases that a person gave up.

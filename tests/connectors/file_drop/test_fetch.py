@@ -2,8 +2,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import NamedTuple
 
 import asyncssh
 import pytest
@@ -13,48 +11,15 @@ from crossdock.connectors.file_drop.fetch import fetch_files
 from crossdock.connectors.file_drop.take import take_files
 from crossdock.errors import NeedsConfig, RetryLater
 from tests.connectors.file_drop.feeds import Journal, feed
+from tests.connectors.file_drop.partner import Partner, serving
 
 SECRETS = {"env:SFTP_PASSWORD": "right", "env:WRONG": "wrong"}
 
 
-class Partner(NamedTuple):
-    """An SFTP server of a partner: its root and how a feed names it."""
-
-    root: Path
-    source: dict[str, object]
-
-
-class _Server(asyncssh.SSHServer):
-    def password_auth_supported(self) -> bool:
-        return True
-
-    def validate_password(self, username: str, password: str) -> bool:
-        return (username, password) == ("crossdock", "right")
-
-
 @pytest_asyncio.fixture
 async def partner(tmp_path) -> AsyncIterator[Partner]:
-    root = tmp_path / "partner"
-    (root / "out").mkdir(parents=True)
-    host_key = asyncssh.generate_private_key("ssh-ed25519")
-    server = await asyncssh.listen(
-        "127.0.0.1",
-        0,
-        server_factory=_Server,
-        server_host_keys=[host_key],
-        sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(root).encode()),
-    )
-    source = {
-        "host": "127.0.0.1",
-        "port": server.get_port(),
-        "user": "crossdock",
-        "host_key": host_key.export_public_key().decode().strip(),
-        "folder": "out",
-        "password": "env:SFTP_PASSWORD",
-    }
-    yield Partner(root, source)
-    server.close()
-    await server.wait_closed()
+    async with serving(tmp_path / "partner") as running:
+        yield running
 
 
 def resolve(reference: str) -> str:

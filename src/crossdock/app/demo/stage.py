@@ -37,13 +37,18 @@ class Stage(Struct, frozen=True):
 
 @asynccontextmanager
 async def staged(
-    folder: Path, *, seed: int, products: int, tune: Mapping[str, Mapping[str, Any]] | None = None
+    folder: Path,
+    *,
+    seed: int,
+    products: int,
+    locations: int = 2,
+    tune: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> AsyncIterator[Stage]:
     """The simulated estate in `folder`, its simulators running as long as the block.
 
-    `tune`: settings of simulators that differ from the demo's, by simulator.
+    `locations`: how many of the warehouse's two hold goods. `tune`: settings of simulators that differ, by simulator.
     """
-    master = CatalogConfig(seed=seed, products=products, max_stock=0)
+    master = CatalogConfig(seed=seed, products=products, locations=locations, max_stock=0)
     catalog = make_catalog(master)
     _write_estate(folder, catalog)
     public_key = write_key(folder / KEY_FILE)

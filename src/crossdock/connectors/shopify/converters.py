@@ -7,7 +7,7 @@ Ours is the order as it stands now; a cancelled order is kept as it was before, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal, DecimalException
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from crossdock.canonical.money import minor_unit
 
 _ZERO: Final = Decimal(0)
 _LONGEST_NUMBER: Final = 40
+_WIDEST: Final = 10**18
 
 
 def exact_id(values: list[Any]) -> str | None:
@@ -47,8 +48,10 @@ def account(values: list[Any]) -> str | None:
 
 def as_it_stands(values: list[Any]) -> Any:
     """The total from [first, current, quantities, current quantities, cancelled_at]: the first unless edited since."""
-    first, current, *quantities = values
-    return current if current is not None and _edited(*quantities) else first
+    first, current, were, are, cancelled_at = values
+    if current is None or (type(current) is str and current == first):
+        return first
+    return current if _edited(were, are, cancelled_at) else first
 
 
 def lines_left(values: list[Any]) -> Any:
@@ -63,13 +66,13 @@ def lines_left(values: list[Any]) -> Any:
 def quantity_now(values: list[Any]) -> Any:
     """The quantity from [quantity, current_quantity, cancelled_at]."""
     first, current, cancelled_at = values
-    return current if _counts(current) and not cancelled_at else first
+    return current if type(current) is int and not cancelled_at else first
 
 
 def line_discount(values: list[Any], currency: Any) -> Decimal | None:
     """What all discounts take off a line, from [amounts allocated, quantity, current_quantity, cancelled_at]."""
-    amounts, *quantities = values
-    return _share(amounts, quantities, currency) or None
+    amounts = values[0]
+    return (_share(amounts, values[1:], currency) or None) if amounts else None
 
 
 def line_tax(values: list[Any], currency: Any) -> Decimal | None:
@@ -80,7 +83,8 @@ def line_tax(values: list[Any], currency: Any) -> Decimal | None:
 def line_total(values: list[Any], currency: Any) -> Decimal:
     """Quantity × price − discounts, from [price, amounts allocated, quantity, current_quantity, cancelled_at]."""
     price, amounts, *quantities = values
-    return _number(price) * _number(quantity_now(quantities)) - _share(amounts, quantities, currency)
+    share = _share(amounts, quantities, currency) if amounts else _ZERO
+    return _number(price) * _number(quantity_now(quantities)) - share
 
 
 def charges_of(values: list[Any]) -> list[dict[str, Any]]:
@@ -139,7 +143,7 @@ def _shipping(lines: Any) -> Iterator[dict[str, Any]]:
 def _share(amounts: Any, quantities: list[Any], currency: Any) -> Decimal:
     whole = _sum(amounts)
     first, current = quantities[0], quantity_now(quantities)
-    if not whole or first == current or not _counts(first) or first <= 0:
+    if not whole or first == current or type(first) is not int or first <= 0:
         return whole
     share: Decimal = whole * current / first
     return share.quantize(minor_unit(str(currency)))
@@ -156,9 +160,9 @@ def _allocated(line: dict[str, Any]) -> Iterator[Any]:
 
 
 def _sum(amounts: Any) -> Decimal:
-    if not amounts or not isinstance(amounts, Iterable) or isinstance(amounts, str | dict):
+    if not amounts or not isinstance(amounts, list | tuple | Iterator):
         return _ZERO
-    return sum((_number(amount) for amount in amounts), _ZERO)
+    return sum(map(_number, amounts), _ZERO)
 
 
 def _dicts(values: Any) -> Iterator[dict[str, Any]]:
@@ -175,6 +179,8 @@ def _counts(value: Any) -> bool:
 def _number(value: Any) -> Decimal:
     if type(value) is str:
         text = value
+    elif type(value) is int and abs(value) < _WIDEST:
+        return Decimal(value)
     elif isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise ValueError("an amount is missing or no number")
     else:

@@ -27,7 +27,8 @@ MAX_BODY = 8 * 1024 * 1024
 
 
 class WarehouseConfig(SimConfig, kw_only=True):
-    """`retries` are the seconds before each retry of an event, `time_scale` shortens them, `auto_ship` ships each order so many seconds after it came."""
+    """`retries` are the seconds before each retry of an event, `time_scale` shortens them, `auto_ship` ships each order
+    so many seconds after it came."""
 
     token: str = "warehouse-token"  # noqa: S105 - a simulator's play token
     secret: str = "whsec_Y3Jvc3Nkb2NrLXNhbmRib3gtd2FyZWhvdXNlLXNlY3JldA=="  # noqa: S105
