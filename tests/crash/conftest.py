@@ -15,14 +15,19 @@ from tests.crash.rest import at_rest
 from tests.crash.stack import Stack, stack_in
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    """A running Crossdock with simulated systems, its opening stock counted and told."""
+@pytest.fixture(scope="session")
+def programs() -> None:
+    """Skips where the engines' programs are not installed."""
     try:
         find_postgres(None, postgres_account())
         find_nats()
     except NeedsConfig as error:
         pytest.skip(f"no engines on this machine: {error.reason}")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stack(programs: None, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """A running Crossdock with simulated systems, its opening stock counted and told."""
     async with stack_in(tmp_path_factory.mktemp("crash")) as running:
         await at_rest(running)
         yield running

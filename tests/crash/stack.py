@@ -9,7 +9,7 @@ import random
 import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,8 @@ from crossdock.runtime.processes import step_port
 from crossdock.runtime.spawn import Child
 from crossdock.settings import Settings
 
-PROGRAM = Path(__file__).with_name("patient_up.py")
+PATIENT = (str(Path(__file__).with_name("patient_up.py")),)
+PLAIN = ("-m", "crossdock")
 PRODUCTS = 40
 ROLES = ("gateway", "worker", "scheduler")
 VICTIMS = (*ROLES, "postgres", "backend", "nats")
@@ -43,7 +44,7 @@ READY_SECONDS = 60.0
 class Stack:
     """Crossdock on a data folder of its own, run by `crossdock up` as a child of the test."""
 
-    def __init__(self, folder: Path, stage: Stage, control: Control) -> None:
+    def __init__(self, folder: Path, stage: Stage, control: Control, program: Sequence[str] = PATIENT) -> None:
         self.folder = folder
         self.stage = stage
         self.control = control
@@ -54,7 +55,7 @@ class Stack:
         self._pool: asyncpg.Pool | None = None
         self._child = Child(
             [
-                *(sys.executable, str(PROGRAM), "up", "--port", str(self.port)),
+                *(sys.executable, *program, "up", "--port", str(self.port)),
                 *("--estate", str(stage.estate), "--data", str(self.settings.data)),
             ],
             stop=((signal.SIGTERM, 40.0),),
@@ -134,6 +135,11 @@ class Stack:
         _, alive = await asyncio.to_thread(psutil.wait_procs, roles, 30.0)
         assert not alive, f"roles outlive the supervisor: {alive}"
 
+    async def ended(self, within: float) -> int | None:
+        """How `crossdock up` ended by itself; None when it did not `within` so many seconds."""
+        await self._child.ended(within)
+        return self._child.exit_code
+
     def living(self, victim: str) -> list[psutil.Process]:
         """Processes of this kind, sorted by number."""
         with suppress(psutil.NoSuchProcess):
@@ -158,11 +164,11 @@ class Stack:
 
 
 @asynccontextmanager
-async def stack_in(folder: Path, *, seed: int = 1) -> AsyncIterator[Stack]:
+async def stack_in(folder: Path, program: Sequence[str] = PATIENT) -> AsyncIterator[Stack]:
     """A running stack in `folder`, its opening stock on the way."""
-    async with staged(folder / "estate", seed=seed, products=PRODUCTS, tune=TUNE) as stage:
+    async with staged(folder / "estate", seed=1, products=PRODUCTS, tune=TUNE) as stage:
         control = Control(stage.urls)
-        stack = Stack(folder, stage, control)
+        stack = Stack(folder, stage, control, program)
         try:
             await stack.start()
             await open_doors(control, stack.url)

@@ -15,6 +15,7 @@ from datetime import timedelta
 
 import asyncpg
 import structlog
+from asyncpg.exceptions import DeadlockDetectedError
 
 from crossdock.delivery.breaker import Breaker
 from crossdock.delivery.claim import LEASE_SECONDS, claim, hold, release, take_over
@@ -218,16 +219,20 @@ class Driver:
             )
 
     async def _record(self) -> None:
-        """Write what has ended; on a lost connection it stays queued and is written by the next round."""
+        """Write what has ended; on a lost connection or a deadlock it stays queued and is written by the next round."""
         while self._done or self._breaker_changed:
             batch = [self._done[index] for index in range(min(len(self._done), MOST_RECORDED))]
             ended = Counter(tried.item.claim_id for tried, _ in batch)
             finished = [claim_id for claim_id, number in self._claims.items() if number == ended[claim_id]]
-            async with self._pool.acquire() as conn, conn.transaction():
-                if batch:
-                    await record(conn, self._system.name, self._fence, batch, finished)
-                if self._breaker_changed:
-                    await self._show_breaker(conn)
+            try:
+                async with self._pool.acquire() as conn, conn.transaction():
+                    if batch:
+                        await record(conn, self._system.name, self._fence, batch, finished)
+                    if self._breaker_changed:
+                        await self._show_breaker(conn)
+            except DeadlockDetectedError:
+                log.info("delivery.deadlock", system=self._system.name)
+                return
             self._breaker_changed = False
             self._claims = {
                 claim_id: number - ended[claim_id]

@@ -124,7 +124,8 @@ async def record_parts(conn: asyncpg.Connection, parts: Sequence[Part]) -> dict[
 async def settle_documents(conn: asyncpg.Connection, done: Iterable[tuple[int, int]]) -> dict[int, str]:
     """Take settled obligations off documents: (document id, how many) each; the documents' new states by id.
 
-    Zero obligations is allowed: the document's state is worked out again. Locks in id order.
+    Zero obligations is allowed: the document's state is worked out again. Goes through the documents in id order, as
+    every writer does, so that two of them hardly ever wait for each other; should they, one gets a deadlock error.
     """
     counts: dict[int, int] = {}
     for document_id, number in done:
@@ -132,6 +133,5 @@ async def settle_documents(conn: asyncpg.Connection, done: Iterable[tuple[int, i
     if not counts:
         return {}
     ids = sorted(counts)
-    await conn.execute(SQL.lock_documents, ids)
     rows = await conn.fetch(SQL.settle_documents, ids, [counts[i] for i in ids])
     return {row["id"]: row["state"] for row in rows}
