@@ -107,6 +107,10 @@ WITH part AS (
 )
 SELECT o.id, p.parent_id, p.ordinal FROM opened o JOIN part p USING (parent_id, key)
 
+-- name: lock_documents
+-- Locks documents in the one order every writer uses, so that two of them never wait for each other.
+SELECT id FROM document WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE
+
 -- name: settle_documents
 -- Takes settled obligations off their documents; one with none left is settled, one with a stuck one is a case.
 UPDATE document d
