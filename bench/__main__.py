@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 import time
 
@@ -32,6 +33,7 @@ def main() -> int:
     configure_logs("warning")
     plan = Plan(quick=given.quick, rounds=1 if given.quick else given.rounds)
     findings = []
+    print(f"machine: {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before the first run", file=sys.stderr)
     for name in given.names or ALL:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             findings.append(runner.run(ALL[name](plan, _progress(name))))

@@ -42,7 +42,7 @@ async def run(plan: Plan, say: Say) -> Finding:
                 async with process(*words, "--port", str(port), log=log, environment=quiet, patience=40.0) as child:
                     await _first_order(child, stage, f"http://{LOOPBACK}:{port}", number, log)
                     seconds = time.perf_counter() - began
-                    rounds.append({"seconds": seconds})
+                    rounds.append({"seconds": seconds, "cpu": sum(cpu_by_part(child.pid).values())})
                     say(f"{'warm' if number else 'cold'} start: {seconds:.2f} s")
                     if number == plan.rounds:
                         before = sum(cpu_by_part(child.pid).values())
@@ -74,6 +74,7 @@ def _finding(rounds: list[dict[str, float]], memory: Mapping[str, float], busy: 
         title="`crossdock up` on the demo's estate, embedded PostgreSQL and NATS",
         figures=(
             Figure("cold start to the first accepted order", rounds[0]["seconds"], "s", "makes the data folder"),
+            Figure("CPU used until a warm start's first order", medians(rounds[1:])["cpu"], "s", "on one core or more"),
             *(Figure(f"memory of {part}", memory.get(part, 0.0), "MB") for part in parts),
             Figure("CPU of everything when idle", busy, "% of a core", f"over {idle:g} s"),
         ),

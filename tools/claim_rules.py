@@ -21,7 +21,7 @@ _REGISTRY: Final = re.compile(
 _LINK: Final = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _TICKED: Final = re.compile(r"`([^`]+)`")
 # With the table's letter or as a distinction: `SET fence = $2` compares nothing.
-_FENCED: Final = re.compile(r"\b[a-z]\.fence\s*=\s*\$\d|\bfence\s*(<|IS DISTINCT FROM)\s*\$\d")
+_FENCED: Final = re.compile(r"\b[a-z]\.fence\s*=\s*\$\d|\bfence\s*(<>?|IS DISTINCT FROM)\s*\$\d")
 _ROW: Final = re.compile(r"^\|(.+)\|\s*$")
 
 
@@ -177,13 +177,17 @@ def migrations(root: Path) -> Iterator[Finding]:
 
 
 def fences(root: Path) -> Iterator[Finding]:
-    """CL009: a statement of delivery/ that changes a delivery compares the fence of the lease."""
-    path = root / "src/crossdock/delivery/queries.sql"
+    """CL009: what changes a delivery compares the fence of the lease, or is run by modules that check it first."""
+    folder = root / "src/crossdock/delivery"
+    path = folder / "queries.sql"
     if not path.is_file():
         return
+    modules = [module.read_text(encoding="utf-8") for module in sorted(folder.glob("*.py"))]
     line = 1
     for statement in re.split(r"(?m)^(?=-- name:)", path.read_text(encoding="utf-8")):
         if re.search(r"\b(UPDATE|DELETE FROM) delivery\b", statement) and not _FENCED.search(statement):
             name = statement.partition("\n")[0].removeprefix("-- name:").strip()
-            yield Finding(str(path.relative_to(root)), line, "CL009", f"{name} does not compare the fence.")
+            users = [text for text in modules if f"SQL.{name}," in text or f"SQL.{name})" in text]
+            if not users or not all("SQL.check_fence" in text for text in users):
+                yield Finding(str(path.relative_to(root)), line, "CL009", f"{name} does not compare the fence.")
         line += statement.count("\n")

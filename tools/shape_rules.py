@@ -143,7 +143,9 @@ def _public(body: list[ast.stmt]) -> Iterator[Function | ast.ClassDef]:
 
 
 def assembled_sql(file: File) -> Iterator[tuple[int, str]]:
-    """CD009: SQL put together from pieces where it is run."""
+    """CD009: SQL put together from pieces where it is run; tests may count any table by its name."""
+    if file.path.parts[:1] == ("tests",):
+        return
     for node in ast.walk(file.tree):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
             continue

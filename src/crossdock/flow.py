@@ -139,7 +139,9 @@ async def _write(conn: asyncpg.Connection, rules: Rules, outcomes: Sequence[Outc
         ],
     )
     await _write_cases(conn, rules, outcomes)
-    mended = [o.claimed.id for o in outcomes if o.decided.error is None and o.claimed.attempts > 0]
+    # A part of a batch document begins as a case, before it was ever tried by itself.
+    tried = [o for o in outcomes if o.claimed.attempts > 0 or o.claimed.parent_id is not None]
+    mended = [o.claimed.id for o in tried if o.decided.error is None]
     if mended:
         await close_by_success(conn, mended)
     statements = [o for o in outcomes if o.decided.accepted and o.claimed.overtakes]

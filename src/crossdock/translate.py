@@ -36,8 +36,8 @@ Translations = Mapping[tuple[str, str], Topic]
 def translate(translations: Translations, batch: Sequence[Claimed]) -> list[Translated | CrossdockError]:
     """The canonical form of each document, or the error that says what is wrong with it; in the same order.
 
-    A document that is there in canonical form, from an earlier try or edited, is not translated again. Elements of a batch document that cannot be
-    translated are parts of the result; the others go on.
+    A document that is there in canonical form, from an earlier try or edited, is not translated again. Elements of a
+    batch document that cannot be translated are parts of the result; the others go on.
     """
     results: dict[int, Translated | CrossdockError] = {}
     sources: list[tuple[Claimed, Topic, Any]] = []

@@ -80,6 +80,15 @@ async def test_webhooks_come_under_any_name(pool: asyncpg.Pool) -> None:
     assert (answer.status_code, answer.json()["type"]) == (404, "/problems/unknown_interface")
 
 
+async def test_the_contract_names_every_route_of_the_interface(pool: asyncpg.Pool) -> None:
+    async with httpx.AsyncClient(transport=front(pool, "127.0.0.1"), base_url="http://127.0.0.1") as client:
+        contract = (await client.get("/openapi.json")).json()
+    served = {route.path_format for route in web(pool, "127.0.0.1").routes if not route.path.startswith("/console")}
+    served = {path for path in served if not path.startswith("/openapi.json")}
+    assert set(contract["paths"]) == served | {"/hooks/{system}/{topic}"}
+    assert contract["info"]["title"] == "Crossdock"
+
+
 def test_only_loopback_addresses_have_own_names() -> None:
     assert own_names("127.0.0.1") == own_names("::1") == own_names("localhost") == LOOPBACK_NAMES
     assert own_names("127.0.0.2") == LOOPBACK_NAMES | {"127.0.0.2"}

@@ -40,7 +40,7 @@ class Filling:
             [(name, self.now + timedelta(seconds=20), self.ago(1)) for name in ("shopify-us", "netsuite", "warehouse")],
         )
 
-    async def document(
+    async def document(  # CD003: columns of a row, by name
         self,
         number: int | str,
         *,
@@ -112,7 +112,7 @@ class Filling:
             json.dumps(DECISION).encode(),
         )
 
-    async def delivery(
+    async def delivery(  # CD003: columns of a row, by name
         self,
         document: int,
         number: int,
@@ -150,35 +150,39 @@ class Filling:
             error,
         )
         for attempt in range(1, attempts + 1):
+            begun = age - took * (attempt - 1)
             last = attempt == attempts and state == "delivered"
-            started = age - took * (attempt - 1)
-            exchange = await self.conn.fetchval(
-                "INSERT INTO exchange (system, at, method, url, request, status, response) "
-                "VALUES ($1, $2, 'PUT', $3, $4, $5, $6) RETURNING id",
-                system,
-                self.ago(started),
-                f"https://{system}.example/record/v1/{operation}/eid:shopify-us-{number}",
-                json.dumps(
-                    {"externalId": f"shopify-us-{number}", "otherRefNum": f"PO-{number}", "total": 184.5}
-                ).encode(),
-                204 if last else 429,
-                b"" if last else BUSY,
-            )
+            url = f"https://{system}.example/record/v1/{operation}/eid:shopify-us-{number}"
+            exchange = await self._exchange(system, url, number, last, begun)
             await self.conn.execute(
                 "INSERT INTO delivery_attempt "
                 "(delivery_id, number, started_at, finished_at, outcome, error, exchange_id) "
                 "VALUES ($1, $2, $3, $4, $5, $6, $7)",
                 delivery,
                 attempt,
-                self.ago(started),
-                self.ago(started - took),
+                self.ago(begun),
+                self.ago(begun - took),
                 "delivered" if last else "retry",
                 "" if last else (error or "netsuite answered 429: too many concurrent requests"),
                 exchange,
             )
         return delivery
 
-    async def case(
+    async def _exchange(self, system: str, url: str, number: int, good: bool, age: float) -> int:
+        sent = {"externalId": f"shopify-us-{number}", "otherRefNum": f"PO-{number}", "total": 184.5}
+        exchange: int = await self.conn.fetchval(
+            "INSERT INTO exchange (system, at, method, url, request, status, response) "
+            "VALUES ($1, $2, 'PUT', $3, $4, $5, $6) RETURNING id",
+            system,
+            self.ago(age),
+            url,
+            json.dumps(sent).encode(),
+            204 if good else 429,
+            b"" if good else BUSY,
+        )
+        return exchange
+
+    async def case(  # CD003: columns of a row, by name
         self,
         document: int,
         number: int | str,

@@ -83,7 +83,6 @@ def test_every_state_of_the_schema_has_a_tone() -> None:
         "duplicate",
         "rejected",
         "due",
-        "sending",
         "delivered",
     }
     assert states | {"cancelled", "open", "resolved", "dismissed"} <= set(wording.TONES)

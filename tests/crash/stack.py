@@ -140,6 +140,17 @@ class Stack:
         await self._child.ended(within)
         return self._child.exit_code
 
+    async def logged(self, *words: str, times: int, within: float = 30.0) -> None:
+        """Return when so many lines of the log hold all `words`."""
+        async with asyncio.timeout(within):
+            while self.count_logged(*words) < times:  # noqa: ASYNC110 - a file gives no event
+                await asyncio.sleep(0.05)
+
+    def count_logged(self, *words: str) -> int:
+        """How many lines of the log hold all `words`."""
+        lines = self.log.read_text("utf-8", "replace").splitlines()
+        return sum(all(word in line for word in words) for line in lines)
+
     def living(self, victim: str) -> list[psutil.Process]:
         """Processes of this kind, sorted by number."""
         with suppress(psutil.NoSuchProcess):

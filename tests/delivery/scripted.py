@@ -133,13 +133,20 @@ class Owed:
         async with self._pool.acquire() as conn:
             fill = Filling(conn)
             values = {"open_deliveries": len(deliveries), "kind": "sales_order", **columns}
-            document = await fill.document(key or f"order/shop/{name}", "delivering", "deliver", dedup_key=f"{name}-{len(self._ids)}", **values)
+            document = await fill.document(
+                key or f"order/shop/{name}", "delivering", "deliver", dedup_key=f"{name}-{len(self._ids)}", **values
+            )
             self._ids[f"{name}-{len(self._ids)}"] = document
             for number, delivery in enumerate(deliveries):
                 reference = name if number == 0 else f"{name}.{number}"
                 await fill.delivery(
                     document,
-                    **{"key": key or f"order/shop/{name}", "reference": reference, "body": canonical_order(name), **delivery},
+                    **{
+                        "key": key or f"order/shop/{name}",
+                        "reference": reference,
+                        "body": canonical_order(name),
+                        **delivery,
+                    },
                 )
         return document
 

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import pytest
-from crossdock.delivery.breaker import FAILURES_TO_OPEN, LONGEST_PAUSE, Breaker
-from crossdock.delivery.rate import TokenBucket
 from hypothesis import given
 from hypothesis import strategies as st
+
+from crossdock.delivery.breaker import FAILURES_TO_OPEN, LONGEST_PAUSE, Breaker
+from crossdock.delivery.rate import TokenBucket
 
 MANY = 1_000_000
 

@@ -43,7 +43,8 @@ async def test_what_is_owed_is_delivered_and_settles_its_document(
         await until(owed.at_rest)
     assert sender.log == [("send", "A"), ("send", "A.1")]
     one = await owed.one("A")
-    assert (one["state"], one["their_reference"], one["tries"], one["attempts"]) == ("delivered", "erp-A", ["delivered"], 1)
+    assert [one[name] for name in ("state", "their_reference", "tries")] == ["delivered", "erp-A", ["delivered"]]
+    assert one["attempts"] == 1
     assert (one["document_state"], one["open_deliveries"]) == ("settled", 0)
     events = await pool.fetch("SELECT type, key, convert_from(data, 'UTF8')::jsonb ->> 'their_reference' FROM event")
     assert [tuple(row) for row in events] == [

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pytest
+
 from crossdock.delivery.judge import HEALTHY_WITHIN, LONGEST_WAIT, TRIES_BEFORE_CASE, judge
 from crossdock.delivery.system import Item, Tried
 from crossdock.errors import (
@@ -16,7 +17,6 @@ from crossdock.errors import (
     RetryLater,
 )
 from crossdock.sdk.sending import Delivered, Failed, Outcome, Outgoing
-
 from tests.orders.making import NOON
 
 HEALTHY, SICK = 1.0, HEALTHY_WITHIN + 1.0

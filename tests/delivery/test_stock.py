@@ -55,7 +55,9 @@ async def test_a_stock_out_does_not_wait(
 ) -> None:
     monkeypatch.setattr(stock, "QUIET_SECONDS", 3600.0)
     monkeypatch.setattr(stock, "LONGEST_WAIT", 3600.0)
-    await entered(pool, [movement("m1", "10"), movement("m2", "5", sku="CD-2"), movement("m3", "-5", "ship", sku="CD-2")])
+    await entered(
+        pool, [movement("m1", "10"), movement("m2", "5", sku="CD-2"), movement("m3", "-5", "ship", sku="CD-2")]
+    )
     await entered(pool, [movement("m4", "-10", "ship")])
     async with driven(pool, shop(sender)):
         await until(lambda: clean_of(pool, "CD-1"))
@@ -109,7 +111,9 @@ async def test_one_level_that_cannot_be_told_keeps_its_reason_and_stops_no_other
     async with driven(pool, shop(sender, one_a_call)):
         await until(lambda: clean_of(pool, "CD-2"))
         await until(lambda: problem(pool, "CD-1"))
-    row = await pool.fetchrow("SELECT problem, dirty, not_before > now() FROM channel_stock WHERE sku = 'CD-1' AND system = 'shop'")
+    row = await pool.fetchrow(
+        "SELECT problem, dirty, not_before > now() FROM channel_stock WHERE sku = 'CD-1' AND system = 'shop'"
+    )
     assert str(getattr(error, "reason", error)) in row["problem"]
     assert tuple(row)[1:] == (True, True)
 

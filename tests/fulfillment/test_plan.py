@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import asyncpg
+
 from crossdock.canonical.objects import decode
 from crossdock.canonical.sales_order import SalesOrder
 from crossdock.fulfillment.plan import Plan, Wanted, left_already, plan
 from crossdock.journal.decided import Split
-
 from tests.orders.making import line, order
 
 SYSTEMS = {"EAST": "warehouse", "WEST": "3pl"}

@@ -11,6 +11,9 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from crossdock.canonical.fulfillment import FulfillmentLine, Package, Shipment
 from crossdock.canonical.quantity import Quantity
 from crossdock.errors import NeedsEdit, RetryLater
@@ -19,9 +22,6 @@ from crossdock.fulfillment.plan import Wanted, plan
 from crossdock.fulfillment.ship import ship
 from crossdock.journal.decided import Decided, Routed, Split
 from crossdock.orders.accept import Prepared, accept
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
 from tests.orders.making import NOON, line, order, translated
 
 ORDERED = {"1": 2, "2": 5}

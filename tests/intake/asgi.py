@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -68,7 +69,11 @@ async def served(app: App) -> AsyncIterator[str]:
         answer = await call(app, request.path, await request.read(), headers, request.method)
         return web.Response(status=answer.status, body=answer.body)
 
-    runner = web.ServerRunner(web.Server(handle), shutdown_timeout=0.5)
+    def large(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+        loop = asyncio.get_running_loop()
+        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=64 * 1024 * 1024)
+
+    runner = web.ServerRunner(web.Server(handle, request_factory=large), shutdown_timeout=0.5)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:

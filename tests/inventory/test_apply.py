@@ -10,16 +10,16 @@ from typing import Any
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
 from crossdock.canonical.objects import decode
 from crossdock.canonical.quantity import Quantity
 from crossdock.canonical.stock import StockMovement, StockMovements
 from crossdock.errors import NeedsEdit
 from crossdock.inventory.apply import apply
 from crossdock.journal.decided import Decided
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from msgspec.structs import replace
-
 from tests.orders.making import NOON, catalog, translated
 
 LOCATIONS = {"EAST": None, "WEST": None}

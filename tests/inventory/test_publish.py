@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import asyncpg
 import pytest_asyncio
-from crossdock.inventory.publish import Wanted, claim_dirty, publish_all, record_told, record_untold
 
+from crossdock.inventory.publish import Wanted, claim_dirty, publish_all, record_told, record_untold
 from tests.inventory.test_apply import entered, movement
 
 QUIET, LONGEST = 10.0, 60.0
@@ -22,7 +22,9 @@ async def stocked(pool: asyncpg.Pool) -> asyncpg.Pool:
     return pool
 
 
-async def dirty(pool: asyncpg.Pool, *, quiet: float = QUIET, longest: float = LONGEST, limit: int = 250) -> list[Wanted]:
+async def dirty(
+    pool: asyncpg.Pool, *, quiet: float = QUIET, longest: float = LONGEST, limit: int = 250
+) -> list[Wanted]:
     async with pool.acquire() as conn:
         return await claim_dirty(conn, "shop", limit, quiet, longest)
 

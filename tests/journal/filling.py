@@ -92,7 +92,8 @@ class Filling:
         )  # fmt: skip
 
     async def delivery(self, document_id: int, state: str = "due", **columns: Any) -> int:
-        """An obligation to NetSuite for a document."""
+        """An obligation to NetSuite for a document; "sending" = due, and in a worker's claim."""
+        sending, state = state == "sending", "due" if state == "sending" else state
         values = {
             "document_id": document_id,
             "interface": ERP,
@@ -104,7 +105,10 @@ class Filling:
             "state": state,
             **columns,
         }
-        return await self._insert("delivery", values)
+        made = await self._insert("delivery", values)
+        if sending:
+            await self._insert("delivery_claim", {"system": values["system"], "fence": 1, "delivery_ids": [made]})
+        return made
 
     async def attempt(self, delivery_id: int, number: int, outcome: str, *, status: int = 500, error: str = "") -> int:
         """A try with its exchange; returns the exchange's id."""

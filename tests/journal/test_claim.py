@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest_asyncio
-from crossdock.journal.claim import Claimed, claim
 
+from crossdock.journal.claim import Claimed, claim
 from tests.journal.filling import Filling
 
 A, B = "order/shop/A", "order/shop/B"
@@ -52,8 +52,9 @@ async def test_what_is_decided_holds_nothing_back(pool: asyncpg.Pool, fill: Fill
 
 async def test_a_retry_is_taken_when_due_and_holds_back_its_key_until_then(pool: asyncpg.Pool, fill: Filling) -> None:
     later = datetime.now(UTC) + timedelta(hours=1)
-    waiting = await fill.document(A, "retry", next_at=later)
+    waiting = await fill.document(A, "retry", next_at=later, overtakes=True)
     await fill.document(A, overtakes=True)
+    await fill.document(A)
     other = await fill.document(B)
     assert await taken(pool) == [other]
     await fill.conn.execute("UPDATE document SET next_at = now() WHERE id = $1", waiting)
@@ -77,6 +78,17 @@ async def test_a_full_statement_does_not_overtake_what_is_merely_waiting_its_tur
     first = await fill.document(A)
     await fill.document(A, overtakes=True)
     assert await taken(pool) == [first]
+
+
+async def test_a_full_statement_goes_past_what_may_be_waiting_for_it(pool: asyncpg.Pool, fill: Filling) -> None:
+    """A shipment that came before its order is tried again until the order is there."""
+    later = datetime.now(UTC) + timedelta(hours=1)
+    await fill.document(A, "retry", next_at=later)
+    shipment = await fill.document(A)
+    order = await fill.document(A, overtakes=True)
+    assert await taken(pool) == []
+    await fill.conn.execute("UPDATE document SET state = 'retry', next_at = $2 WHERE id = $1", shipment, later)
+    assert await taken(pool) == [order]
 
 
 async def test_one_poisoned_key_beside_many(pool: asyncpg.Pool, fill: Filling) -> None:

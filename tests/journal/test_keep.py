@@ -8,12 +8,13 @@ from typing import Any
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from crossdock.errors import EngineAway
 from crossdock.journal.keep import count_rejections, keep
 from crossdock.runtime.postgres import open_pool
 from crossdock.sdk.receiving import Incoming, KeepResult, digest_of
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 
 def incoming(dedup_key: str = "w1", interface: str = "shop.orders", body: bytes = b"{}", **changes: Any) -> Incoming:
@@ -37,7 +38,11 @@ async def test_a_new_message_opens_a_document_with_all_it_came_with(pool: asyncp
     body = b'{"id": 1, "note": "caf\xc3\xa9 \\u0000"}\x00\xff'
     (result,) = await keep(
         pool,
-        [incoming(body=body, headers=b"{}", version=7, items=3, overtakes=True, problem="not JSON", key="order/shop/1")],
+        [
+            incoming(
+                body=body, headers=b"{}", version=7, items=3, overtakes=True, problem="not JSON", key="order/shop/1"
+            )
+        ],
     )
     assert result == KeepResult(document_id=result.document_id, duplicate=False)
     row = await pool.fetchrow(
@@ -77,7 +82,9 @@ async def test_documents_are_numbered_in_the_order_given(pool: asyncpg.Pool) -> 
     results = await keep(pool, [incoming(name) for name in names])
     ids = [one.document_id for one in results]
     assert ids == sorted(ids, key=lambda number: number or 0)
-    rows = await pool.fetch("SELECT d.id, m.dedup_key FROM document d JOIN message m ON m.id = d.message_id ORDER BY d.id")
+    rows = await pool.fetch(
+        "SELECT d.id, m.dedup_key FROM document d JOIN message m ON m.id = d.message_id ORDER BY d.id"
+    )
     assert [row["dedup_key"] for row in rows] == names
 
 
@@ -129,7 +136,9 @@ async def test_an_absent_database_is_said_so(database: str) -> None:
 
 async def test_rejections_are_counted_with_rule_and_size(pool: asyncpg.Pool) -> None:
     await count_rejections(pool, [])
-    await count_rejections(pool, [("shop.orders", "webhook_id", "no id", 12), ("shop.orders", "webhook_id", "no id", 3)])
+    await count_rejections(
+        pool, [("shop.orders", "webhook_id", "no id", 12), ("shop.orders", "webhook_id", "no id", 3)]
+    )
     rows = await pool.fetch("SELECT interface, rule, reason, size FROM rejection ORDER BY id")
     assert [tuple(row) for row in rows] == [
         ("shop.orders", "webhook_id", "no id", 12),

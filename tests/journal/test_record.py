@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import asyncpg
 import pytest
 import pytest_asyncio
+
 from crossdock.journal.record import (
     Event,
     Part,
@@ -20,7 +21,6 @@ from crossdock.journal.record import (
     record_versions,
     settle_documents,
 )
-
 from tests.journal.filling import Filling
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 import msgspec
 import pytest
+
 from crossdock.canonical.objects import decode
 from crossdock.canonical.party import Party
 from crossdock.canonical.sales_order import SalesOrder
@@ -15,7 +16,6 @@ from crossdock.errors import NeedsConfig, NeedsEdit
 from crossdock.journal.decided import Decided, Routed
 from crossdock.orders.accept import ChannelRules, Prepared, accept, prepare, with_our_skus
 from crossdock.orders.changes import Meaning
-
 from tests.orders.making import catalog, line, order, translated, usd
 
 RULES = ChannelRules(currency="USD", customer="WEB", max_lines=5)
@@ -81,7 +81,9 @@ def test_skus_are_ours_by_crosswalk_and_unknown_ones_stay() -> None:
 
 
 def test_failures_are_told_together_with_the_money_at_stake() -> None:
-    refused = prepared(order("1", line(1, "XX"), currency="EUR", customer=Party()), rules=msgspec.structs.replace(RULES, customer=""))
+    refused = prepared(
+        order("1", line(1, "XX"), currency="EUR", customer=Party()), rules=msgspec.structs.replace(RULES, customer="")
+    )
     assert isinstance(refused.error, NeedsEdit)
     assert [one.rule for one in refused.error.failures] == [
         "order.sku_known",

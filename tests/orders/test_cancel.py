@@ -6,12 +6,12 @@ from __future__ import annotations
 from typing import Any
 
 import asyncpg
+
 from crossdock.canonical.party import Party
 from crossdock.canonical.sales_order import Cancellation
 from crossdock.errors import NeedsEdit
 from crossdock.journal.decided import Decided
 from crossdock.orders.cancel import cancel
-
 from tests.orders.making import NOON, catalog, line, translated, usd
 
 

@@ -6,12 +6,12 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
-from crossdock.canonical.sales_order import SalesOrder
-from crossdock.orders.changes import Known, Meaning, content_of, meaning_of
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from crossdock.canonical.sales_order import SalesOrder
+from crossdock.orders.changes import Known, Meaning, content_of, meaning_of
 from tests.orders.making import NOON, line, order, usd
 
 

@@ -7,15 +7,15 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
 from crossdock.canonical.money import Money
 from crossdock.canonical.party import Party
 from crossdock.canonical.quantity import Quantity
 from crossdock.canonical.sales_order import Cancellation, Charge, OrderLine, SalesOrder
 from crossdock.orders.validate import cancellation_failures, failures_of
-from hypothesis import given
-from hypothesis import strategies as st
-from msgspec.structs import replace
-
 from tests.orders.making import NOON, line, order, usd
 
 EUR = Money(Decimal("20.00"), "EUR")

@@ -8,13 +8,13 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from crossdock.canonical.party import Address
 from crossdock.canonical.sales_order import SalesOrder
 from crossdock.errors import NeedsConfig
 from crossdock.journal.decided import Routed, Split
 from crossdock.routing.policy import ChannelFacts, LocationFacts, LocationRule, Policy
 from crossdock.routing.route import route
-
 from tests.orders.making import line, order
 
 POLICY = Policy(

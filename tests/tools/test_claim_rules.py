@@ -126,3 +126,7 @@ def test_what_changes_a_delivery_compares_the_fence(root: Path) -> None:
     assert places(claim_rules.fences(root)) == []
     write(root, name, good + "-- name: free\n-- Frees.\nUPDATE delivery SET fence = $1\n")
     assert places(claim_rules.fences(root)) == [(4, "CL009")]
+    write(root, "src/crossdock/delivery/record.py", "conn.fetchval(SQL.check_fence, 1)\nconn.execute(SQL.free, 1)\n")
+    assert places(claim_rules.fences(root)) == []
+    write(root, "src/crossdock/delivery/hasty.py", "conn.execute(SQL.free, 1)\n")
+    assert places(claim_rules.fences(root)) == [(4, "CL009")]

@@ -85,7 +85,7 @@ def _answer(problem: Problem, headers: Mapping[str, str] | None = None) -> Respo
 
 def on_crossdock_error(request: Request[Any, Any, Any], error: CrossdockError) -> Response[bytes]:
     """Answer an error by its class: Refused with its own status, NeedsEdit 422, AlreadyDone 409, the rest 503."""
-    problem = describe(error, request.url.path)
+    problem = describe(error, request.scope["path"])
     headers = {"retry-after": str(retry_after(error))} if problem.status == 503 else {}
     if problem.status == 503:
         log.warning("api.unavailable", path=problem.instance, code=error.code, reason=error.reason)
@@ -109,7 +109,7 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
         title=code.replace("_", " "),
         status=status,
         detail=errors[0].reason if errors else error.detail,
-        instance=request.url.path[:300],
+        instance=request.scope["path"][:300],
         code=code,
         field=errors[0].field if errors else "",
         fix="see /openapi.json for what this path takes" if status in (404, 405, 422) else "",
@@ -133,7 +133,7 @@ def on_statement_timeout(request: Request[Any, Any, Any], error: asyncpg.QueryCa
 def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Answer 500 without internals; the log has them under the id in `instance`."""
     number = uuid4().hex
-    log.error("api.unexpected", instance=number, path=request.url.path[:300], exc_info=error)
+    log.error("api.unexpected", instance=number, path=request.scope["path"][:300], exc_info=error)
     return _answer(
         Problem(
             type="/problems/unexpected",

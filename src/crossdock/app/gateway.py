@@ -13,6 +13,7 @@ from granian.server.embed import Server
 from litestar import Litestar
 from litestar.datastructures import State
 
+from crossdock.api.contract import openapi
 from crossdock.api.problems import EXCEPTION_HANDLERS
 from crossdock.api.routes import routes as api_routes
 from crossdock.app.hosts import answers_to, own_names
@@ -101,6 +102,7 @@ def web(pool: asyncpg.Pool, host: str) -> Litestar:
         guards=[answers_to(names)] if names is not None else [],
         state=State({"pool": pool}),
         exception_handlers=EXCEPTION_HANDLERS,
+        openapi_config=openapi(),
         request_max_body_size=MOST_BODY,
     )
 

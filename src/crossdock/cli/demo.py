@@ -32,7 +32,7 @@ PROFILES = ("none",)
 LEISURELY = 40.0
 
 
-def demo(
+def demo(  # CD003: each parameter is an option of the command line
     headless: Annotated[bool, typer.Option("--headless", envvar="HEADLESS", help="End after the audit.")] = False,
     orders: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many orders the store places.")] = 1000,
     rate: Annotated[float | None, typer.Option(help="Orders a second; without it as fast as they are taken.")] = None,

@@ -72,7 +72,7 @@ def operator(request: Request[Any, Any, Any], given: str = "") -> str:
 
 
 @get("/cases", include_in_schema=False)
-async def cases_page(
+async def cases_page(  # CD003: each parameter is one of the query string
     request: Request[Any, Any, Any],
     case_state: Annotated[str, QueryParameter(name="state")] = "open",
     q: Text = "",

@@ -45,7 +45,7 @@ def _http(_: Request[Any, Any, Any], error: HTTPException) -> Response[str]:
 
 
 def _unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[str]:
-    log.error("console.page_failed", path=request.url.path, exc_info=error)
+    log.error("console.page_failed", path=request.scope["path"], exc_info=error)
     reason = "This page could not be made. That is a mistake of ours; it is in the log with its cause."
     return _error_page(
         500, "Something is wrong here", reason, "Go on with another page; `crossdock trace` may tell more."

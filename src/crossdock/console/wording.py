@@ -19,7 +19,6 @@ TONES: Final = {
     "duplicate": "idle",
     "rejected": "idle",
     "due": "work",
-    "sending": "work",
     "delivered": "good",
     "cancelled": "idle",
     "open": "bad",

@@ -34,6 +34,7 @@ INSERT INTO rejection (interface, rule, reason, size) SELECT * FROM unnest($1::t
 
 -- name: claim
 -- Takes documents that are due, only the oldest of each key, and locks them until the transaction ends.
+-- A full statement goes on past what waits for a person, and past what may be waiting for just that statement.
 -- The subqueries with OFFSET 0 are asked per row from their index, whatever the planner knows of the tables' sizes.
 WITH head AS MATERIALIZED (
     SELECT d.*
@@ -42,7 +43,11 @@ WITH head AS MATERIALIZED (
       AND d.id = (
           SELECT min(e.id) FROM document e
           WHERE e.key = d.key AND e.state IN ('received', 'retry', 'case')
-            AND (e.state <> 'case' OR (e.step <> 'deliver' AND NOT d.overtakes))
+            AND CASE e.state
+                WHEN 'case' THEN e.step <> 'deliver' AND NOT d.overtakes
+                WHEN 'retry' THEN e.overtakes OR NOT d.overtakes
+                ELSE true
+            END
       )
     ORDER BY d.next_at, d.id
     LIMIT $1

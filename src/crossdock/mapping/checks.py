@@ -137,9 +137,14 @@ def _aware_time(value: Any) -> datetime:
     raise Unreadable(f"a time was expected, found {kind_of(value)}", 'add the converter "datetime"')
 
 
+def _bare(hint: Any) -> inspect.Type | None:
+    info = None if hint is None else inspect.type_info(hint)
+    return info.type if isinstance(info, inspect.Metadata) else info
+
+
 def text_bounds(hint: Any) -> tuple[int, int] | None:
     """Shortest and longest text a plain text field takes; None for any other field, and for one with a pattern."""
-    info = None if hint is None else inspect.type_info(hint)
+    info = _bare(hint)
     if not isinstance(info, inspect.StrType) or info.pattern:
         return (0, _LONGEST_TEXT) if hint is None else None
     return info.min_length or 0, _LONGEST_TEXT if info.max_length is None else info.max_length
@@ -147,7 +152,7 @@ def text_bounds(hint: Any) -> tuple[int, int] | None:
 
 def is_closed(hint: Any) -> bool:
     """Whether a field takes texts of a small closed kind: a literal, or a code that a pattern of a few letters says."""
-    info = None if hint is None else inspect.type_info(hint)
+    info = _bare(hint)
     if isinstance(info, inspect.LiteralType):
         return True
     return isinstance(info, inspect.StrType) and info.pattern is not None

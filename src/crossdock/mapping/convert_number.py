@@ -44,7 +44,8 @@ def decimal(value: Any, mark: str = ".") -> Decimal:
     elif type(value) is int and -_WIDEST < value < _WIDEST:
         return Decimal(value)
     elif isinstance(value, Decimal):
-        return _within_bounds(value)
+        number = value
+        return number if _FINEST <= number.adjusted() < _GREATEST and number.is_finite() else _within_bounds(number)
     elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e24:
         written = str(value)
     elif isinstance(value, float):

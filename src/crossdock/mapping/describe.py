@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from msgspec import UNSET, Struct
 
-from crossdock.mapping.reads import leaves, uses
 from crossdock.mapping.converters import named
+from crossdock.mapping.reads import leaves, uses
 from crossdock.sdk.words import Converter, Mapping, Rule
 
 

@@ -80,6 +80,24 @@ def finish_rule(rule: Rule, level: Level, check: Check, hint: Any, *, must: bool
     return full
 
 
+class Copied(Struct, frozen=True):
+    """A rule that copies a text of so many characters from a slot. `may_lack`: null leaves the field out."""
+
+    at: int
+    shortest: int
+    longest: int
+    may_lack: bool
+
+
+def copied(rule: Rule, level: Level, hint: Any, *, must: bool) -> Copied | None:
+    """How `rule` copies a text, None when it does more; whoever builds the object may then spare the closure's call."""
+    bounds = text_bounds(hint)
+    if rule.source is None or rule.crosswalk or bounds is None or not (most := _cut_to(rule.via)):
+        return None
+    may_lack = not (must or rule.required or rule.has_default)
+    return Copied(slots_of(rule, level)[0], max(1, bounds[0]), min(bounds[1], most), may_lack)
+
+
 def slots_of(rule: Rule, level: Level) -> list[int]:
     """The slots of the rule's sources."""
     return [level.layout.slot(source, level.depth) for source in sources_of(rule)]
@@ -90,11 +108,11 @@ def take_of(rule: Rule, level: Level) -> Finish:
     places = slots_of(rule, level)
     if rule.source is not None:
         return itemgetter(places[0])
-    many = itemgetter(*places, 0)
+    # A slice, for itemgetter gives a bare value when asked for one.
+    many = itemgetter(*places) if len(places) > 1 else itemgetter(slice(places[0], places[0] + 1))
 
     def take(slots: Slots) -> list[Any] | None:
         values = list(many(slots))
-        values.pop()
         if "" in values:
             values = [None if value == "" else value for value in values]
         return None if values[0] is None and values.count(None) == len(values) else values
@@ -120,9 +138,7 @@ def composed(take: Finish, steps: list[Step], ends: _Ends) -> Finish:
         if not value and (value is None or value == ""):
             return absent()
         for convert, at in steps:
-            value = (
-                convert(value, slots[at]) if at >= 0 else convert(value) if at == NOTHING else convert(value, slots)
-            )
+            value = convert(value, slots[at]) if at >= 0 else convert(value) if at == NOTHING else convert(value, slots)
             if not value and (value is None or value == ""):
                 return absent()
         if check is None or (type(value) is str and shortest <= len(value) <= longest):
@@ -167,8 +183,6 @@ def _of_one(rule: Rule, level: Level, at: int, ends: _Ends, full: Finish, *, clo
     via = _spelled(rule)
     name, arguments = via[0] if via else ("", ())
     method = _METHODS.get(name)
-    if not rule.crosswalk and ends.longest and (most := _cut_to(rule.via)):
-        return _copied(at, ends.shortest, min(ends.longest, most), ends.absent, full)
     if len(via) > 1 or (rule.crosswalk and via and method is None):
         return full
     if rule.crosswalk:
@@ -197,16 +211,6 @@ def _cut_to(via: tuple[Any, ...]) -> int:
         elif name != "text":
             return 0
     return most
-
-
-def _copied(at: int, shortest: int, longest: int, absent: Absent, full: Finish) -> Finish:
-    def finish(slots: Slots) -> Any:
-        value = slots[at]
-        if type(value) is str and shortest <= len(value) <= longest:
-            return value
-        return absent() if value is None else full(slots)
-
-    return finish
 
 
 def _first_text(places: list[int], shortest: int, longest: int, full: Finish) -> Finish:

@@ -18,7 +18,7 @@ from crossdock.mapping.checks import Check, json_able
 from crossdock.mapping.convert_text import text
 from crossdock.mapping.converters import Convert
 from crossdock.mapping.failures import Unreadable
-from crossdock.mapping.finish import Finish, Level, finish_rule, run_step, slots_of, steps_of, take_of
+from crossdock.mapping.finish import Finish, Level, copied, finish_rule, run_step, slots_of, steps_of, take_of
 from crossdock.mapping.paths import MISSING
 from crossdock.mapping.rules import grouped, path_of, retargeted
 from crossdock.mapping.slots import Gather, Layout, Slots, place_of, places_read
@@ -54,19 +54,39 @@ def _handing(places: list[int]) -> Callable[[Slots], list[Any]]:
 
 def _object(rules: Iterable[Rule], cls: type[Struct] | None, level: Level) -> Finish:
     targets = fields_of(cls) if cls else {}
-    fields = [
-        (name, _field(members, targets.get(name), level)) for name, members in grouped(tuple(rules)).items()
-    ]
+    fields = [_planned(name, members, targets.get(name), level) for name, members in grouped(tuple(rules)).items()]
 
     def build(slots: Slots) -> Any:
         values = {}
-        for name, finish in fields:
+        for name, finish, at, shortest, longest, may_lack in fields:
+            # Half of all fields are copied: here, because a call would cost more than the copy.
+            if longest:
+                value = slots[at]
+                if type(value) is str and shortest <= len(value) <= longest:
+                    values[name] = value
+                    continue
+                if value is None and may_lack:
+                    continue
             value = finish(slots)
             if value is not MISSING:
                 values[name] = value
         return values if cls is None else cls(**values)
 
     return build
+
+
+# A field's name, its closure, and how it is copied: slot, shortest, longest (0: it is not), whether it may be lacking.
+Planned = tuple[str, Finish, int, int, int, bool]
+
+
+def _planned(name: str, members: list[tuple[str, Rule]], field: TargetField | None, level: Level) -> Planned:
+    finish = _field(members, field, level)
+    rest, rule = members[0]
+    if not rest and rule.each is None:
+        copy = copied(rule, level, field.hint if field else None, must=field.required if field else False)
+        if copy is not None:
+            return name, finish, copy.at, copy.shortest, copy.longest, copy.may_lack
+    return name, finish, 0, 0, 0, False
 
 
 def _field(members: list[tuple[str, Rule]], field: TargetField | None, level: Level) -> Finish:

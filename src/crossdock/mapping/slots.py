@@ -26,7 +26,7 @@ Steps = tuple[str | int, ...]
 Place = tuple[int, Steps]
 # (element or document, what is handed down from above) to the level's slots; None where nothing is.
 Gather = Callable[[Any, list[Any]], Slots]
-Getter = Callable[[Any], Iterable[Any]]
+Getter = Callable[[Any], Any]
 
 
 def place_of(written: str, depth: int) -> Place:
@@ -149,10 +149,15 @@ def _reader(steps: Steps) -> Getter:
     """Reads `steps`, which begin with a number or "*", from a list; None where nothing is."""
     first, rest = steps[0], steps[1:]
     if first == "*":
-        every = _every(rest)
-        return lambda found: None if found is None else every(found)
+        return _every(rest)
+
+    key = rest[0] if len(rest) == 1 and rest[0] != "*" else None
 
     def read(found: Any) -> Any:
+        if type(found) is list and type(first) is int and first < len(found):
+            element = found[first]
+            if type(element) is dict and type(key) is str:
+                return element.get(key)
         value = follow(found, steps) if found is not None else None
         return None if value is MISSING else value
 
@@ -164,12 +169,12 @@ def _every(steps: Steps) -> Getter:
     whole = ("*", *steps)
     key = steps[0] if steps else None
     if not isinstance(key, str) or key == "*" or steps[1:2] not in ((), ("*",)):
-        return lambda found: follow(found, whole)
+        return lambda found: None if found is None else follow(found, whole)
     inner = _every(steps[2:]) if len(steps) > 1 else None
 
     def read(found: Any) -> Any:
         if type(found) is not list:
-            return follow(found, whole)
+            return None if found is None else follow(found, whole)
         try:
             values = [value for element in found if (value := element.get(key)) is not None]
         except AttributeError:

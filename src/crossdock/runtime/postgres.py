@@ -76,7 +76,8 @@ async def open_pool(
 
 
 async def _as_it_is(_: object) -> None:
-    """Connections come back as they went: no code of ours sets anything on a session, and resetting costs a round trip."""
+    """Connections come back as they went: no code of ours sets anything on a session, and resetting costs a round trip.
+    """
 
 
 @contextmanager

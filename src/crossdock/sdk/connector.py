@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping as Table
+from collections.abc import Callable
+from collections.abc import Mapping as Table
 from importlib import import_module
 from typing import Any
 
@@ -20,9 +21,10 @@ class SystemConfig(Struct, frozen=True, kw_only=True):
     """One system of the estate as its connector gets it.
 
     `settings`: plain values. `secret(name)` resolves a secret reference at the moment of use, so that a rotated
-    credential is taken up without a restart; NeedsConfig when it cannot be resolved. `limits`: the manifest's, lowered by
-    the estate. `names`: crosswalks of this system by name, canonical → theirs (locations, carriers, …). `translate`: the connector's outbound mappings by
-    name, compiled; each takes {"document", "known", "reference", "names"} and returns what the system is sent.
+    credential is taken up without a restart; NeedsConfig when it cannot be resolved. `limits`: the manifest's, lowered
+    by the estate. `names`: crosswalks of this system by name, canonical → theirs (locations, carriers, …). `translate`:
+    the connector's outbound mappings by name, compiled; each takes {"document", "known", "reference", "names"} and
+    returns what the system is sent.
     """
 
     name: str

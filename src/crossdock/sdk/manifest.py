@@ -26,8 +26,8 @@ class Sends(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An operation we ask of the system.
 
     `batch`: the most items one call takes (source in `note`). `idempotency`: why repeating is safe: the system keeps
-    a key, the write is an upsert by our reference, we look before creating, or the value is absolute. `known` = False: it
-    needs no references that systems gave back earlier, so they are not read for it.
+    a key, the write is an upsert by our reference, we look before creating, or the value is absolute. `known` = False:
+    it needs no references that systems gave back earlier, so they are not read for it.
     """
 
     operation: str

@@ -24,10 +24,10 @@ class HookRequest(Struct, frozen=True, kw_only=True):
 class Identified(Struct, frozen=True, kw_only=True):
     """What the receiver read from a request without translating it.
 
-    `dedup_key`: the vendor's id of this delivery, the same on every retry. `key`: the business key documents are kept in
-    order by ("order/shopify-us/1001"). `topic`: the topic as the vendor names it. `version`: grows with every change of
-    the thing at its source (0 = unknown); a lower one is stale. `problem`: why the body could not be read; it is kept
-    and becomes a case.
+    `dedup_key`: the vendor's id of this delivery, the same on every retry. `key`: the business key documents are kept
+    in order by ("order/shopify-us/1001"). `topic`: the topic as the vendor names it. `version`: grows with every change
+    of the thing at its source (0 = unknown); a lower one is stale. `problem`: why the body could not be read; it is
+    kept and becomes a case.
     """
 
     dedup_key: str

@@ -24,10 +24,10 @@ class Exchange(Struct, frozen=True, kw_only=True):
 class Outgoing(Struct, frozen=True, kw_only=True):
     """One document to bring to a system.
 
-    `reference`: our own unique reference for its effect, the same on every try ("shopify-us/1001"). `idempotency_key`: a
-    UUID derived from the obligation, the same on every try. `document`: the canonical object. `known`: references that
-    systems gave back earlier for the same business key, as "<system>/<operation>" or "<system>/<operation>/<reference>" →
-    reference. `attempt` starts at 1.
+    `reference`: our own unique reference for its effect, the same on every try ("shopify-us/1001"). `idempotency_key`:
+    a UUID derived from the obligation, the same on every try. `document`: the canonical object. `known`: references
+    that systems gave back earlier for the same business key, as "<system>/<operation>" or
+    "<system>/<operation>/<reference>" → reference. `attempt` starts at 1.
     """
 
     delivery_id: int
@@ -57,7 +57,7 @@ Outcome = Delivered | Failed
 
 
 class Sender(Protocol):
-    """Guaranteed Delivery, the connector's half. Knows the network and the system's errors, keeps no state that matters.
+    """Guaranteed Delivery, the connector's half. Knows the network and the system's errors; keeps no state.
 
     Within one call of `send` the sender makes as few requests as the system's batch limits allow. It raises nothing:
     every failure is a `Failed`. A cut connection or time-out after the request was written is

@@ -71,8 +71,10 @@ def quantity_now(values: list[Any]) -> Any:
 
 def line_discount(values: list[Any], currency: Any) -> Decimal | None:
     """What all discounts take off a line, from [amounts allocated, quantity, current_quantity, cancelled_at]."""
-    amounts = values[0]
-    return (_share(amounts, values[1:], currency) or None) if amounts else None
+    amounts, first, current, cancelled_at = values
+    if not amounts:
+        return None
+    return _share(amounts, first, quantity_now([first, current, cancelled_at]), currency) or None
 
 
 def line_tax(values: list[Any], currency: Any) -> Decimal | None:
@@ -82,9 +84,10 @@ def line_tax(values: list[Any], currency: Any) -> Decimal | None:
 
 def line_total(values: list[Any], currency: Any) -> Decimal:
     """Quantity × price − discounts, from [price, amounts allocated, quantity, current_quantity, cancelled_at]."""
-    price, amounts, *quantities = values
-    share = _share(amounts, quantities, currency) if amounts else _ZERO
-    return _number(price) * _number(quantity_now(quantities)) - share
+    price, amounts, first, current, cancelled_at = values
+    now = quantity_now([first, current, cancelled_at])
+    whole = _number(price) * _number(now)
+    return whole - (_share(amounts, first, now, currency) if amounts else _ZERO)
 
 
 def charges_of(values: list[Any]) -> list[dict[str, Any]]:
@@ -132,17 +135,14 @@ def tracking_urls(packages: Any) -> list[str] | None:
 def _shipping(lines: Any) -> Iterator[dict[str, Any]]:
     for line in _dicts(lines):
         if not line.get("is_removed"):
-            yield {
-                "kind": "shipping",
-                "code": line.get("code"),
-                "title": line.get("title"),
-                "amount": _number(line.get("price")) - _sum(_allocated(line)),
-            }
+            amount = _number(line.get("price"))
+            amount -= _sum(_allocated(line)) if line.get("discount_allocations") else _ZERO
+            yield {"kind": "shipping", "code": line.get("code"), "title": line.get("title"), "amount": amount}
 
 
-def _share(amounts: Any, quantities: list[Any], currency: Any) -> Decimal:
+def _share(amounts: Any, first: Any, current: Any, currency: Any) -> Decimal:
+    """The part of `amounts` that falls on the `current` of the `first` pieces."""
     whole = _sum(amounts)
-    first, current = quantities[0], quantity_now(quantities)
     if not whole or first == current or type(first) is not int or first <= 0:
         return whole
     share: Decimal = whole * current / first
@@ -170,10 +170,6 @@ def _dicts(values: Any) -> Iterator[dict[str, Any]]:
         for value in values:
             if isinstance(value, dict):
                 yield value
-
-
-def _counts(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _number(value: Any) -> Decimal:

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The contract of the HTTP interface, `GET /openapi.json`, with the routes that are answered outside the framework."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+
+from crossdock import __version__
+
+PATH = "/openapi.json"
+
+
+def _problem(description: str) -> dict[str, Any]:
+    return {"description": description, "content": {"application/problem+json": {"schema": {"type": "object"}}}}
+
+
+def _parameter(name: str, description: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": description,
+        "schema": {"type": "string", "maxLength": 200},
+    }
+
+
+HOT_PATHS: dict[str, Any] = {
+    "/hooks/{system}/{topic}": {
+        "post": {
+            "operationId": "TakeWebhook",
+            "summary": "Take a webhook",
+            "description": "Answered after the commit that made the message durable. The body and its signature are "
+            "the system's own; the connector's page in the documentation says which.",
+            "tags": ["intake"],
+            "parameters": [
+                _parameter("system", "name of the system in the estate"),
+                _parameter("topic", "a topic of one of its interfaces; may contain slashes"),
+            ],
+            "requestBody": {"required": True, "content": {"application/json": {}}},
+            "responses": {
+                "200": {
+                    "description": "kept, or a duplicate of what was kept before",
+                    "content": {
+                        "application/json": {
+                            "schema": {
+                                "type": "object",
+                                "required": ["status"],
+                                "properties": {
+                                    "status": {"enum": ["kept", "duplicate"]},
+                                    "document": {"type": "integer"},
+                                },
+                            }
+                        }
+                    },
+                },
+                "400": _problem("the request ended early or is not what the system sends"),
+                "401": _problem("the signature is missing or wrong; nothing was stored"),
+                "404": _problem("no interface takes this topic of this system"),
+                "405": _problem("not a POST"),
+                "413": _problem("larger than the interface takes"),
+                "422": _problem("authentic, but without what identifies a message"),
+                "503": _problem("cannot be kept just now; Retry-After says when to try again"),
+            },
+        }
+    }
+}
+"""Routes answered as plain ASGI, described by hand."""
+
+
+class _Contract(JsonRenderPlugin):
+    """The whole contract as JSON."""
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        whole = {**openapi_schema, "paths": {**HOT_PATHS, **openapi_schema["paths"]}}
+        return super().render(request, whole)
+
+
+def openapi() -> OpenAPIConfig:
+    """For `Litestar(openapi_config=...)`: the document, and no viewer, which would be loaded from another host."""
+    plugin = _Contract(path=["/", PATH])
+    return OpenAPIConfig(title="Crossdock", version=__version__, path=PATH, render_plugins=[plugin])

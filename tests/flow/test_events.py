@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Business events reach subscribers in commit order, none lost and none twice, also when NATS was away."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import asyncpg
+import msgspec
+from crossdock.journal.outbox import STREAM, SUBJECTS
+from crossdock.runtime.embedded import Engines
+from crossdock.runtime.nats import Bus
+from crossdock.settings import Settings
+
+from tests.flow.staging import Stage, staged
+
+
+async def read(bus: Bus) -> list[str]:
+    """Ids of all events on the stream, in its order."""
+    subscription = await bus.subscribe(STREAM, "test", SUBJECTS[0])
+    ids = []
+    while messages := await subscription.fetch(500, within=0.5):
+        for message in messages:
+            ids.append(msgspec.json.decode(message.payload)["id"])
+            await message.ack()
+    await subscription.close()
+    return ids
+
+
+async def written(pool: asyncpg.Pool) -> list[str]:
+    rows = await pool.fetch("SELECT xid::text AS xid, id FROM event ORDER BY xid, id")
+    return [f"{row['xid']}-{row['id']}" for row in rows]
+
+
+async def relayed(pool: asyncpg.Pool) -> bool:
+    """Nothing waits in the outbox."""
+    return not await pool.fetchval(
+        "SELECT count(*) FROM event e, outbox_cursor c WHERE (e.xid, e.id) > (c.xid, c.id)"
+    )
+
+
+async def test_every_event_is_relayed_once_and_in_order(stage: Stage, bus: Bus) -> None:
+    orders = [stage.order() for _ in range(30)]
+    await asyncio.gather(*(stage.hook(order) for order in orders))
+    await stage.rest()
+    stage.ship()
+    await stage.rest()
+    await stage.until(lambda: relayed(stage.pool))
+    events = await written(stage.pool)
+    # Accepted, brought to ERP and warehouse; shipped, brought to ERP and store; picked and shipped in the ledger.
+    kinds = await stage.pool.fetch("SELECT type, count(*) FROM event GROUP BY type ORDER BY type")
+    assert [tuple(row) for row in kinds] == [
+        ("fulfillment_order.delivered", 30),
+        ("sales_order.accepted", 30),
+        ("sales_order.delivered", 30),
+        ("shipment.confirmed", 30),
+        ("shipment.delivered", 60),
+        ("stock.movements_applied", 60),
+    ]
+    assert len(events) == 240
+    assert await read(bus) == events
+
+
+async def test_events_wait_for_nats_and_orders_go_on_meanwhile(
+    pool: asyncpg.Pool, database: str, tmp_path: Path
+) -> None:
+    settings = Settings.from_environment({"DATABASE_URL": database}, data=tmp_path / "engines")
+    engines = Engines(settings, watch=False)
+    await engines.open()
+    try:
+        async with staged(pool, database, engines.nats_url, tmp_path) as stage:
+            await stage.hook(stage.order())
+            await stage.rest()
+            await stage.until(lambda: relayed(pool))
+            before = len(await written(pool))
+            await engines.stop()
+            order = stage.order()
+            assert await stage.hook(order) == 200
+            await stage.rest()
+            assert stage.key(order) in stage.in_erp()
+            assert not await relayed(pool)
+            await engines.open()
+            await stage.until(lambda: relayed(pool))
+            bus = await Bus.connect(engines.nats_url)
+            events = await written(pool)
+            assert await read(bus) == events
+            assert len(events) == 2 * before
+            await bus.close()
+    finally:
+        await engines.stop()
