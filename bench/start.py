@@ -74,7 +74,7 @@ def _finding(rounds: list[dict[str, float]], memory: Mapping[str, float], busy: 
         title="`crossdock up` on the demo's estate, embedded PostgreSQL and NATS",
         figures=(
             Figure("cold start to the first accepted order", rounds[0]["seconds"], "s", "makes the data folder"),
-            Figure("CPU used until a warm start's first order", medians(rounds[1:])["cpu"], "s", "on one core or more"),
+            Figure("CPU used until a warm start's first order", medians(rounds[1:])["cpu"], "s"),
             *(Figure(f"memory of {part}", memory.get(part, 0.0), "MB") for part in parts),
             Figure("CPU of everything when idle", busy, "% of a core", f"over {idle:g} s"),
         ),

@@ -25,6 +25,8 @@ from crossdock.runtime.processes import step_port
 from crossdock.settings import Settings
 
 NAME = "stock"
+# The smallest plan: 2,000 cost points, 100 of them back each second.
+STANDARD = {"shopify": {"bucket": 2_000.0, "restore": 100.0}}
 COUNT, SKUS = 20_000, 2_000
 LEVELS_PER_CALL = 250
 """Shopify: at most 250 quantities per call."""
@@ -44,7 +46,7 @@ async def run(plan: Plan, say: Say) -> Finding:
     count, skus = (5_000, 500) if plan.quick else (COUNT, SKUS)
     rounds = []
     with work_folder() as folder:
-        async with staged(folder / "estate", seed=1, products=skus) as stage:
+        async with staged(folder / "estate", seed=1, products=skus, tune=STANDARD) as stage:
             port = step_port(LOOPBACK, 18480)
             async with crossdock_up(stage.estate, folder / "data", port, stage.environment) as (child, url):
                 endpoints = discover(Settings(data=folder / "data"))

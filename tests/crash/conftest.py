@@ -12,7 +12,7 @@ from crossdock.errors import NeedsConfig
 from crossdock.runtime.embedded.binaries import find_nats, find_postgres
 from crossdock.runtime.embedded.places import postgres_account
 from tests.crash.rest import at_rest
-from tests.crash.stack import Stack, stack_in
+from tests.crash.stack import Stack, Supply, stack_in
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +31,11 @@ async def stack(programs: None, tmp_path_factory: pytest.TempPathFactory) -> Asy
     async with stack_in(tmp_path_factory.mktemp("crash")) as running:
         await at_rest(running)
         yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def supply(programs: None, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Supply]:
+    """The same, for a module whose tests are to be judged one by one."""
+    supplying = Supply(lambda: tmp_path_factory.mktemp("crash"))
+    yield supplying
+    await supplying.close()

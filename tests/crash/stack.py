@@ -9,8 +9,8 @@ import random
 import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +188,31 @@ async def stack_in(folder: Path, program: Sequence[str] = PATIENT) -> AsyncItera
             await stack.stop()
             await control.close()
             erase(stack.settings.data)
+
+
+class Supply:
+    """A stack for one test after the other; one that a test has found spoiled is replaced by a new one."""
+
+    def __init__(self, folders: Callable[[], Path]) -> None:
+        self._folders = folders
+        self._held = AsyncExitStack()
+        self._stack: Stack | None = None
+
+    @asynccontextmanager
+    async def sound(self) -> AsyncIterator[Stack]:
+        """A stack without a fault in its past; thrown away when the block fails."""
+        if self._stack is None:
+            self._stack = await self._held.enter_async_context(stack_in(self._folders()))
+        try:
+            yield self._stack
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Stop the stack there is."""
+        self._stack = None
+        await self._held.aclose()
 
 
 async def emitters_idle(control: Control) -> bool:

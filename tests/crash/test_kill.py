@@ -11,7 +11,7 @@ import pytest
 
 from tests.crash.chaos import plan_of, play
 from tests.crash.outside import differences
-from tests.crash.stack import VICTIMS, Stack
+from tests.crash.stack import VICTIMS, Supply
 
 pytestmark = pytest.mark.xdist_group("crash-kill")
 SEEDS = range(1, 51)
@@ -30,10 +30,11 @@ def test_fifty_seeds_kill_everything_often_and_meet_an_erp_that_fails_after_it_d
 @pytest.mark.parametrize("seed", SEEDS, ids="seed_{:02}".format)
 @pytest.mark.asyncio(loop_scope="module")
 async def test_every_acknowledged_order_is_in_the_erp_exactly_once_and_the_books_balance(
-    stack: Stack, seed: int
+    supply: Supply, seed: int
 ) -> None:
     plan = plan_of(seed)
     print(plan)  # pytest shows it when the run fails, and always with -rP
-    killed = await play(stack, plan)
-    found = await differences(stack)
-    assert not found, "\n".join([str(plan), *killed, *found])
+    async with supply.sound() as stack:
+        killed = await play(stack, plan)
+        found = await differences(stack)
+        assert not found, "\n".join([str(plan), *killed, *found])

@@ -68,8 +68,14 @@ async def test_a_throttling_store_is_told_the_newest_level_in_the_end(stage: Sta
         moved = [stage.warehouse.warehouse.move("ship", sku, "DC-EAST", Decimal(-50 + number), "X")]
         stage.warehouse.warehouse.tell_movements(moved)
     await stage.rest()
+    await stage.until(lambda: _told(stage.pool))
     skus = [product.sku for product in stage.shop.catalog.products[:5]]
     assert [shown(stage)[sku, "DC-EAST"] for sku in skus] == [0, 1, 2, 3, 4]
+
+
+async def _told(pool: asyncpg.Pool) -> bool:
+    """The store was told everything, also what had to be told again."""
+    return not await pool.fetchval("SELECT count(*) FROM channel_stock WHERE dirty")
 
 
 async def test_bad_movements_are_cases_of_their_own_and_the_good_ones_count(stage: Stage) -> None:

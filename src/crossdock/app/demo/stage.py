@@ -79,7 +79,16 @@ def _simulators(
 ) -> ServeConfig:
     """The simulators' settings. Retries of webhooks come a hundred times sooner than the vendors make them."""
     same = {"catalog": master, "seed": seed}
-    shopify = {**same, "secret": secret, "token": tokens["shopify"], "time_scale": 0.01, **tune.get("shopify", {})}
+    # A store of the size that has such mornings: the Plus plan gives back 1,000 cost points a second.
+    plan = {"restore": 1_000.0, "bucket": 20_000.0}
+    shopify = {
+        **same,
+        **plan,
+        "secret": secret,
+        "token": tokens["shopify"],
+        "time_scale": 0.01,
+        **tune.get("shopify", {}),
+    }
     netsuite = {**same, "certificate": public_key, "extra_items": CHARGES, **tune.get("netsuite", {})}
     warehouse = {
         **same,
