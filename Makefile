@@ -46,7 +46,8 @@ format: $(VENV)/.installed ## let ruff write the layout and the simple fixes
 bench: $(VENV)/.installed assets ## throughput, latency, CPU and memory, as ratios to limits measured in the same run
 	$(BIN)/python -m bench
 
-docs: $(VENV)/.installed ## the documentation as a site in site/
+docs: $(VENV)/.installed ## the documentation as a site in site/, reference pages written from the code first
+	$(BIN)/python -m tools.write_reference
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "docs: site/index.html"
 

@@ -99,7 +99,7 @@ def schemas_page() -> str:
         _NOTE,
         "",
         "`GET /schemas` lists them, `GET /schemas/{object}/{version}` gives a JSON Schema (2020-12). Decimals travel as",
-        "strings (`\"184.50\"`), times as ISO 8601 in UTC. A field with a default may be left out.",
+        'strings (`"184.50"`), times as ISO 8601 in UTC. A field with a default may be left out.',
         "",
         "| object | version | is |",
         "|---|---|---|",

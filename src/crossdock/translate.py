@@ -69,6 +69,7 @@ def _edited(claimed: Claimed) -> Translated:
             rule="canonical",
             fix="mend the named field",
         ) from error
+    _check_texts(document, claimed.body)
     made_by = claimed.made_by or f"{contract(claimed.kind)} edit"
     return Translated(claimed=claimed, kind=claimed.kind, document=document, body=b"", made_by=made_by)
 
@@ -88,7 +89,9 @@ def _topic(translations: Translations, claimed: Claimed) -> Topic:
 
 
 def _canonical(claimed: Claimed, topic: Topic, source: Any, made: Made) -> Translated | CrossdockError:
+    body = encode(made.document)
     try:
+        _check_texts(made.document, body)
         parts = _parts(source, made.failures)
     except CrossdockError as error:
         return error
@@ -96,10 +99,37 @@ def _canonical(claimed: Claimed, topic: Topic, source: Any, made: Made) -> Trans
         claimed=claimed,
         kind=topic.kind,
         document=made.document,
-        body=encode(made.document),
+        body=body,
         made_by=f"{contract(topic.kind)} {made.mapping}",
         parts=parts,
     )
+
+
+def _check_texts(document: Any, body: bytes) -> None:
+    """NeedsEdit when a text of `document` holds U+0000, which PostgreSQL and most systems cannot hold."""
+    if b"\\u0000" not in body:
+        return
+    field = _nul(msgspec.to_builtins(document))
+    if field:
+        raise NeedsEdit(
+            "the text holds the character U+0000, which no system can keep",
+            field=field,
+            rule="text",
+            fix="take the character out",
+        )
+
+
+def _nul(value: Any) -> str:
+    """The path of the first text below `value` that holds U+0000, "" when none does."""
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, child in children:
+        step = f"[{name}]" if isinstance(name, int) else str(name)
+        if isinstance(child, str) and "\x00" in child:
+            return step
+        below = _nul(child)
+        if below:
+            return step + below if below.startswith("[") else f"{step}.{below}"
+    return ""
 
 
 def _parts(source: Any, failures: Sequence[NeedsEdit]) -> tuple[RefusedPart, ...]:

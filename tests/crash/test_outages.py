@@ -85,6 +85,16 @@ async def test_while_the_store_takes_nothing_its_orders_go_on_and_stock_and_ship
     assert await differences(stack) == []
 
 
+@pytest.mark.parametrize("kind", ["error_after", "cut_after"])
+async def test_an_erp_that_fails_after_it_made_the_order_still_has_it_once(stack: Stack, kind: str) -> None:
+    await stack.control.post("netsuite", "faults", {"kind": kind, "match": "salesOrder", "count": 12})
+    await _order(stack, seed=105)
+    await at_rest(stack)
+    unused = [fault["count"] for fault in (await stack.control.get("netsuite", "faults"))["faults"]]
+    assert sum(unused) == 0
+    assert await differences(stack) == []
+
+
 async def test_while_nats_hangs_the_path_goes_on_and_every_event_follows_exactly_once_in_order(stack: Stack) -> None:
     noticed = stack.count_logged("relay.engine_away")
     (nats,) = stack.living("nats")

@@ -190,7 +190,11 @@ class Stage:
             nonlocal calm
             waiting = self.shop.emitter.waiting + self.warehouse.emitter.waiting
             figures = await read_figures(self.pool)
-            calm = calm + 1 if figures.at_rest and not waiting else 0
+            # Full statements go on past a case, so what stands behind one is not at rest.
+            moving = await self.pool.fetchval(
+                "SELECT count(*) FROM document WHERE state IN ('received', 'retry') AND overtakes"
+            )
+            calm = calm + 1 if figures.at_rest and not waiting and not moving else 0
             return calm >= 3
 
         await self.until(still, seconds)

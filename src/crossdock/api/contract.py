@@ -57,12 +57,12 @@ HOT_PATHS: dict[str, Any] = {
                         }
                     },
                 },
-                "400": _problem("the request ended early or is not what the system sends"),
+                "400": _problem("the request ended early, or is authentic without what identifies a message"),
                 "401": _problem("the signature is missing or wrong; nothing was stored"),
                 "404": _problem("no interface takes this topic of this system"),
                 "405": _problem("not a POST"),
                 "413": _problem("larger than the interface takes"),
-                "422": _problem("authentic, but without what identifies a message"),
+                "422": _problem("authentic, but not what the interface takes"),
                 "503": _problem("cannot be kept just now; Retry-After says when to try again"),
             },
         }

@@ -24,7 +24,7 @@ from crossdock.runtime.postgres import open_pool, retrying
 from crossdock.runtime.secrets import resolve
 from crossdock.sdk.receiving import Incoming, KeepResult
 
-RELAY_SECONDS = 0.2
+RELAY_SECONDS = 0.5
 AWAY_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)

@@ -35,6 +35,9 @@ from crossdock.sdk.sending import Failed
 IDLE_SECONDS = 0.25
 # Outcomes and new work are gathered this long: one transaction for many, at the price of a moment's delay.
 GATHER_SECONDS = 0.06
+# Longer when outcomes come thick: a transaction costs a dozen statements, whether for ten outcomes or for a hundred.
+LONGER_SECONDS = 0.2
+THICK = 12
 MOST_RECORDED = 500
 CONFIG_PAUSE = 15.0
 # Enough claimed ahead that the system's slots are never idle, few enough that a crash leaves little to look for.
@@ -78,6 +81,11 @@ class Driver:
         self._calls: set[asyncio.Task[None]] = set()
         self._done: deque[tuple[Tried, Verdict]] = deque()
         self._wake = asyncio.Event()
+        # Half of what may be under way has ended: time for new work, however short the gathering was.
+        self._half_done = asyncio.Event()
+        self._last_round = 0
+        ahead = system.limits.concurrency * AHEAD * max(s.batch for s in system.operations.values())
+        self._most = min(ahead, MOST_RECORDED)
         self._stock = StockPublisher(pool, system) if system.publishes_stock else None
         self._breaker_changed = False
 
@@ -98,13 +106,16 @@ class Driver:
                 log.exception("delivery.round_failed", system=self._system.name)
                 await self._pause(1.0)
             else:
-                await self._pause(GATHER_SECONDS if busy else IDLE_SECONDS)
+                await (self._gather() if busy else self._pause(IDLE_SECONDS))
         await self._finish()
 
+    async def _gather(self) -> None:
+        self._half_done.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LONGER_SECONDS if self._last_round >= THICK else GATHER_SECONDS):
+                await self._half_done.wait()
+
     async def _pause(self, seconds: float) -> None:
-        if seconds <= GATHER_SECONDS:
-            await asyncio.sleep(seconds)
-            return
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
@@ -122,11 +133,9 @@ class Driver:
         if not self._under_way:
             # No probe is under way either: there was none to send, or it ended without a word about the system.
             self._breaker.probe_lost()
-        ahead = self._system.limits.concurrency * AHEAD * max(s.batch for s in self._system.operations.values())
-        most = min(ahead, MOST_RECORDED)
-        room = most - len(self._under_way)
+        room = self._most - len(self._under_way)
         # A claim is worth its round trip when it can be a good part of what may be under way.
-        allowed = min(room, self._breaker.allows(clock)) if room >= most // 2 else 0
+        allowed = min(room, self._breaker.allows(clock)) if room >= self._most // 2 else 0
         if allowed <= 0:
             return bool(self._under_way)
         async with self._pool.acquire() as conn:
@@ -192,6 +201,8 @@ class Driver:
             self._tried(self._system.name, verdict.outcome, ended - began)
             self._done.append((tried, verdict))
         self._wake.set()
+        if len(self._done) * 2 >= self._most:
+            self._half_done.set()
 
     async def _one_call(self) -> asyncio.Semaphore:
         """A slot of the system for a call that is no delivery, with its token taken; the caller releases it."""
@@ -220,6 +231,7 @@ class Driver:
 
     async def _record(self) -> None:
         """Write what has ended; on a lost connection or a deadlock it stays queued and is written by the next round."""
+        self._last_round = len(self._done)
         while self._done or self._breaker_changed:
             batch = [self._done[index] for index in range(min(len(self._done), MOST_RECORDED))]
             ended = Counter(tried.item.claim_id for tried, _ in batch)

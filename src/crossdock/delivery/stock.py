@@ -27,7 +27,7 @@ from crossdock.runtime.clock import now
 from crossdock.sdk.sending import Delivered, Exchange, Outcome, Outgoing
 
 OPERATION = "stock_levels"
-QUIET_SECONDS = 0.25
+QUIET_SECONDS = 0.5
 LONGEST_WAIT = 3.0
 # A call that would be only partly filled waits this long for company.
 GATHER_SECONDS = 0.4

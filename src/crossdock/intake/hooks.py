@@ -7,7 +7,7 @@ durable; requests that arrive together share one commit.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
@@ -71,11 +71,8 @@ class HookIntake:
             await _answer(send, 500, _problem(CrossdockError("unexpected error"), 500, scope), _PROBLEM)
         else:
             self._counted(interface, "duplicate" if result.duplicate else "kept")
-            body = (
-                b'{"status":"duplicate"}'
-                if result.duplicate
-                else b'{"status":"kept","document":%d}' % result.document_id
-            )
+            number = result.document_id
+            body = b'{"status":"duplicate"}' if number is None else b'{"status":"kept","document":%d}' % number
             await _answer(send, 200, body, _JSON)
 
     def _route(self, scope: Scope) -> tuple[HookRoute, str, str]:
@@ -93,7 +90,7 @@ class HookIntake:
         return route, system, topic
 
     async def _read(self, route: HookRoute, system: str, topic: str, scope: Scope, receive: Receive) -> Incoming:
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = Headers(scope["headers"])
         body = await read_body(receive, headers.get("content-length", ""), route.max_bytes)
         request = HookRequest(system=system, topic=topic, headers=headers, body=body, received_at=self._now())
         route.receiver.authenticate(request, route.secrets())
@@ -110,7 +107,6 @@ class HookIntake:
             problem=identified.problem,
         )
 
-
     def _identify(self, route: HookRoute, request: HookRequest) -> Identified:
         try:
             identified = route.receiver.identify(request)
@@ -123,7 +119,9 @@ class HookIntake:
             log.exception("intake.receiver_failed", interface=route.interface)
             return _unreadable(request, f"the receiver failed: {type(error).__name__}: {str(error)[:200]}")
         if not _storable(identified):
-            return _unreadable(request, "what the body is about has no name that can be kept: too long or not printable")
+            return _unreadable(
+                request, "what the body is about has no name that can be kept: too long or not printable"
+            )
         return identified
 
 
@@ -146,6 +144,24 @@ def _unreadable(request: HookRequest, problem: str) -> Identified:
         topic=request.topic,
         problem=problem.replace("\x00", "\ufffd"),
     )
+
+
+class Headers(Mapping[str, str]):
+    """The headers of a request by lower-case name, decoded only when they are asked for. Of a repeated one the last."""
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
+        self._raw = dict(raw)
+
+    def __getitem__(self, name: str) -> str:
+        return self._raw[name.encode("latin-1")].decode("latin-1")
+
+    def __iter__(self) -> Iterator[str]:
+        return (name.decode("latin-1") for name in self._raw)
+
+    def __len__(self) -> int:
+        return len(self._raw)
 
 
 async def read_body(receive: Receive, content_length: str, limit: int) -> bytes:

@@ -44,11 +44,12 @@ async def _insert(pool: asyncpg.Pool, items: list[Incoming], twice: list[Incomin
         [i.key for i in items],
         [i.version for i in items],
         [i.body for i in items],
-        [i.headers for i in items],
-        [i.items for i in items],
         [i.digest for i in items],
         [i.overtakes for i in items],
-        [i.problem for i in items],
+        # Webhooks have none of these: an empty column reads as its default.
+        [i.headers for i in items] if any(i.headers for i in items) else [],
+        [i.items for i in items] if any(i.items != 1 for i in items) else [],
+        [i.problem for i in items] if any(i.problem for i in items) else [],
     )
     for attempt in range(1, _DEADLOCK_TRIES + 1):
         try:

@@ -21,7 +21,8 @@ from crossdock.runtime.postgres import away
 
 STREAM = "CROSSDOCK_EVENTS"
 SUBJECTS = ("crossdock.events.>",)
-PAGE = 500
+# As many as NATS takes in one atomic batch.
+PAGE = 1000
 # NATS takes messages of at most 1 MB; the envelope around the data needs its share.
 MOST_DATA = 900_000
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")

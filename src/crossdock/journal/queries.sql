@@ -4,16 +4,17 @@ WITH incoming AS (
     SELECT *
     FROM unnest(
         $1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bytea[],
-        $7::bytea[], $8::integer[], $9::bigint[], $10::boolean[], $11::text[]
-    ) AS i (interface, topic, dedup_key, key, version, body, headers, items, digest, overtakes, problem)
+        $7::bigint[], $8::boolean[], $9::bytea[], $10::integer[], $11::text[]
+    ) AS i (interface, topic, dedup_key, key, version, body, digest, overtakes, headers, items, problem)
 ), kept AS (
     INSERT INTO message (interface, topic, dedup_key, headers, body)
-    SELECT interface, topic, dedup_key, headers, body FROM incoming
+    SELECT interface, topic, dedup_key, coalesce(headers, ''), body FROM incoming
     ON CONFLICT (interface, dedup_key) DO NOTHING
     RETURNING id, interface, dedup_key
 ), opened AS (
     INSERT INTO document (message_id, interface, topic, key, version, digest, overtakes, items, note)
-    SELECT k.id, i.interface, i.topic, i.key, i.version, i.digest, i.overtakes, i.items, i.problem
+    SELECT k.id, i.interface, i.topic, i.key, i.version, i.digest, i.overtakes, coalesce(i.items, 1),
+           coalesce(i.problem, '')
     FROM kept k JOIN incoming i ON i.dedup_key = k.dedup_key AND i.interface = k.interface
     ORDER BY k.id
     RETURNING id, message_id
@@ -118,11 +119,14 @@ SELECT id FROM document WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE
 
 -- name: settle_documents
 -- Takes settled obligations off their documents; one with none left is settled, one with a stuck one is a case.
+-- OFFSET 0: its deliveries are looked up by document, not found among all that are open.
 UPDATE document d
 SET open_deliveries = d.open_deliveries - i.done,
     state = CASE
         WHEN d.open_deliveries - i.done = 0 THEN 'settled'
-        WHEN (SELECT true FROM delivery x WHERE x.document_id = d.id AND x.state = 'case' LIMIT 1) THEN 'case'
+        WHEN EXISTS (
+            SELECT FROM (SELECT state FROM delivery w WHERE w.document_id = d.id OFFSET 0) x WHERE x.state = 'case'
+        ) THEN 'case'
         ELSE 'delivering'
     END,
     step = CASE WHEN d.open_deliveries - i.done = 0 THEN 'done' ELSE 'deliver' END,
