@@ -29,7 +29,7 @@ demo: $(VENV)/.installed assets ## a peak-season morning at a simulated distribu
 	  $(if $(SEED),--seed $(SEED)) $(if $(FAULTS),--faults $(FAULTS))
 
 test: $(VENV)/.installed assets chromium ## every test, on two workers (T="words for pytest", JOBS=n)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(T)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(T)
 
 lint: $(VENV)/.installed ## style, types, import direction, shape, claims
 	$(BIN)/ruff check .

@@ -29,8 +29,8 @@ def cli_page() -> str:
         "",
         _NOTE,
         "",
-        "An option's variable, where it has one, is read when the option is not given. Exit codes of operator commands are",
-        "under [the books](books.md#exit-codes-of-operator-commands).",
+        "An option's variable, where it has one, is read when the option is not given. Exit codes of operator commands",
+        "are under [the books](books.md#exit-codes-of-operator-commands).",
         "",
     ]
     for name in COMMANDS:
@@ -98,8 +98,8 @@ def schemas_page() -> str:
         "",
         _NOTE,
         "",
-        "`GET /schemas` lists them, `GET /schemas/{object}/{version}` gives a JSON Schema (2020-12). Decimals travel as",
-        'strings (`"184.50"`), times as ISO 8601 in UTC. A field with a default may be left out.',
+        "`GET /schemas` lists them, `GET /schemas/{object}/{version}` gives a JSON Schema (2020-12). Decimals travel",
+        'as strings (`"184.50"`), times as ISO 8601 in UTC. A field with a default may be left out.',
         "",
         "| object | version | is |",
         "|---|---|---|",

@@ -17,7 +17,6 @@ ORDERS, RATE = 50, 40.0
 MOVEMENTS = 80
 FOLLOW_UPS = {"duplicates": 6, "reorder": 6, "updates": 3, "cancels": 2}
 BROKEN = ("unknown_sku", "totals_dont_add_up", "negative_total", "missing_address")
-# Two of five runs have no fault at all: then nothing but the kills can be to blame.
 ERP_FAULTS = (None, "error_after", "cut_after", None, "throttled", "error_before", "slow", "error_after", "cut_after")
 OTHER_FAULTS = (None, "error_after", "cut_after", "error_before", "throttled", None)
 WEBHOOK_FAULTS = (None, "duplicates", "reorder")
@@ -66,6 +65,9 @@ def plan_of(seed: int) -> Plan:
         ("shopify", rng.choice(WEBHOOK_FAULTS)),
         ("warehouse", rng.choice(WEBHOOK_FAULTS)),
     ]
+    if seed % 5 == 0:
+        # Every fifth run has no fault at all: then nothing but the kills can be to blame.
+        drawn = []
     switches = tuple(Switch(system, kind, rng.choice((0.1, 0.2, 0.3))) for system, kind in drawn if kind is not None)
     return Plan(seed, tuple(kills), switches, rng.choice(BROKEN), round(rng.uniform(0.0, 0.8), 3))
 

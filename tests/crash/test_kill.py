@@ -22,8 +22,8 @@ def test_fifty_seeds_kill_everything_often_and_meet_an_erp_that_fails_after_it_d
     killed = [kill.victim for plan in plans for kill in plan.kills]
     assert min(killed.count(victim) for victim in VICTIMS) >= 8
     kinds = [switch.kind for plan in plans for switch in plan.switches if switch.system == "netsuite"]
-    assert kinds.count("error_after") >= 10
-    assert kinds.count("cut_after") >= 10
+    assert kinds.count("error_after") >= 8
+    assert kinds.count("cut_after") >= 8
     assert [plan_of(seed) for seed in SEEDS] == plans
 
 

@@ -158,8 +158,8 @@ class Owed:
     async def one(self, reference: str) -> dict[str, Any]:
         """A delivery with its document's state and its attempts."""
         row = await self._pool.fetchrow(
-            "SELECT v.*, d.state AS document_state, d.open_deliveries FROM delivery v JOIN document d ON d.id = v.document_id"
-            " WHERE v.reference = $1",
+            "SELECT v.*, d.state AS document_state, d.open_deliveries "
+            "FROM delivery v JOIN document d ON d.id = v.document_id WHERE v.reference = $1",
             reference,
         )
         tries = await self._pool.fetch(

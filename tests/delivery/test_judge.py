@@ -43,7 +43,7 @@ BUSY = RetryLater("429", throttled=True, after=7.0)
 @pytest.mark.parametrize(
     ("error", "early", "late"),
     [
-        # error, (state, outcome, look first, blames the system) at the first try, and at the eighth while others succeed
+        # error, (state, outcome, look first, blames the system) at the first try and at the eighth while others succeed
         (RetryLater("503"), ("due", "retry", False, True), ("case", "keeps failing", False, False)),
         (OutcomeUnknown("cut"), ("due", "unknown", True, True), ("case", "keeps failing", True, False)),
         (LOOK, ("due", "unknown", True, True), ("case", "keeps failing", True, False)),

@@ -8,10 +8,10 @@ from typing import Any
 
 import asyncpg
 import pytest
+
 from crossdock.delivery import stock
 from crossdock.errors import NeedsEdit, OutcomeUnknown, RetryLater
 from crossdock.sdk.manifest import Sends
-
 from tests.delivery.scripted import SALES_ORDER, Owed, Scripted, driven, failed, system, until
 from tests.inventory.test_apply import entered, movement
 
@@ -50,9 +50,7 @@ async def test_only_the_newest_level_travels_in_one_call(pool: asyncpg.Pool, sen
     assert [tuple(row) for row in rows] == [("CD-1", Decimal(30)), ("CD-2", Decimal(60))]
 
 
-async def test_a_stock_out_does_not_wait(
-    pool: asyncpg.Pool, sender: Scripted, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_stock_out_does_not_wait(pool: asyncpg.Pool, sender: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stock, "QUIET_SECONDS", 3600.0)
     monkeypatch.setattr(stock, "LONGEST_WAIT", 3600.0)
     await entered(

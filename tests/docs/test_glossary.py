@@ -42,9 +42,8 @@ def test_every_canonical_object_and_error_has_its_line() -> None:
 
 
 def test_every_table_has_its_line() -> None:
-    sql = "".join(
-        path.read_text(encoding="utf-8") for path in (ROOT / "src/crossdock/migrations/versions").glob("*.sql")
-    )
+    versions = (ROOT / "src/crossdock/migrations/versions").glob("*.sql")
+    sql = "".join(path.read_text(encoding="utf-8") for path in versions)
     tables = set(re.findall(r"CREATE TABLE (\w+)", sql))
     assert {"message", "delivery", "channel_stock"} <= tables
     assert {name for name in tables if _plain(name) not in words()} == set()

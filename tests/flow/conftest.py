@@ -14,9 +14,7 @@ from tests.flow.staging import Stage, staged
 
 
 @pytest_asyncio.fixture
-async def stage(
-    pool: asyncpg.Pool, database: str, bus: Bus, nats_url: str, tmp_path: Path
-) -> AsyncIterator[Stage]:
+async def stage(pool: asyncpg.Pool, database: str, bus: Bus, nats_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
     """Crossdock and three simulated systems, everything connected; nothing has happened yet."""
     async with staged(pool, database, nats_url, tmp_path) as running:
         yield running

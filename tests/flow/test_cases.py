@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from crossdock.sandbox.shopify.breaking import BREAKERS
 from crossdock.triage.act import act
 from crossdock.triage.edit import edit, editable
 from crossdock.triage.retry import retry
-
 from tests.flow.staging import Stage
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import asyncpg
 import msgspec
+
 from crossdock.journal.outbox import STREAM, SUBJECTS
-from crossdock.runtime.embedded import Engines
+from crossdock.runtime.embedded import Engines, erase
 from crossdock.runtime.nats import Bus
 from crossdock.settings import Settings
-
 from tests.flow.staging import Stage, staged
 
 
@@ -35,9 +35,7 @@ async def written(pool: asyncpg.Pool) -> list[str]:
 
 async def relayed(pool: asyncpg.Pool) -> bool:
     """Nothing waits in the outbox."""
-    return not await pool.fetchval(
-        "SELECT count(*) FROM event e, outbox_cursor c WHERE (e.xid, e.id) > (c.xid, c.id)"
-    )
+    return not await pool.fetchval("SELECT count(*) FROM event e, outbox_cursor c WHERE (e.xid, e.id) > (c.xid, c.id)")
 
 
 async def test_every_event_is_relayed_once_and_in_order(stage: Stage, bus: Bus) -> None:
@@ -89,3 +87,4 @@ async def test_events_wait_for_nats_and_orders_go_on_meanwhile(
             await bus.close()
     finally:
         await engines.stop()
+        erase(tmp_path / "engines")

@@ -10,12 +10,12 @@ from typing import Any
 
 import asyncpg
 import msgspec
+
 from crossdock.sandbox.faults import Fault
 from crossdock.sandbox.warehouse.opening import OpeningRequest, receive_opening
 from crossdock.sandbox.warehouse.ship import random_movements
 from crossdock.sandbox.warehouse.signing import signed_headers
 from crossdock.triage.edit import edit, editable
-
 from tests.flow.staging import Stage
 
 
@@ -52,7 +52,9 @@ async def test_stock_in_the_store_is_the_warehouses(stage: Stage) -> None:
     theirs = stage.stock()
     assert await levels(stage.pool) == theirs
     assert shown(stage) == {place: int(level) for place, level in theirs.items()}
-    ledger = await stage.pool.fetch("SELECT sku, location, sum(quantity) AS level FROM stock_movement WHERE kind <> 'pick' GROUP BY 1, 2")
+    ledger = await stage.pool.fetch(
+        "SELECT sku, location, sum(quantity) AS level FROM stock_movement WHERE kind <> 'pick' GROUP BY 1, 2"
+    )
     assert {(row["sku"], row["location"]): row["level"] for row in ledger} == theirs
     assert await stage.pool.fetchval("SELECT count(*) FROM duplicate") > 0
     assert await stage.balanced()
@@ -82,7 +84,14 @@ async def test_bad_movements_are_cases_of_their_own_and_the_good_ones_count(stag
     sku, other = (product.sku for product in stage.shop.catalog.products[:2])
 
     def movement(number: int, **changes: Any) -> dict[str, Any]:
-        base = {"id": f"mv{number}", "type": "receipt", "sku": sku, "location": "DC-EAST", "quantity": "4", "unit": "EA"}
+        base = {
+            "id": f"mv{number}",
+            "type": "receipt",
+            "sku": sku,
+            "location": "DC-EAST",
+            "quantity": "4",
+            "unit": "EA",
+        }
         return {**base, "occurred_at": "2026-11-23T12:00:00Z", "reference": None, "lot": None, **changes}
 
     moves = [movement(1), movement(2, sku="NO-SUCH"), movement(3, quantity="many"), movement(4, sku=other), movement(5, location="MOON")]  # fmt: skip

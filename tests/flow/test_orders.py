@@ -70,7 +70,9 @@ async def test_a_changed_order_is_changed_in_the_erp_and_asked_for_anew(stage: S
     await stage.rest()
     assert await stage.documents(order) == [("orders/create", "settled"), ("orders/updated", "settled")]
     assert stage.in_warehouse() == {f"{stage.key(order)}#1": "cancelled", f"{stage.key(order)}#2": "open"}
-    cities = {one["reference"][-2:]: one["content"]["ship_to"]["city"] for one in stage.warehouse.warehouse.orders.values()}
+    cities = {
+        one["reference"][-2:]: one["content"]["ship_to"]["city"] for one in stage.warehouse.warehouse.orders.values()
+    }
     assert cities["#2"] == "Anchorage"
     assert len(stage.in_erp()) == 1
 
@@ -145,7 +147,11 @@ async def test_one_order_that_always_fails_beside_a_thousand_good_ones(stage: St
     assert set(stage.in_erp()) == {stage.key(order) for order in good}
     assert len(stage.in_warehouse()) == 1000
     (case,) = await stage.cases()
-    assert (case["key"], case["rule"], case["owner"]) == (f"order/{stage.key(bad)}", "shopify.order/1: lines.sku", "web")
+    assert (case["key"], case["rule"], case["owner"]) == (
+        f"order/{stage.key(bad)}",
+        "shopify.order/1: lines.sku",
+        "web",
+    )
     states = await stage.pool.fetch("SELECT state, count(*) FROM document GROUP BY state ORDER BY state")
     assert [tuple(row) for row in states] == [("case", 1), ("settled", 1000)]
     assert await stage.balanced()
@@ -155,7 +161,17 @@ async def test_ten_thousand_lines_are_refused_by_size_or_a_case_with_a_reason(st
     order = stage.order(lines=10_000)
     assert len(msgspec.json.encode(order)) > 5_000_000
     assert await stage.hook(order) == 413
-    slim = {"id", "title", "quantity", "price", "sku", "requires_shipping", "taxable", "tax_lines", "discount_allocations"}
+    slim = {
+        "id",
+        "title",
+        "quantity",
+        "price",
+        "sku",
+        "requires_shipping",
+        "taxable",
+        "tax_lines",
+        "discount_allocations",
+    }
     lines = [{name: line[name] for name in slim & line.keys()} for line in order["line_items"]]
     assert await stage.hook({**order, "line_items": lines}) == 200
     await stage.rest()

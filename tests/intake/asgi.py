@@ -65,7 +65,7 @@ async def served(app: App) -> AsyncIterator[str]:
     """`app` on a free port of this machine; its address."""
 
     async def handle(request: web.BaseRequest) -> web.Response:
-        headers = {name: value for name, value in request.headers.items()}
+        headers = dict(request.headers.items())
         answer = await call(app, request.path, await request.read(), headers, request.method)
         return web.Response(status=answer.status, body=answer.body)
 

@@ -124,7 +124,7 @@ async def test_a_worker_that_dies_gives_its_documents_back(pool: asyncpg.Pool, f
     assert await taken(pool) == []
     dying.terminate()
     async with asyncio.timeout(10):
-        while await taken(pool) != [document]:
+        while await taken(pool) != [document]:  # noqa: ASYNC110 - the database is asked
             await asyncio.sleep(0.02)
 
 

@@ -46,8 +46,8 @@ async def test_a_new_message_opens_a_document_with_all_it_came_with(pool: asyncp
     )
     assert result == KeepResult(document_id=result.document_id, duplicate=False)
     row = await pool.fetchrow(
-        "SELECT m.body, m.headers, d.state, d.step, d.key, d.version, d.digest, d.items, d.overtakes, d.note, d.attempts"
-        " FROM document d JOIN message m ON m.id = d.message_id WHERE d.id = $1",
+        "SELECT m.body, m.headers, d.state, d.step, d.key, d.version, d.digest, d.items, d.overtakes, d.note, "
+        "d.attempts FROM document d JOIN message m ON m.id = d.message_id WHERE d.id = $1",
         result.document_id,
     )
     assert tuple(row) == (

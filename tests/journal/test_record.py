@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -36,8 +37,14 @@ async def test_states_of_a_batch_are_written(fill: Filling) -> None:
     await record_decided(
         fill.conn,
         [
-            Recorded(id=ids[0], key="order/shop/0", state="delivering", step="deliver", kind="sales_order", version=7, open_deliveries=2, made_by="m/1"),
-            Recorded(id=ids[1], key="order/shop/1", state="retry", step="decide", kind="shipment", version=0, note="not here yet", wait=3600),
+            Recorded(
+                id=ids[0], key="order/shop/0", state="delivering", step="deliver", kind="sales_order", version=7,
+                open_deliveries=2, made_by="m/1",
+            ),
+            Recorded(
+                id=ids[1], key="order/shop/1", state="retry", step="decide", kind="shipment", version=0,
+                note="not here yet", wait=3600,
+            ),
             Recorded(id=ids[2], key="order/shop/2", state="duplicate", step="done", kind="sales_order", version=1),
         ],
     )  # fmt: skip
@@ -124,3 +131,23 @@ async def test_a_document_with_a_stuck_obligation_is_a_case_until_that_is_gone(f
     assert await settle_documents(fill.conn, [(document, 0)]) == {document: "delivering"}
     await fill.conn.execute("UPDATE delivery SET state = 'delivered' WHERE id = $1", stuck)
     assert await settle_documents(fill.conn, [(document, 1)]) == {document: "settled"}
+
+
+async def test_two_systems_that_end_at_once_leave_a_case_where_one_is_stuck(fill: Filling, pool: asyncpg.Pool) -> None:
+    """The statement that waited for the other's lock must not judge by what was there before."""
+    document = await fill.document(state="delivering", step="deliver", open_deliveries=2)
+    stuck, good = await fill.delivery(document), await fill.delivery(document)
+    async with pool.acquire() as other:
+        first = other.transaction()
+        await first.start()
+        await other.execute("UPDATE delivery SET state = 'case' WHERE id = $1", stuck)
+        assert await settle_documents(other, [(document, 0)], anew=False) == {document: "case"}
+        async with fill.conn.transaction():
+            await fill.conn.execute("UPDATE delivery SET state = 'delivered' WHERE id = $1", good)
+            waiting = asyncio.create_task(settle_documents(fill.conn, [(document, 1)], anew=False))
+            # Only the database knows when it has come to wait.
+            while not await other.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            await first.commit()
+            assert await waiting == {document: "case"}
+    assert await fill.state(document) == ("case", "deliver", 1)

@@ -14,7 +14,9 @@ from crossdock.catalog.cache import Catalog
 from crossdock.decide import InterfaceFacts, Rules
 from crossdock.delivery.system import System
 from crossdock.errors import NeedsConfig
+from crossdock.estate.check import check
 from crossdock.estate.compile import CompiledEstate, compile_estate
+from crossdock.estate.findings import EstateError
 from crossdock.estate.load import load_estate
 from crossdock.intake.routes import HookRoute
 from crossdock.mapping.compile import Translator, compile_mapping
@@ -38,7 +40,11 @@ class Wired(Struct, frozen=True, kw_only=True):
 
 def wire(path: Path | str) -> Wired:
     """The estate at `path` and its connectors. EstateError or NeedsConfig name what is wrong and where."""
-    estate = compile_estate(load_estate(path))
+    declared = load_estate(path)
+    wrong = [finding for finding in check(declared) if finding.severity == "error"]
+    if wrong:
+        raise EstateError(wrong)
+    estate = compile_estate(declared)
     connectors = {name: load_connector(system.connector) for name, system in estate.declared.systems.items()}
     return Wired(estate=estate, connectors=connectors)
 

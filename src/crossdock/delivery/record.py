@@ -46,6 +46,7 @@ async def record(
     await settle_documents(
         conn,
         [(item.document_id, 1) for item in delivered] + [(tried.item.document_id, 0) for tried, _ in stuck],
+        anew=False,
     )
     again = [item for item in delivered if item.outgoing.attempt > 1]
     if again:

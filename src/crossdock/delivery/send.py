@@ -35,8 +35,7 @@ async def send(system: System, operation: str, items: Sequence[Item]) -> list[Tr
 
 
 async def ask(system: System, operation: str, batch: Sequence[Outgoing]) -> list[Outcome]:
-    """The sender's outcomes for `batch`. Should the connector itself fail, every outcome is unknown: it may have sent.
-    """
+    """The sender's outcomes for `batch`. Should the connector itself fail, all are unknown: it may have sent."""
     try:
         outcomes = await system.sender.send(operation, batch)
         if len(outcomes) != len(batch):

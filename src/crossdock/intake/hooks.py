@@ -29,6 +29,7 @@ _PROBLEM = [(b"content-type", b"application/problem+json")]
 _JSON = [(b"content-type", b"application/json")]
 _RETRY_SECONDS = b"5"
 _LONGEST_NAME = 300
+_DRAINED = 4
 _encode = msgspec.json.encode
 
 log = structlog.get_logger(__name__)
@@ -165,8 +166,9 @@ class Headers(Mapping[str, str]):
 
 
 async def read_body(receive: Receive, content_length: str, limit: int) -> bytes:
-    """The request body, at most `limit` bytes. Raises Refused 413 before reading what says it is larger."""
+    """The request body, at most `limit` bytes. Raises Refused 413 for a larger one, of which nothing is kept."""
     if content_length.isdecimal() and int(content_length) > limit:
+        await _drain(receive, limit)
         raise _too_large(limit)
     message = await receive()
     body: bytes = message.get("body", b"")
@@ -182,9 +184,22 @@ async def read_body(receive: Receive, content_length: str, limit: int) -> bytes:
         part = message.get("body", b"")
         size += len(part)
         if size > limit:
+            parts.clear()
+            if message.get("more_body", False):
+                await _drain(receive, limit)
             raise _too_large(limit)
         parts.append(part)
     return b"".join(parts)
+
+
+async def _drain(receive: Receive, limit: int) -> None:
+    """Read on without keeping it, up to some times `limit`: a sender cut off while it sends never reads the answer."""
+    left = limit * _DRAINED
+    while left > 0:
+        message = await receive()
+        if message["type"] == "http.disconnect" or not message.get("more_body", False):
+            return
+        left -= len(message.get("body", b""))
 
 
 def _too_large(limit: int) -> Refused:

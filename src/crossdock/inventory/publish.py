@@ -25,8 +25,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
 
 async def claim_dirty(conn: asyncpg.Connection, system: str, limit: int, quiet: float, longest: float) -> list[Wanted]:
-    """At most `limit` levels to tell `system` now: zeros, those at rest for `quiet` s, those waiting for `longest` s.
-    """
+    """At most `limit` levels to tell `system` now: zeros, those at rest for `quiet` s or waiting for `longest` s."""
     rows = await conn.fetch(SQL.claim_dirty, system, limit, quiet, longest)
     return [
         Wanted(

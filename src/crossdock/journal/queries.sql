@@ -119,7 +119,8 @@ SELECT id FROM document WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE
 
 -- name: settle_documents
 -- Takes settled obligations off their documents; one with none left is settled, one with a stuck one is a case.
--- OFFSET 0: its deliveries are looked up by document, not found among all that are open.
+-- OFFSET 0: its deliveries are looked up by document, not found among all that are open. Unless worked out anew ($3), a
+-- case stays one: what made it so may have been committed while this statement waited for the document's lock.
 UPDATE document d
 SET open_deliveries = d.open_deliveries - i.done,
     state = CASE
@@ -127,6 +128,7 @@ SET open_deliveries = d.open_deliveries - i.done,
         WHEN EXISTS (
             SELECT FROM (SELECT state FROM delivery w WHERE w.document_id = d.id OFFSET 0) x WHERE x.state = 'case'
         ) THEN 'case'
+        WHEN d.state = 'case' AND NOT $3 THEN 'case'
         ELSE 'delivering'
     END,
     step = CASE WHEN d.open_deliveries - i.done = 0 THEN 'done' ELSE 'deliver' END,

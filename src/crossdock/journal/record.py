@@ -10,7 +10,6 @@ from msgspec import Struct
 
 from crossdock.journal.keep import SQL
 
-
 _LONGEST_NOTE = 2000
 
 
@@ -121,10 +120,13 @@ async def record_parts(conn: asyncpg.Connection, parts: Sequence[Part]) -> dict[
     return {(row["parent_id"], row["ordinal"]): row["id"] for row in rows}
 
 
-async def settle_documents(conn: asyncpg.Connection, done: Iterable[tuple[int, int]]) -> dict[int, str]:
+async def settle_documents(
+    conn: asyncpg.Connection, done: Iterable[tuple[int, int]], *, anew: bool = True
+) -> dict[int, str]:
     """Take settled obligations off documents: (document id, how many) each; the documents' new states by id.
 
-    Zero obligations is allowed: the document's state is worked out again. Goes through the documents in id order, as
+    Zero obligations is allowed. `anew`: the caller holds the documents' locks, so their state is worked out from what
+    they owe; without, one that waits for a person goes on waiting unless nothing is left. Goes through the documents in id order, as
     every writer does, so that two of them hardly ever wait for each other; should they, one gets a deadlock error.
     """
     counts: dict[int, int] = {}
@@ -133,5 +135,5 @@ async def settle_documents(conn: asyncpg.Connection, done: Iterable[tuple[int, i
     if not counts:
         return {}
     ids = sorted(counts)
-    rows = await conn.fetch(SQL.settle_documents, ids, [counts[i] for i in ids])
+    rows = await conn.fetch(SQL.settle_documents, ids, [counts[i] for i in ids], anew)
     return {row["id"]: row["state"] for row in rows}

@@ -51,7 +51,7 @@ async def open_pool(
 
     The server ends statements after `statement_timeout`, the client gives up five seconds later. Raises EngineAway when
     the server cannot be reached. Lost connections are replaced by the pool itself. `by_index`: tables are read by an
-    index wherever there is one, for a pool that only ever looks up rows.
+    index wherever there is one and statements are planned once, for a pool that only ever looks up rows.
     """
     with away():
         return await _create_pool(
@@ -68,7 +68,7 @@ async def open_pool(
                 # Compiling costs more than it gains on statements of a millisecond.
                 "jit": "off",
                 # Prepared statements outlive the planner's idea of a table that was empty when they were planned.
-                **({"enable_seqscan": "off"} if by_index else {}),
+                **({"enable_seqscan": "off", "plan_cache_mode": "force_generic_plan"} if by_index else {}),
                 "statement_timeout": f"{round(statement_timeout * 1000)}ms",
                 "idle_in_transaction_session_timeout": "300s",
             },
@@ -76,8 +76,7 @@ async def open_pool(
 
 
 async def _as_it_is(_: object) -> None:
-    """Connections come back as they went: no code of ours sets anything on a session, and resetting costs a round trip.
-    """
+    """Connections come back as they went: our code sets nothing on a session, and resetting costs a round trip."""
 
 
 @contextmanager

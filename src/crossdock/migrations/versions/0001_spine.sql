@@ -1,4 +1,6 @@
 -- The spine: journal, books, orders, fulfillment, stock, catalog, deliveries, cases, events.
+-- No foreign keys: rows that belong together are written by one statement or transaction and never deleted, and each
+-- check would be one more look-up and row lock on the way of every document.
 
 -- Interfaces as the estate declares them; written at start so that every reader knows owner and deadline.
 CREATE TABLE interface (
@@ -56,7 +58,7 @@ CREATE TABLE rejection (
 --   rejected    its sender was told, or an operator dismissed it with a reason
 CREATE TABLE document (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    message_id bigint NOT NULL REFERENCES message (id),
+    message_id bigint NOT NULL,
     parent_id bigint,
     interface text NOT NULL,
     topic text NOT NULL,
@@ -88,7 +90,7 @@ CREATE INDEX document_pending ON document (key, id) WHERE state IN ('received', 
 
 -- What the document said in canonical form, and every edit of it; source edits replace the message body.
 CREATE TABLE document_version (
-    document_id bigint NOT NULL REFERENCES document (id),
+    document_id bigint NOT NULL,
     number integer NOT NULL,
     stage text NOT NULL CHECK (stage IN ('source', 'canonical')),
     body bytea NOT NULL,
@@ -112,7 +114,7 @@ CREATE TABLE event (
     data bytea NOT NULL,
     PRIMARY KEY (xid, id)
 );
-CREATE INDEX event_document ON event (document_id);
+CREATE INDEX event_document ON event USING brin (document_id) WITH (pages_per_range = 16, autosummarize = on);
 
 CREATE TABLE outbox_cursor (
     name text PRIMARY KEY,
@@ -324,7 +326,7 @@ CREATE TABLE exchange (
     status integer NOT NULL,
     response bytea NOT NULL
 );
-ALTER TABLE exchange ALTER COLUMN request SET STORAGE EXTERNAL;
+ALTER TABLE exchange ALTER COLUMN request SET STORAGE EXTERNAL, ALTER COLUMN response SET STORAGE EXTERNAL;
 ALTER TABLE exchange SET (toast_tuple_target = 8160);
 
 CREATE TABLE delivery_attempt (
