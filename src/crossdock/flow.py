@@ -21,7 +21,7 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
-from crossdock.canonical.objects import business_key
+from crossdock.canonical.objects import business_key, encode
 from crossdock.decide import Rules, decide
 from crossdock.delivery.owe import Obligation, owe
 from crossdock.errors import CrossdockError, EngineAway, NeedsEdit, RetryLater
@@ -151,8 +151,10 @@ async def _write(conn: asyncpg.Connection, rules: Rules, outcomes: Sequence[Outc
 
 def _version(outcome: Outcome) -> list[Version]:
     item = outcome.item
-    body = outcome.decided.body or (item.body if item is not None else b"")
-    if item is None or not body or body == outcome.claimed.body:
+    if item is None:
+        return []
+    body = outcome.decided.body or (encode(item.document) if item.body is None else item.body)
+    if not body or body == outcome.claimed.body:
         return []
     number = outcome.claimed.number + 1
     return [Version(document_id=outcome.claimed.id, number=number, stage="canonical", body=body, made_by=item.made_by)]

@@ -20,8 +20,11 @@ async def catalog(pool: asyncpg.Pool) -> Catalog:
     async with pool.acquire() as conn:
         await accept_products(
             conn,
-            [(None, Product(sku="CD-1", location="EAST")), (None, Product(sku="S-1", stocked=False, unit="HUR", status="retired"))],
-        )  # fmt: skip
+            [
+                (None, Product(sku="CD-1", location="EAST")),
+                (None, Product(sku="S-1", stocked=False, unit="HUR", status="retired")),
+            ],
+        )
         await accept_customers(conn, [(None, Customer(customer_id="C-1", name="Ada"))])
         rows = [("sku", "shop", "blue", "CD-1"), ("sku", "", "green", "S-1"), ("carrier", "shop", "blue", "UPS")]
         await accept_crosswalks(conn, rows, by="estate", reason="seed")

@@ -28,7 +28,7 @@ class Scripted:
     """
 
     def __init__(self) -> None:
-        self.script: dict[str, list[Answer]] = {}
+        self.script: dict[str, Sequence[Answer]] = {}
         self.looks: list[BaseException] = []
         self.has: set[str] = set()
         self.log: list[tuple[str, str]] = []
@@ -62,8 +62,10 @@ class Scripted:
         self.closed = True
 
     def _answer(self, item: Outgoing) -> Outcome:
-        answers = self.script.get(item.reference, [])
-        answer = answers.pop(0) if len(answers) > 1 else answers[0] if answers else None
+        answers = self.script.get(item.reference, ())
+        answer = answers[0] if answers else None
+        if len(answers) > 1:
+            self.script[item.reference] = answers[1:]
         if isinstance(answer, BaseException):
             raise answer
         if answer is None or isinstance(answer, Delivered):

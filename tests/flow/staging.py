@@ -40,6 +40,7 @@ from crossdock.sandbox.shopify.orders import make_order
 from crossdock.sandbox.shopify.simulator import ShopifyConfig, ShopifySim
 from crossdock.sandbox.warehouse.ship import ShipRequest, ship_open
 from crossdock.sandbox.warehouse.simulator import WarehouseConfig, WarehouseSim
+from crossdock.sdk.receiving import Incoming, KeepResult
 from crossdock.sdk.signatures import hmac_sha256_base64
 from tests.intake.asgi import served
 
@@ -60,8 +61,9 @@ systems:
   netsuite:
     connector: netsuite
     owner: erp
-    settings: {{url: "{erp}", account: TSTDRV9506000, client_id: crossdock-client, certificate_id: crossdock-certificate,
-                algorithm: ES256, subsidiary: "1", charge_items: {{tax: TAX, discount: DISCOUNT, fee: FEE}}}}
+    settings: {{url: "{erp}", account: TSTDRV9506000, client_id: crossdock-client,
+                certificate_id: crossdock-certificate, algorithm: ES256, subsidiary: "1",
+                charge_items: {{tax: TAX, discount: DISCOUNT, fee: FEE}}}}
     secrets: {{private_key: "file:key.pem"}}
   warehouse:
     connector: warehouse_rest
@@ -73,20 +75,20 @@ locations:
   DC-EAST: {{system: warehouse, name: East, codes: {{warehouse: DC-EAST, netsuite: "1", shopify-us: "{east}"}}}}
   DC-WEST: {{system: warehouse, name: West, codes: {{warehouse: DC-WEST, netsuite: "2", shopify-us: "{west}"}}}}
 interfaces:
-  shopify-us.orders: {{system: shopify-us, topics: [orders/create, orders/updated, orders/cancelled], object: sales_order,
-                       owner: web, tier: gold, version: 1, state: active}}
+  shopify-us.orders: {{system: shopify-us, topics: [orders/create, orders/updated, orders/cancelled],
+                       object: sales_order, owner: web, tier: gold, version: 1, state: active}}
   warehouse.stock: {{system: warehouse, topics: [stock.movements], object: stock_movements, owner: wh, tier: gold,
                      version: 1, state: active}}
   warehouse.shipments: {{system: warehouse, topics: [shipment.confirmed], object: shipment, owner: wh, tier: gold,
                          version: 1, state: active}}
   netsuite.orders: {{system: netsuite, direction: out, operations: [sales_order, order_cancel], object: sales_order,
                      owner: erp, tier: gold, version: 1, state: active}}
-  netsuite.fulfillments: {{system: netsuite, direction: out, operations: [item_fulfillment], object: shipment, owner: erp,
-                           tier: gold, version: 1, state: active}}
+  netsuite.fulfillments: {{system: netsuite, direction: out, operations: [item_fulfillment], object: shipment,
+                           owner: erp, tier: gold, version: 1, state: active}}
   warehouse.orders: {{system: warehouse, direction: out, operations: [fulfillment_order, fulfillment_cancel],
                       object: fulfillment_order, owner: wh, tier: gold, version: 1, state: active}}
-  shopify-us.fulfillments: {{system: shopify-us, direction: out, operations: [fulfillment], object: shipment, owner: web,
-                             tier: gold, version: 1, state: active}}
+  shopify-us.fulfillments: {{system: shopify-us, direction: out, operations: [fulfillment], object: shipment,
+                             owner: web, tier: gold, version: 1, state: active}}
   shopify-us.stock: {{system: shopify-us, direction: out, operations: [stock_levels], object: stock_level, owner: web,
                       tier: gold, version: 1, state: active}}
 routing: {{default_location: DC-EAST, max_lines: 5000}}
@@ -259,7 +261,11 @@ async def staged(pool: asyncpg.Pool, database: str, nats_url: str, folder: Path)
         estate = write_estate(folder, shop, erp, warehouse)
         wired = wire(estate)
         await prepare(database, wired)
-        commit = GroupCommit(lambda batch: keep(pool, batch))
+
+        async def flush(batch: list[Incoming]) -> list[KeepResult]:
+            return await keep(pool, batch)
+
+        commit = GroupCommit(flush)
         intake = HookIntake(hook_routes(wired), commit, now, lambda *_: None)
         stop = asyncio.Event()
         endpoints = Endpoints(database_url=database, nats_url=nats_url)

@@ -137,7 +137,9 @@ async def test_a_hostile_order_is_taken_or_a_case_and_never_lost(stage: Stage, c
 async def test_what_the_erp_refuses_is_a_case_of_that_delivery_only(stage: Stage) -> None:
     """The warehouse has its order; the ERP's case is mended by a person there, and a retry settles it."""
     order, good = stage.order(), stage.order()
-    stage.erp.account.remove("customer", stage.erp.account.find("customer", "eid:WEB-STORE"))
+    customer = stage.erp.account.find("customer", "eid:WEB-STORE")
+    assert customer is not None
+    stage.erp.account.remove("customer", customer)
     await stage.hook(order)
     await stage.rest()
     (case,) = await stage.cases()
@@ -157,7 +159,8 @@ async def test_what_the_erp_refuses_is_a_case_of_that_delivery_only(stage: Stage
 async def test_documents_of_an_interface_the_estate_no_longer_has_are_cases_and_stop_nobody(stage: Stage) -> None:
     order = stage.order()
     message = await stage.pool.fetchval(
-        "INSERT INTO message (interface, topic, dedup_key, body) VALUES ('old.orders', 'orders/create', 'w', '{}') RETURNING id"
+        "INSERT INTO message (interface, topic, dedup_key, body)"
+        " VALUES ('old.orders', 'orders/create', 'w', '{}') RETURNING id"
     )
     await stage.pool.execute(
         "INSERT INTO document (message_id, interface, topic, key, digest)"

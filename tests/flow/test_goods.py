@@ -94,7 +94,13 @@ async def test_bad_movements_are_cases_of_their_own_and_the_good_ones_count(stag
         }
         return {**base, "occurred_at": "2026-11-23T12:00:00Z", "reference": None, "lot": None, **changes}
 
-    moves = [movement(1), movement(2, sku="NO-SUCH"), movement(3, quantity="many"), movement(4, sku=other), movement(5, location="MOON")]  # fmt: skip
+    moves = [
+        movement(1),
+        movement(2, sku="NO-SUCH"),
+        movement(3, quantity="many"),
+        movement(4, sku=other),
+        movement(5, location="MOON"),
+    ]
     assert await event(stage, "stock.movements", {"movements": moves}) == 200
     await stage.rest()
     assert await levels(stage.pool) == {(sku, "DC-EAST"): Decimal(4), (other, "DC-EAST"): Decimal(4)}

@@ -104,7 +104,8 @@ async def test_a_new_order_is_kept_and_owed_to_the_erp(pool: asyncpg.Pool) -> No
     ((meaning, decided),) = await accepted(pool, order())
     assert meaning is Meaning.NEW
     assert owed(decided) == [("netsuite", "sales_order", "shop/1")]
-    sent = decode("sales_order", decided.deliveries[0].body or b"")
+    assert decided.deliveries[0].body is None
+    sent = decode("sales_order", decided.body)
     assert (sent.entity, sent.customer.id, sent.lines) == ("us", "C-1", order().lines)
     assert [event.type for event in decided.events] == ["sales_order.accepted"]
     assert await kept(pool) == (1, "open", usd("20.00").amount, "netsuite")

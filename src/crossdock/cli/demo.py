@@ -133,6 +133,8 @@ def _shower(live: Live, progress: Progress, task: TaskID) -> Callable[[str, Figu
 
 def _print(verdict: Verdict) -> None:
     out = console()
+    if not out.is_terminal:
+        out.print()  # what was live left the line open
     columns = ("received", "duplicate", "rejected", "settled", "open")
     books = table("interface", *columns, "balanced", right=columns, title="The books")
     for book in verdict.books:

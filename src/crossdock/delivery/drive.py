@@ -78,6 +78,9 @@ class Driver:
         self._under_way: set[int] = set()
         # Claim → how many of its deliveries have no outcome written yet.
         self._claims: dict[int, int] = {}
+        # What is claimed and not begun, and the tasks that send it, one call after the other.
+        self._queue: deque[tuple[str, list[Item]]] = deque()
+        self._callers = 0
         self._calls: set[asyncio.Task[None]] = set()
         self._done: deque[tuple[Tried, Verdict]] = deque()
         self._wake = asyncio.Event()
@@ -174,10 +177,20 @@ class Driver:
             groups.setdefault(item.outgoing.operation, []).append(item)
         for operation, group in groups.items():
             size = self._system.operations[operation].batch
-            for start in range(0, len(group), size):
-                call = asyncio.create_task(self._call(operation, group[start : start + size]))
-                self._calls.add(call)
-                call.add_done_callback(self._calls.discard)
+            self._queue.extend((operation, group[start : start + size]) for start in range(0, len(group), size))
+        for _ in range(min(len(self._queue), self._system.limits.concurrency - self._callers)):
+            self._callers += 1
+            caller = asyncio.create_task(self._send_queued())
+            self._calls.add(caller)
+            caller.add_done_callback(self._calls.discard)
+
+    async def _send_queued(self) -> None:
+        # `_callers` falls in the same step in which the queue was seen empty: what is queued next finds a caller.
+        try:
+            while self._queue:
+                await self._call(*self._queue.popleft())
+        finally:
+            self._callers -= 1
 
     async def _call(self, operation: str, items: list[Item]) -> None:
         async with self._slots:

@@ -12,6 +12,7 @@ from crossdock.journal.decided import NewDelivery
 from crossdock.runtime.postgres import load_queries
 
 SQL = load_queries(__package__)
+_COLUMNS = ("document_id", "interface", "system", "operation", "object", "key", "reference", "body")
 
 
 class Obligation(Struct, frozen=True, kw_only=True):
@@ -26,14 +27,9 @@ class Obligation(Struct, frozen=True, kw_only=True):
 async def owe(conn: asyncpg.Connection, obligations: Sequence[Obligation]) -> None:
     """Write every obligation; they are due at once."""
     if obligations:
-        await conn.execute(
-            SQL.owe,
-            [o.document_id for o in obligations],
-            [o.interface for o in obligations],
-            [o.delivery.system for o in obligations],
-            [o.delivery.operation for o in obligations],
-            [o.delivery.object for o in obligations],
-            [o.key for o in obligations],
-            [o.delivery.reference for o in obligations],
-            [o.delivery.body for o in obligations],
-        )
+        rows = [_row(o, o.delivery) for o in obligations]
+        await conn.copy_records_to_table("delivery", records=rows, columns=_COLUMNS)
+
+
+def _row(of: Obligation, made: NewDelivery) -> tuple[object, ...]:
+    return of.document_id, of.interface, made.system, made.operation, made.object, of.key, made.reference, made.body

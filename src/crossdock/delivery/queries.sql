@@ -1,8 +1,3 @@
--- name: owe
--- Writes obligations, in the transaction that decided them.
-INSERT INTO delivery (document_id, interface, system, operation, object, key, reference, body)
-SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[])
-
 -- name: hold_system
 -- Takes or renews the lease of a system; a row when it is ours. A new holder gets a higher fence.
 INSERT INTO system_lease AS l (system, worker, fence, expires_at, seen_at)
@@ -67,16 +62,29 @@ SELECT true FROM system_lease WHERE system = $1 AND fence = $2 FOR SHARE
 DELETE FROM delivery_claim WHERE id = ANY($1::bigint[])
 
 -- name: record_outcomes
--- Writes how tries ended. Returns what was written.
-UPDATE delivery d
-SET state = i.state, look_first = i.look_first, their_reference = i.their_reference, last_error = i.error,
-    next_at = CASE WHEN i.state = 'due' THEN now() + i.wait * interval '1 second' ELSE d.next_at END,
-    settled_at = CASE WHEN i.state = 'delivered' THEN now() END, attempts = i.attempts
-FROM unnest(
-    $1::bigint[], $2::text[], $3::boolean[], $4::text[], $5::text[], $6::float8[], $7::integer[]
-) AS i (id, state, look_first, their_reference, error, wait, attempts)
-WHERE d.id = i.id AND d.state = 'due'
-RETURNING d.id
+-- Writes how tries ended, and keeps every try of what was written. Returns what was written.
+WITH tried AS (
+    SELECT *
+    FROM unnest(
+        $1::bigint[], $2::text[], $3::boolean[], $4::text[], $5::text[], $6::float8[], $7::integer[],
+        $8::timestamptz[], $9::timestamptz[], $10::text[], $11::bigint[]
+    ) AS t (id, state, look_first, their_reference, error, wait, attempts, started_at, finished_at, outcome, exchange_id)
+), written AS (
+    UPDATE delivery d
+    SET state = i.state, look_first = i.look_first, their_reference = i.their_reference, last_error = i.error,
+        next_at = CASE WHEN i.state = 'due' THEN now() + i.wait * interval '1 second' ELSE d.next_at END,
+        settled_at = CASE WHEN i.state = 'delivered' THEN now() END, attempts = i.attempts
+    FROM tried i
+    WHERE d.id = i.id AND d.state = 'due'
+    RETURNING d.id, i.attempts, i.started_at, i.finished_at, i.outcome, i.error, i.exchange_id
+), kept AS (
+    INSERT INTO delivery_attempt (delivery_id, number, started_at, finished_at, outcome, error, exchange_id)
+    SELECT * FROM written
+    ON CONFLICT (delivery_id, number) DO UPDATE
+    SET finished_at = excluded.finished_at, outcome = excluded.outcome, error = excluded.error,
+        exchange_id = excluded.exchange_id
+)
+SELECT id FROM written
 
 -- name: record_exchanges
 -- Keeps what travelled; ids in the order given.
@@ -86,14 +94,6 @@ FROM unnest($2::text[], $3::text[], $4::bytea[], $5::integer[], $6::bytea[])
     WITH ORDINALITY AS e (method, url, request, status, response, n)
 ORDER BY e.n
 RETURNING id
-
--- name: record_attempts
--- Keeps every try of every delivery.
-INSERT INTO delivery_attempt (delivery_id, number, started_at, finished_at, outcome, error, exchange_id)
-SELECT * FROM unnest($1::bigint[], $2::integer[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::text[], $7::bigint[])
-ON CONFLICT (delivery_id, number) DO UPDATE
-SET finished_at = excluded.finished_at, outcome = excluded.outcome, error = excluded.error,
-    exchange_id = excluded.exchange_id
 
 -- name: record_breaker
 -- Shows the breaker's state to everyone.

@@ -34,13 +34,12 @@ async def record(
     if not await conn.fetchval(SQL.check_fence, system, fence):
         return
     exchanges = await _exchanges(conn, system, results)
-    written = await _outcomes(conn, results)
+    written = await _outcomes(conn, results, exchanges)
     if finished_claims:
         await conn.execute(SQL.forget_claims, list(finished_claims))
     kept = [pair for pair in results if pair[0].item.outgoing.delivery_id in written]
     if not kept:
         return
-    await _attempts(conn, kept, exchanges)
     delivered = [tried.item for tried, verdict in kept if verdict.state == "delivered"]
     stuck = [(tried, verdict) for tried, verdict in kept if verdict.state == "case"]
     await settle_documents(
@@ -95,7 +94,9 @@ async def _exchanges(conn: asyncpg.Connection, system: str, results: Sequence[tu
     return {identity: row["id"] for identity, row in zip(found, rows, strict=True)}
 
 
-async def _outcomes(conn: asyncpg.Connection, results: Sequence[tuple[Tried, Verdict]]) -> set[int]:
+async def _outcomes(
+    conn: asyncpg.Connection, results: Sequence[tuple[Tried, Verdict]], exchanges: dict[int, int]
+) -> set[int]:
     ordered = sorted(results, key=lambda pair: pair[0].item.outgoing.delivery_id)
     rows = await conn.fetch(
         SQL.record_outcomes,
@@ -106,21 +107,12 @@ async def _outcomes(conn: asyncpg.Connection, results: Sequence[tuple[Tried, Ver
         [storable(verdict.error.reason) if verdict.error is not None else "" for _, verdict in ordered],
         [verdict.wait for _, verdict in ordered],
         [tried.item.outgoing.attempt for tried, _ in ordered],
+        [tried.started for tried, _ in ordered],
+        [tried.finished for tried, _ in ordered],
+        [verdict.outcome for _, verdict in ordered],
+        [exchanges.get(id(tried.outcome.exchange)) for tried, _ in ordered],
     )
     return {row["id"] for row in rows}
-
-
-async def _attempts(conn: asyncpg.Connection, kept: Sequence[tuple[Tried, Verdict]], exchanges: dict[int, int]) -> None:
-    await conn.execute(
-        SQL.record_attempts,
-        [tried.item.outgoing.delivery_id for tried, _ in kept],
-        [tried.item.outgoing.attempt for tried, _ in kept],
-        [tried.started for tried, _ in kept],
-        [tried.finished for tried, _ in kept],
-        [verdict.outcome for _, verdict in kept],
-        [storable(verdict.error.reason) if verdict.error is not None else "" for _, verdict in kept],
-        [exchanges.get(id(tried.outcome.exchange)) for tried, _ in kept],
-    )
 
 
 async def _cases(conn: asyncpg.Connection, system: str, stuck: Sequence[tuple[Tried, Verdict]]) -> None:

@@ -64,17 +64,17 @@ def _given(estate: Estate, name: str, manifest: Manifest) -> Iterator[Finding]:
             )
             yield at_place(estate, ("systems", name), f"{manifest.name} needs the {section[:-1]} {spec.name!r}", fix)
     for section, given_names in (("settings", system.settings), ("secrets", system.secrets)):
-        for given in given_names:
+        for given_name in given_names:
             # While the webhook secret is rotated out, the old one stands beside it as `webhook_…`.
-            key = "webhook" if section == "secrets" and given.startswith("webhook_") else given
+            key = "webhook" if section == "secrets" and given_name.startswith("webhook_") else given_name
             if key not in specs or specs[key].secret != (section == "secrets"):
                 known = (
                     ", ".join(sorted(s.name for s in specs.values() if s.secret == (section == "secrets"))) or "none"
                 )
                 yield at_place(
                     estate,
-                    ("systems", name, section, given),
-                    f"{manifest.name} knows no {section[:-1]} {given!r}",
+                    ("systems", name, section, given_name),
+                    f"{manifest.name} knows no {section[:-1]} {given_name!r}",
                     f"known: {known}",
                 )
 

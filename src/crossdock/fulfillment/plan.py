@@ -80,13 +80,13 @@ async def _write(
             [row["lines"] for row in cancelled],
         )
     if new:
-        await conn.execute(
-            SQL.insert_fulfillment_orders,
-            [order.reference for _, order in new],
-            [order.order_key for _, order in new],
-            [order.location for _, order in new],
-            [document_id for document_id, _ in new],
-            [lines_of(order) for _, order in new],
+        await conn.copy_records_to_table(
+            "fulfillment_order",
+            records=[
+                (order.reference, order.order_key, order.location, document_id, lines_of(order))
+                for document_id, order in new
+            ],
+            columns=("reference", "order_key", "location", "document_id", "lines"),
         )
 
 

@@ -3,11 +3,6 @@
 SELECT reference, order_key, location, state, lines, document_id
 FROM fulfillment_order WHERE order_key = ANY($1::text[]) ORDER BY reference FOR UPDATE
 
--- name: insert_fulfillment_orders
--- Writes new fulfillment orders.
-INSERT INTO fulfillment_order (reference, order_key, location, document_id, lines)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::jsonb[])
-
 -- name: update_fulfillment_orders
 -- Writes state and shipped quantities of fulfillment orders.
 UPDATE fulfillment_order f SET state = i.state, lines = i.lines, changed_at = now()

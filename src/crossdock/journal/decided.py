@@ -57,13 +57,13 @@ class RefusedPart(Struct, frozen=True, kw_only=True):
 
 
 class Translated(Struct, frozen=True, kw_only=True):
-    """A claimed document with its canonical form. `body` is the canonical form encoded, b"" when it is kept already.
-    `parts`: elements that could not be translated."""
+    """A claimed document with its canonical form. `body` is the canonical form encoded, b"" when it is kept already,
+    None when it is encoded only if the decision does not change it. `parts`: elements that could not be translated."""
 
     claimed: Claimed
     kind: str
     document: Any
-    body: bytes
+    body: bytes | None
     made_by: str
     parts: tuple[RefusedPart, ...] = ()
 

@@ -84,15 +84,6 @@ FROM unnest(
 ) AS i (id, state, step, kind, version, open, made_by, note, wait, key)
 WHERE d.id = i.id
 
--- name: record_versions
--- Keeps the canonical form that a step made of each document.
-INSERT INTO document_version (document_id, number, stage, body, made_by)
-SELECT * FROM unnest($1::bigint[], $2::integer[], $3::text[], $4::bytea[], $5::text[])
-
--- name: record_events
--- Writes business events in the transaction that made them true (Transactional Outbox).
-INSERT INTO event (type, key, document_id, data) SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bytea[])
-
 -- name: record_parts
 -- Opens a document of its own for each part of a batch that was not accepted; the part is its source or canonical form.
 WITH part AS (

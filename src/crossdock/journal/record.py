@@ -16,6 +16,8 @@ _LONGEST_NOTE = 2000
 def storable(text: str, most: int = _LONGEST_NOTE) -> str:
     """`text` as PostgreSQL can hold it: at most `most` characters, without NUL and lone surrogates, which hostile
     payloads and answers carry into reasons."""
+    if len(text) <= most and text.isascii() and "\x00" not in text:
+        return text
     return text[:most].replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
@@ -29,7 +31,8 @@ class Event(Struct, frozen=True, kw_only=True):
 
 
 class Recorded(Struct, frozen=True, kw_only=True):
-    """The new state of a document. `key`: its business key, as far as it is known now. `wait`: seconds until it is due again (state retry)."""
+    """The new state of a document. `key`: its business key, as far as it is known now. `wait`: seconds until it is due
+    again (state retry)."""
 
     id: int
     state: str
@@ -83,25 +86,21 @@ async def record_decided(conn: asyncpg.Connection, documents: Sequence[Recorded]
 async def record_versions(conn: asyncpg.Connection, versions: Sequence[Version]) -> None:
     """Keep the forms that a step made."""
     if versions:
-        await conn.execute(
-            SQL.record_versions,
-            [v.document_id for v in versions],
-            [v.number for v in versions],
-            [v.stage for v in versions],
-            [v.body for v in versions],
-            [v.made_by for v in versions],
+        # COPY writes rows by the page and costs both sides half of what an INSERT does.
+        await conn.copy_records_to_table(
+            "document_version",
+            records=[(v.document_id, v.number, v.stage, v.body, v.made_by) for v in versions],
+            columns=("document_id", "number", "stage", "body", "made_by"),
         )
 
 
 async def record_events(conn: asyncpg.Connection, events: Sequence[Event]) -> None:
-    """Write events into the outbox."""
+    """Write events into the outbox, in the transaction that made them true (Transactional Outbox)."""
     if events:
-        await conn.execute(
-            SQL.record_events,
-            [e.type for e in events],
-            [e.key for e in events],
-            [e.document_id for e in events],
-            [e.data for e in events],
+        await conn.copy_records_to_table(
+            "event",
+            records=[(e.type, e.key, e.document_id, e.data) for e in events],
+            columns=("type", "key", "document_id", "data"),
         )
 
 
@@ -126,8 +125,9 @@ async def settle_documents(
     """Take settled obligations off documents: (document id, how many) each; the documents' new states by id.
 
     Zero obligations is allowed. `anew`: the caller holds the documents' locks, so their state is worked out from what
-    they owe; without, one that waits for a person goes on waiting unless nothing is left. Goes through the documents in id order, as
-    every writer does, so that two of them hardly ever wait for each other; should they, one gets a deadlock error.
+    they owe; without, one that waits for a person goes on waiting unless nothing is left. Goes through the documents in
+    id order, as every writer does, so that two of them hardly ever wait for each other; should they, one gets a
+    deadlock error.
     """
     counts: dict[int, int] = {}
     for document_id, number in done:

@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import msgspec
+from aiohttp import hdrs
 from aiohttp.connector import Connection
 from multidict import CIMultiDictProxy
 
@@ -92,7 +93,7 @@ async def call(
             method, url, headers=headers, data=body, allow_redirects=False, **options
         ) as response:
             progress.status = response.status
-            content = await _bounded(response.content, largest)
+            content = await _bounded(response, largest)
             return Answer(response.status, response.headers, content)
     except (aiohttp.ClientError, TimeoutError, OSError, _TooLarge) as error:
         raise _typed(error, progress, method, url) from error
@@ -125,9 +126,12 @@ class _TooLarge(Exception):
     """The answer is larger than the caller takes."""
 
 
-async def _bounded(content: aiohttp.StreamReader, largest: int) -> bytes:
+async def _bounded(response: aiohttp.ClientResponse, largest: int) -> bytes:
+    length = response.content_length
+    if length is not None and length <= largest and hdrs.CONTENT_ENCODING not in response.headers:
+        return await response.read()
     chunks, size = [], 0
-    async for chunk in content.iter_any():
+    async for chunk in response.content.iter_any():
         size += len(chunk)
         if size > largest:
             raise _TooLarge(f"the answer is larger than {largest} bytes")
