@@ -104,6 +104,8 @@ async def test_a_child_does_not_outlive_its_parent(tmp_path: Path) -> None:
     parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
     assert parent.stdout
     child = psutil.Process(int(await asyncio.to_thread(parent.stdout.readline)))
+    while "setpriv" in child.cmdline()[0]:  # noqa: ASYNC110 - it is told of its parent's death from its own start on
+        await asyncio.sleep(0.02)
     parent.kill()
     parent.wait()
     parent.stdout.close()
