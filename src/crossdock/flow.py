@@ -138,7 +138,7 @@ async def _write(conn: asyncpg.Connection, rules: Rules, outcomes: Sequence[Outc
             for event in outcome.decided.events
         ],
     )
-    await _write_cases(conn, rules, outcomes)
+    await _write_cases(conn, rules, [o for o in outcomes if _troubled(o)])
     # A part of a batch document begins as a case, before it was ever tried by itself.
     tried = [o for o in outcomes if o.claimed.attempts > 0 or o.claimed.parent_id is not None]
     mended = [o.claimed.id for o in tried if o.decided.error is None]
@@ -210,6 +210,11 @@ def _obligations(rules: Rules, outcome: Outcome) -> list[Obligation]:
         )
         for delivery in outcome.decided.deliveries
     ]
+
+
+def _troubled(outcome: Outcome) -> bool:
+    parts = outcome.item is not None and outcome.item.parts
+    return outcome.decided.error is not None or bool(outcome.decided.parts or parts)
 
 
 async def _write_cases(conn: asyncpg.Connection, rules: Rules, outcomes: Sequence[Outcome]) -> None:

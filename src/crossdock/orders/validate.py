@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import lru_cache
 
 from crossdock.canonical.money import Money, minor_unit
 from crossdock.canonical.sales_order import Cancellation, Charge, OrderLine, SalesOrder
@@ -14,6 +15,8 @@ ZERO = Decimal(0)
 # Beyond these a number is a mistake, and arithmetic with it would overflow or be rounded.
 _MOST_DIGITS = 15
 _MOST_DECIMALS = 50
+_step_of = lru_cache(maxsize=256)(minor_unit)
+_AMOUNTS = ("unit_price", "discount", "tax", "total")
 
 
 def failures_of(order: SalesOrder, known_sku: Callable[[str], bool], max_lines: int) -> list[NeedsEdit]:
@@ -65,18 +68,28 @@ def _shape(order: SalesOrder, max_lines: int) -> Iterator[NeedsEdit]:
 def _numbers(
     lines: tuple[OrderLine, ...], charges: tuple[Charge, ...], tax: Money | None, total: Money
 ) -> Iterator[NeedsEdit]:
-    amounts = [("total", total), ("tax", tax)]
-    amounts += [(f"charges[{index}].amount", charge.amount) for index, charge in enumerate(charges)]
+    # Places get their names only when something is wrong there, which is hardly ever.
     for index, line in enumerate(lines):
-        at = f"lines[{index}]"
-        amounts += [(f"{at}.unit_price", line.unit_price), (f"{at}.discount", line.discount)]
-        amounts += [(f"{at}.tax", line.tax), (f"{at}.total", line.total)]
         if _beyond(line.quantity.value):
-            yield _out_of_range(f"{at}.quantity", line.quantity.value)
-    yield from (_out_of_range(at, money.amount) for at, money in amounts if money is not None and _beyond(money.amount))
+            yield _out_of_range(f"lines[{index}].quantity", line.quantity.value)
+    if _beyond(total.amount):
+        yield _out_of_range("total", total.amount)
+    if tax is not None and _beyond(tax.amount):
+        yield _out_of_range("tax", tax.amount)
+    for index, charge in enumerate(charges):
+        if _beyond(charge.amount.amount):
+            yield _out_of_range(f"charges[{index}].amount", charge.amount.amount)
+    for index, line in enumerate(lines):
+        for name in _AMOUNTS:
+            money: Money | None = getattr(line, name)
+            if money is not None and _beyond(money.amount):
+                yield _out_of_range(f"lines[{index}].{name}", money.amount)
 
 
 def _beyond(value: Decimal) -> bool:
+    if -10 <= value.adjusted() < _MOST_DIGITS and len(str(value)) < 40:
+        # At most 40 digits from the first one on: far from the last decimal allowed.
+        return False
     exponent = value.as_tuple().exponent
     return value.adjusted() >= _MOST_DIGITS or (isinstance(exponent, int) and exponent < -_MOST_DECIMALS)
 
@@ -87,7 +100,7 @@ def _out_of_range(at: str, value: Decimal) -> NeedsEdit:
 
 
 def _lines(lines: tuple[OrderLine, ...], currency: str, known_sku: Callable[[str], bool]) -> Iterator[NeedsEdit]:
-    step = minor_unit(currency)
+    step = _step_of(currency)
     seen: set[str] = set()
     for index, line in enumerate(lines):
         at = f"lines[{index}]"
@@ -152,7 +165,7 @@ def _totals(order: SalesOrder) -> Iterator[NeedsEdit]:
     due += sum((charge.amount.amount for charge in order.charges), ZERO)
     if order.tax is not None and not order.taxes_included:
         due += order.tax.amount
-    allowed = minor_unit(order.currency) * max(1, len(order.lines))
+    allowed = _step_of(order.currency) * max(1, len(order.lines))
     if abs(due - order.total.amount) > allowed:
         yield _edit(
             "total",

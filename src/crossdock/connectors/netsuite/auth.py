@@ -63,10 +63,11 @@ class MachineToMachine:
 
     async def authorization(self, method: Method, url: str) -> str:
         """`Bearer …`; asks for a token when there is none that lasts. Raises NeedsConfig, RetryLater."""
-        async with self._lock:
-            if time.monotonic() >= self._until:
-                await self._renew()
-            return f"Bearer {self._token}"
+        if time.monotonic() >= self._until:
+            async with self._lock:
+                if time.monotonic() >= self._until:
+                    await self._renew()
+        return f"Bearer {self._token}"
 
     def reject(self) -> bool:
         """Forget the token: it was revoked or ended early; a new one may help."""

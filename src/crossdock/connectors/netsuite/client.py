@@ -126,13 +126,12 @@ class RestClient:
         reading: bool = False,
         missing_is_none: bool = False,
     ) -> Reply | None:
-        exchange = Exchange(method=method, url=url, request=body or b"")
         try:
             answer = await self._signed(method, url, body, headers)
-        except OutcomeUnknown as error:
-            raise CallFailed(RetryLater(error.reason, rule="no_answer") if reading else error, exchange) from error
         except CrossdockError as error:
-            raise CallFailed(error, exchange) from error
+            exchange = Exchange(method=method, url=url, request=body or b"")
+            unanswered = reading and isinstance(error, OutcomeUnknown)
+            raise CallFailed(RetryLater(error.reason, rule="no_answer") if unanswered else error, exchange) from error
         exchange = Exchange(method=method, url=url, request=body or b"", status=answer.status, response=answer.body)
         if answer.ok:
             return Reply(answer.body, answer.headers.get("Location", ""), exchange)
