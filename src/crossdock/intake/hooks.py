@@ -28,6 +28,8 @@ PREFIX = "/hooks/"
 _PROBLEM = [(b"content-type", b"application/problem+json")]
 _JSON = [(b"content-type", b"application/json")]
 _RETRY_SECONDS = b"5"
+# Refusals that wait to be counted; more than this while PostgreSQL is away are told to their senders only.
+MOST_REJECTIONS = 10_000
 _LONGEST_NAME = 300
 _DRAINED = 4
 _encode = msgspec.json.encode
@@ -114,7 +116,8 @@ class HookIntake:
         except Unauthenticated:
             raise
         except Refused as error:
-            self.rejections.append((route.interface, error.rule, error.reason, len(request.body)))
+            if len(self.rejections) < MOST_REJECTIONS:
+                self.rejections.append((route.interface, error.rule, error.reason, len(request.body)))
             raise
         except Exception as error:  # edge: what a receiver stumbles over is kept too, and becomes a case
             log.exception("intake.receiver_failed", interface=route.interface)
