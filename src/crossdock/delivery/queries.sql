@@ -99,12 +99,6 @@ RETURNING id
 -- Shows the breaker's state to everyone.
 UPDATE system_lease SET breaker = $2, breaker_until = $3, breaker_reason = $4 WHERE system = $1
 
--- name: pause_system
--- Pauses or resumes a system, with who and why.
-INSERT INTO system_lease (system, paused, paused_by, pause_reason) VALUES ($1, $2, $3, $4)
-ON CONFLICT (system) DO UPDATE
-SET paused = excluded.paused, paused_by = excluded.paused_by, pause_reason = excluded.pause_reason
-
 -- name: stakes
 -- What is at stake on documents: owner and deadline of their interface, money of their order.
 SELECT d.id, d.interface, d.key, i.owner, d.received_at + i.settle_within AS deadline, o.total, o.currency

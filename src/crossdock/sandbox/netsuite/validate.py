@@ -11,17 +11,10 @@ from crossdock.sandbox.netsuite.fields import (
     ADDRESS,
     ADDRESS_FIELDS,
     ANY,
-    BOOLEAN,
-    DATE,
-    DATETIME,
     ENUM,
     ENUMS,
-    INTEGER,
-    NUMBER,
     READ_ONLY,
     RECORDS,
-    REF,
-    STRING,
     SUBLISTS,
 )
 from crossdock.sandbox.netsuite.problems import NetSuiteError
@@ -122,6 +115,3 @@ def _is_moment(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-KINDS = frozenset({STRING, NUMBER, INTEGER, BOOLEAN, DATE, DATETIME, REF, ENUM, ADDRESS, ANY})
