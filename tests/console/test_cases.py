@@ -86,7 +86,7 @@ async def test_keys_move_open_and_mark(browser: Browser, filling: Filling) -> No
     await page.keyboard.press("j")
     await page.keyboard.press("x")
     await expect(page.locator("[data-marked-count]")).to_have_text("2 marked, 369.00 USD")
-    await page.go_back()
+    await page.go_back(wait_until="commit")
     await expect(page.locator("#detail")).to_contain_text("No case is open here")
 
 
