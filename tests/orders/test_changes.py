@@ -47,8 +47,8 @@ def test_meaning_of_an_unknown_order(status: str, meaning: Meaning) -> None:
     assert meaning_of(order(version=0, status=status), 1, None) is meaning
 
 
-def test_times_version_status_and_note_are_no_content() -> None:
-    touched = replace(order(), version=9, updated_at=NOON, note="ring twice", status="cancelled")
+def test_times_version_status_note_and_reservation_are_no_content() -> None:
+    touched = replace(order(), version=9, updated_at=NOON, note="ring twice", reservation="rsv_1", status="cancelled")
     assert content_of(touched) == content_of(order())
 
 

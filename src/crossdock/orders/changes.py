@@ -36,8 +36,9 @@ class Meaning(Enum):
 
 
 def content_of(order: SalesOrder) -> int:
-    """A digest of what ERP and warehouse must know; equal for versions that differ only in their times or note."""
-    return digest_of(encode(msgspec.structs.replace(order, version=0, updated_at=None, note="", status="open")))
+    """A digest of what ERP and warehouse must know; equal where only times, note or reservation differ."""
+    plain = msgspec.structs.replace(order, version=0, updated_at=None, note="", reservation="", status="open")
+    return digest_of(encode(plain))
 
 
 def meaning_of(order: SalesOrder, content: int, known: Known | None) -> Meaning:

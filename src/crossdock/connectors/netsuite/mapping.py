@@ -87,6 +87,7 @@ SALES_ORDER: Final = Mapping(
         "document.entity",
         "document.customer",
         "document.po_number",
+        "document.reservation",
         "document.service",
         "document.note",
     ),
