@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import msgspec
 from aiohttp import web
@@ -53,7 +53,7 @@ def json_response(value: Any, status: int = 200, headers: dict[str, str] | None 
 class Simulator:
     """Base of the simulators. Use `async with`, then `url`."""
 
-    name: ClassVar[str] = "simulator"
+    name = "simulator"
 
     def __init__(self, config: SimConfig) -> None:
         self.settings = config

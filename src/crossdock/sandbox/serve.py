@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from crossdock.sandbox.host import Simulator
+from crossdock.sandbox.market import MarketConfig, MarketSim
 from crossdock.sandbox.netsuite import NetSuiteConfig, NetSuiteSim
 from crossdock.sandbox.shopify import ShopifyConfig, ShopifySim
 from crossdock.sandbox.warehouse import WarehouseConfig, WarehouseSim
@@ -28,15 +29,16 @@ else:
 
 
 class ServeConfig(msgspec.Struct, forbid_unknown_fields=True):
-    """Which simulators to serve, each with its settings."""
+    """Which simulators to serve, each with its settings; markets under names of their own."""
 
     shopify: ShopifyConfig | None = None
     netsuite: NetSuiteConfig | None = None
     warehouse: WarehouseConfig | None = None
+    markets: dict[str, MarketConfig] = msgspec.field(default_factory=dict)
 
 
 def make_simulators(config: ServeConfig) -> list[Simulator]:
-    """The simulators of a configuration, not started yet. Raises ValueError when there are none."""
+    """The simulators of a configuration, not started yet. Raises ValueError when there are none or a name is twice."""
     made: list[Simulator] = []
     if config.shopify is not None:
         made.append(ShopifySim(config.shopify))
@@ -44,8 +46,13 @@ def make_simulators(config: ServeConfig) -> list[Simulator]:
         made.append(NetSuiteSim(config.netsuite))
     if config.warehouse is not None:
         made.append(WarehouseSim(config.warehouse))
+    made += [MarketSim(settings, name) for name, settings in config.markets.items()]
     if not made:
-        raise ValueError("nothing to serve: name shopify, netsuite or warehouse")
+        raise ValueError("nothing to serve: name shopify, netsuite, warehouse or markets")
+    names = [simulator.name for simulator in made]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"two simulators are named {twice}; give the market another name")
     return made
 
 

@@ -5,7 +5,7 @@ surface."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
@@ -55,7 +55,7 @@ class NetSuiteConfig(SimConfig, kw_only=True):
 class NetSuiteSim(Simulator):
     """`async with NetSuiteSim(config) as account: account.url`."""
 
-    name: ClassVar[str] = "netsuite"
+    name = "netsuite"
 
     def __init__(self, config: NetSuiteConfig | None = None) -> None:
         self.config = config or NetSuiteConfig()

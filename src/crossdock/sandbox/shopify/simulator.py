@@ -56,7 +56,7 @@ class ShopifyConfig(SimConfig, kw_only=True):
 class ShopifySim(Simulator):
     """`async with ShopifySim(config) as shop: shop.url`. GraphQL is at `shop.graphql_url`."""
 
-    name: ClassVar[str] = "shopify"
+    name = "shopify"
     path: ClassVar[str] = f"/admin/api/{API_VERSION}/graphql.json"
 
     def __init__(self, config: ShopifyConfig | None = None) -> None:

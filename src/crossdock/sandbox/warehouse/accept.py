@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from crossdock.sandbox.catalog import Catalog
+from crossdock.sandbox.problems import Problem, problem
 
 MAX_BATCH = 200
 MAX_LINES = 1_000
@@ -16,13 +17,6 @@ ORDER_FIELDS = frozenset({"reference", "order_reference", "location", "requested
 ADDRESS_REQUIRED = ("name", "address1", "city", "postal_code", "country")
 ADDRESS_FIELDS = frozenset({*ADDRESS_REQUIRED, "company", "address2", "region", "phone", "email"})
 LINE_FIELDS = frozenset({"line", "sku", "quantity", "unit"})
-
-Problem = dict[str, str]
-
-
-def problem(field: str, code: str, message: str) -> Problem:
-    """One entry of `errors`."""
-    return {"field": field, "code": code, "message": message}
 
 
 class Checker:
@@ -106,7 +100,7 @@ class Checker:
 
 def _unknown(value: dict[str, Any], known: frozenset[str], prefix: str) -> list[Problem]:
     return [
-        problem(f"{prefix}{name}"[:128], "unknown_field", "this field is not in the contract")
+        problem(f"{prefix}{name}", "unknown_field", "this field is not in the contract")
         for name in value
         if name not in known
     ]

@@ -7,7 +7,7 @@ import asyncio
 import hmac
 import random
 import time
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -16,11 +16,13 @@ from crossdock.sandbox.catalog import make_catalog
 from crossdock.sandbox.emitting import Delivery, Emitter, EmitterRules, Subscription
 from crossdock.sandbox.host import ControlError, SimConfig, Simulator, json_response
 from crossdock.sandbox.pacing import Pace, Run, Runs
-from crossdock.sandbox.warehouse.accept import MAX_BATCH, Checker, Problem
+from crossdock.sandbox.problems import Problem, problem_response
+from crossdock.sandbox.ratelimit import TokenBucket
+from crossdock.sandbox.signing import signed_headers
+from crossdock.sandbox.warehouse.accept import MAX_BATCH, Checker
 from crossdock.sandbox.warehouse.opening import OpeningRequest, receive_opening
 from crossdock.sandbox.warehouse.records import Warehouse, shown
 from crossdock.sandbox.warehouse.ship import MovementsRequest, ShipRequest, random_movements, ship, ship_open
-from crossdock.sandbox.warehouse.signing import signed_headers
 
 RETRIES = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 21600.0, 43200.0)
 MAX_BODY = 8 * 1024 * 1024
@@ -46,7 +48,7 @@ class WarehouseConfig(SimConfig, kw_only=True):
 class WarehouseSim(Simulator):
     """`async with WarehouseSim(config) as warehouse: warehouse.url`."""
 
-    name: ClassVar[str] = "warehouse"
+    name = "warehouse"
 
     def __init__(self, config: WarehouseConfig | None = None) -> None:
         self.config = config or WarehouseConfig()
@@ -59,7 +61,7 @@ class WarehouseSim(Simulator):
         self.checker = Checker(self.catalog)
         self.runs = Runs()
         self.rng = random.Random(self.config.seed)
-        self._tokens, self._filled = self.config.burst, time.monotonic()
+        self._bucket = TokenBucket(self.config.rate, self.config.burst)
         self._shipper: asyncio.Task[None] | None = None
 
     async def opened(self) -> None:
@@ -93,7 +95,7 @@ class WarehouseSim(Simulator):
         given = request.headers.get("Authorization", "")
         if not hmac.compare_digest(given.encode(), f"Bearer {self.config.token}".encode()):
             return problem_response(401, "Unauthorized", "send Authorization: Bearer with the token of this warehouse")
-        if not self._allowed():
+        if not self._bucket.take():
             return await self.throttled(request)
         path = request.path.removeprefix("/api/v1")
         if request.method == "POST" and path == "/fulfillment-orders:batch":
@@ -106,15 +108,6 @@ class WarehouseSim(Simulator):
         if parts[0] == "fulfillment-orders" and len(parts) in (2, 3):
             return self._one(request.method, parts)
         return problem_response(404, "Not found", f"no {request.method} {request.path}")
-
-    def _allowed(self) -> bool:
-        now = time.monotonic()
-        self._tokens = min(self.config.burst, self._tokens + (now - self._filled) * self.config.rate)
-        self._filled = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
 
     async def _create(self, request: web.BaseRequest) -> web.Response:
         body = await request.read()
@@ -275,9 +268,3 @@ class WarehouseSim(Simulator):
 
 def _result(reference: Any, status: int, ident: str | None, errors: list[Problem]) -> dict[str, Any]:
     return {"reference": reference, "status": status, "id": ident, "errors": errors}
-
-
-def problem_response(status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> web.Response:
-    """A problem document (RFC 9457)."""
-    body = msgspec.json.encode({"type": "about:blank", "title": title, "status": status, "detail": detail})
-    return web.Response(body=body, status=status, headers=headers, content_type="application/problem+json")
