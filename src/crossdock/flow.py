@@ -22,7 +22,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from crossdock.canonical.objects import business_key, encode
-from crossdock.decide import Rules, decide
+from crossdock.decide import decide
+from crossdock.decide_orders import Rules
 from crossdock.delivery.owe import Obligation, owe
 from crossdock.errors import CrossdockError, EngineAway, NeedsEdit, RetryLater
 from crossdock.journal.claim import Claimed, claim

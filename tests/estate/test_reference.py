@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from crossdock.estate.feeds import Condition, FileTopic, SftpSource
 from crossdock.estate.load import ENTRIES, SINGLES
-from crossdock.estate.shape import Lowered, RoutingRule, RoutingWhen
+from crossdock.estate.shape import ChannelStock, Lowered, RoutingRule, RoutingWhen, StockRule
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "estate.md").read_text(encoding="utf-8")
 SHAPES: set[type[Struct]] = {
@@ -22,6 +22,8 @@ SHAPES: set[type[Struct]] = {
     Lowered,
     RoutingRule,
     RoutingWhen,
+    ChannelStock,
+    StockRule,
     FileTopic,
     Condition,
     SftpSource,

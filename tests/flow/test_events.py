@@ -29,8 +29,17 @@ async def read(bus: Bus) -> list[str]:
 
 
 async def written(pool: asyncpg.Pool) -> list[str]:
-    rows = await pool.fetch("SELECT xid::text AS xid, id FROM event ORDER BY xid, id")
-    return [f"{row['xid']}-{row['id']}" for row in rows]
+    """Ids of all events that the outbox stands for; a row of many is an event per element."""
+    rows = await pool.fetch("SELECT xid::text AS xid, id, many, data FROM event ORDER BY xid, id")
+    ids = []
+    for row in rows:
+        place = f"{row['xid']}-{row['id']}"
+        number = len(msgspec.json.decode(row["data"])) if row["many"] else 0
+        ids += [f"{place}-{n}" for n in range(1, number + 1)] if row["many"] else [place]
+    return ids
+
+
+LEVELS = "inventory.level.changed"
 
 
 async def relayed(pool: asyncpg.Pool) -> bool:
@@ -47,7 +56,10 @@ async def test_every_event_is_relayed_once_and_in_order(stage: Stage, bus: Bus) 
     await stage.until(lambda: relayed(stage.pool))
     events = await written(stage.pool)
     # Accepted, brought to ERP and warehouse; shipped, brought to ERP and store; picked and shipped in the ledger.
-    kinds = await stage.pool.fetch("SELECT type, count(*) FROM event GROUP BY type ORDER BY type")
+    # How often levels are told of depends on which movements met in a batch.
+    kinds = await stage.pool.fetch(
+        "SELECT type, count(*) FROM event WHERE type <> $1 GROUP BY type ORDER BY type", LEVELS
+    )
     assert [tuple(row) for row in kinds] == [
         ("fulfillment_order.delivered", 30),
         ("sales_order.accepted", 30),
@@ -56,8 +68,11 @@ async def test_every_event_is_relayed_once_and_in_order(stage: Stage, bus: Bus) 
         ("shipment.delivered", 60),
         ("stock.movements_applied", 60),
     ]
-    assert len(events) == 240
     assert await read(bus) == events
+    told = await stage.pool.fetch("SELECT data FROM event WHERE type = $1 ORDER BY xid, id", LEVELS)
+    newest = {one["key"]: one["data"]["on_hand"] for row in told for one in msgspec.json.decode(row["data"])}
+    levels = await stage.pool.fetch("SELECT sku, location, on_hand FROM stock_level WHERE sequence > 0")
+    assert newest == {f"stock/{row['sku']}@{row['location']}": str(row["on_hand"]) for row in levels}
 
 
 async def test_events_wait_for_nats_and_orders_go_on_meanwhile(
@@ -83,7 +98,7 @@ async def test_events_wait_for_nats_and_orders_go_on_meanwhile(
             bus = await Bus.connect(engines.nats_url)
             events = await written(pool)
             assert await read(bus) == events
-            assert len(events) == 2 * before
+            assert len(events) >= 2 * before
             await bus.close()
     finally:
         await engines.stop()

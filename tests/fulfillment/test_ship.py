@@ -21,7 +21,7 @@ from crossdock.fulfillment.lines import load
 from crossdock.fulfillment.plan import Wanted, plan
 from crossdock.fulfillment.ship import ship
 from crossdock.journal.decided import Decided, Routed, Split
-from crossdock.orders.accept import Prepared, accept
+from crossdock.orders.accept import Prepared, accept, weigh
 from tests.orders.making import NOON, line, order, translated
 
 ORDERED = {"1": 2, "2": 5}
@@ -39,7 +39,8 @@ async def ask(conn: asyncpg.Connection, order_id: str = "1") -> None:
     given = order(order_id, line(1), line(2, "CD-2", "5", "1.00"))
     split = Split(location="EAST", system="warehouse", lines=(0, 1))
     routed = Routed(entity="us", erp="netsuite", splits=(split,), record=b"{}", rules="r")
-    await accept(conn, [Prepared(item=translated(given), order=given, routed=routed, content=1)], {})
+    prepared = Prepared(item=translated(given), order=given, routed=routed, content=1)
+    await accept(conn, await weigh(conn, [prepared]), {})
     await plan(conn, [Wanted(document_id=1, order=given, splits=(split,), known=False)], {"EAST": "warehouse"})
 
 

@@ -18,7 +18,8 @@ from crossdock.canonical.objects import decode
 from crossdock.canonical.quantity import Quantity
 from crossdock.canonical.stock import StockMovement, StockMovements
 from crossdock.errors import NeedsEdit
-from crossdock.inventory.apply import apply
+from crossdock.inventory.apply import apply, pairs_of
+from crossdock.inventory.lock import lock_levels, write_levels
 from crossdock.journal.decided import Decided
 from tests.orders.making import NOON, catalog, translated
 
@@ -43,7 +44,11 @@ async def enter(conn: asyncpg.Connection, *documents: list[StockMovement], sourc
         translated(StockMovements(source=source, movements=tuple(moves)), "stock_movements", number)
         for number, moves in enumerate(documents, 1)
     ]
-    return await apply(conn, batch, catalog("CD-1", "CD-2"), LOCATIONS, TELL)
+    products = catalog("CD-1", "CD-2")
+    locked = await lock_levels(conn, (), pairs_of(batch, products, LOCATIONS))
+    decided = await apply(conn, batch, products, LOCATIONS, TELL, locked)
+    await write_levels(conn, locked)
+    return decided
 
 
 async def entered(pool: asyncpg.Pool, *documents: list[StockMovement], source: str = "warehouse") -> list[Decided]:
@@ -52,7 +57,7 @@ async def entered(pool: asyncpg.Pool, *documents: list[StockMovement], source: s
 
 
 async def levels(conn: Any) -> dict[tuple[str, str], int]:
-    rows = await conn.fetch("SELECT sku, location, on_hand FROM stock_level")
+    rows = await conn.fetch("SELECT sku, location, on_hand FROM stock_level WHERE sequence > 0")
     return {(row["sku"], row["location"]): int(row["on_hand"]) for row in rows}
 
 

@@ -14,7 +14,7 @@ from crossdock.canonical.party import Party
 from crossdock.canonical.sales_order import SalesOrder
 from crossdock.errors import NeedsConfig, NeedsEdit
 from crossdock.journal.decided import Decided, Routed
-from crossdock.orders.accept import ChannelRules, Prepared, accept, prepare, with_our_skus
+from crossdock.orders.accept import ChannelRules, Prepared, accept, prepare, weigh, with_our_skus
 from crossdock.orders.changes import Meaning
 from tests.orders.making import catalog, line, order, translated, usd
 
@@ -37,7 +37,7 @@ async def accepted(
     ready = [prepared(one, number, routed=routed(erp)) for number, one in enumerate(orders, 1)]
     assert all(isinstance(one, Prepared) for one in ready)
     async with pool.acquire() as conn, conn.transaction():
-        return await accept(conn, ready, left or {})
+        return await accept(conn, await weigh(conn, ready), left or {})
 
 
 def owed(decided: Decided) -> list[tuple[str, str, str]]:

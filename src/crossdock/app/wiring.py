@@ -6,19 +6,22 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from msgspec import Struct
 
 from crossdock.catalog.cache import Catalog
-from crossdock.decide import InterfaceFacts, Rules
+from crossdock.decide_orders import InterfaceFacts, Rules
 from crossdock.delivery.system import System
 from crossdock.errors import NeedsConfig
 from crossdock.estate.check import check
 from crossdock.estate.compile import CompiledEstate, compile_estate
+from crossdock.estate.durations import duration
 from crossdock.estate.findings import EstateError
 from crossdock.estate.load import load_estate
 from crossdock.intake.routes import HookRoute
+from crossdock.inventory.rules import ChannelRule, Held, SkuRule, StockRules
 from crossdock.mapping.compile import Translator, compile_mapping
 from crossdock.mapping.load import load_mapping
 from crossdock.routing.policy import ChannelFacts, LocationFacts, LocationRule, Policy
@@ -153,6 +156,44 @@ def rules_of(wired: Wired, catalog: Catalog) -> Rules:
             for system, publication in estate.publications.items()
             for location in publication.locations
         ],
+        stock=stock_rules_of(estate),
+    )
+
+
+def stock_rules_of(estate: CompiledEstate) -> StockRules:
+    """What each channel may sell of stock, as inventory takes it."""
+    declared = estate.declared.inventory
+    return StockRules(
+        version=estate.rules_version,
+        channels={
+            name: ChannelRule(
+                name=name,
+                system=system,
+                locations=said.locations,
+                held=Held(safety=said.safety, percent=said.percent, cap=said.cap, keep=said.keep),
+                priority=said.priority,
+                horizon=duration(said.horizon) if said.horizon else None,
+                derived_buffer=said.buffer == "derived",
+                summed=said.summed,
+                publish=said.publish,
+            )
+            for name, (system, said) in estate.stock_channels.items()
+        },
+        overrides=tuple(
+            SkuRule(
+                sku_prefix=rule.sku_prefix,
+                channel=rule.channel,
+                safety=rule.safety,
+                percent=rule.percent,
+                cap=rule.cap,
+                keep=rule.keep,
+            )
+            for rule in (declared.rules if declared is not None else ())
+        ),
+        governed=declared is not None,
+        hold_for=duration(declared.hold_for) if declared is not None else timedelta(minutes=15),
+        longest_hold=duration(declared.longest_hold) if declared is not None else timedelta(days=1),
+        locations=tuple(name for name, where in estate.declared.locations.items() if where.system),
     )
 
 

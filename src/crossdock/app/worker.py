@@ -14,7 +14,7 @@ import structlog
 from crossdock.app.metrics import tried
 from crossdock.app.wiring import Wired, rules_of, systems_of, translations_of
 from crossdock.catalog.cache import Catalog
-from crossdock.decide import Rules
+from crossdock.decide_orders import Rules
 from crossdock.delivery.drive import Driver
 from crossdock.errors import EngineAway
 from crossdock.flow import work

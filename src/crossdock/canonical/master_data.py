@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Literal
 
 from msgspec import Struct
@@ -14,8 +15,26 @@ from crossdock.canonical.quantity import EACH, Quantity, Unit
 from crossdock.canonical.sales_order import Key
 
 
+class UnitConversion(Struct, frozen=True, kw_only=True):
+    """One `unit` of the product holds `factor` of its base unit: a case (CS) of twelve eaches is 12."""
+
+    unit: Unit
+    factor: Decimal
+
+
+class Component(Struct, frozen=True, kw_only=True):
+    """What goes into one of a bundle: `quantity` of `sku`, in that SKU's base unit."""
+
+    sku: Key
+    quantity: Decimal
+
+
 class Product(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Something sold. `sku` is our key for it; `location` its default stock location; not `stocked` = a service."""
+    """Something sold. `sku` is our key for it; `location` its default stock location; not `stocked` = a service.
+
+    Stock is kept in `unit`; `units` says what other units hold. With `components` it is a bundle: it has no stock of
+    its own and is put together from theirs. `substitutes`: SKUs to offer when there is none.
+    """
 
     sku: Key
     description: Text = ""
@@ -25,6 +44,9 @@ class Product(Struct, frozen=True, kw_only=True, omit_defaults=True):
     weight: Quantity | None = None
     location: Text = ""
     stocked: bool = True
+    units: tuple[UnitConversion, ...] = ()
+    components: tuple[Component, ...] = ()
+    substitutes: tuple[Key, ...] = ()
     status: Literal["active", "retired"] = "active"
     updated_at: datetime | None = None
 

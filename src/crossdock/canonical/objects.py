@@ -12,7 +12,15 @@ from crossdock.canonical.envelope import CloudEvent
 from crossdock.canonical.fulfillment import FulfillmentOrder, Shipment
 from crossdock.canonical.master_data import Customer, Product
 from crossdock.canonical.sales_order import Cancellation, SalesOrder
-from crossdock.canonical.stock import StockLevel, StockMovement, StockMovements
+from crossdock.canonical.stock import (
+    Availability,
+    DemandForecast,
+    InboundReceipt,
+    StockCount,
+    StockLevel,
+    StockMovement,
+    StockMovements,
+)
 
 OBJECTS: dict[str, tuple[int, type[Struct]]] = {
     "sales_order": (1, SalesOrder),
@@ -21,7 +29,11 @@ OBJECTS: dict[str, tuple[int, type[Struct]]] = {
     "shipment": (1, Shipment),
     "stock_movement": (1, StockMovement),
     "stock_movements": (1, StockMovements),
+    "stock_count": (1, StockCount),
     "stock_level": (1, StockLevel),
+    "availability": (1, Availability),
+    "inbound_receipt": (1, InboundReceipt),
+    "demand_forecast": (1, DemandForecast),
     "product": (1, Product),
     "customer": (1, Customer),
     "event": (1, CloudEvent),
@@ -35,6 +47,8 @@ _KEYS = {
     "cancellation": ("cancellation", "cancellation_key"),
     "product": ("product", "sku"),
     "customer": ("customer", "customer_id"),
+    "inbound_receipt": ("inbound", "reference"),
+    "demand_forecast": ("forecast", "forecast_id"),
 }
 
 _ENCODER = msgspec.json.Encoder(decimal_format="string")
@@ -53,7 +67,7 @@ def decode(kind: str, body: bytes) -> Any:
 def business_key(kind: str, document: Any) -> str:
     """The key that documents about the same thing share, "" when the document names none.
 
-    Orders and shipments: "order/<order_key>"; cancellations, products and customers their own.
+    Orders and shipments: "order/<order_key>"; cancellations, master data, inbound receipts and forecasts their own.
     """
     attribute = _KEYS.get(kind)
     return f"{attribute[0]}/{getattr(document, attribute[1])}" if attribute is not None else ""

@@ -9,7 +9,7 @@ import asyncpg
 
 from crossdock.canonical.master_data import Customer, Product
 from crossdock.canonical.objects import encode
-from crossdock.catalog.cache import SQL
+from crossdock.catalog.cache import SQL, details_of
 
 
 async def accept_products(conn: asyncpg.Connection, products: Sequence[tuple[int | None, Product]]) -> None:
@@ -27,6 +27,7 @@ async def accept_products(conn: asyncpg.Connection, products: Sequence[tuple[int
         [p.status for _, p in rows],
         [encode(p) for _, p in rows],
         [document_id for document_id, _ in rows],
+        [details_of(p) for _, p in rows],
     )
     await conn.execute(SQL.changed)
 

@@ -3,21 +3,77 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from decimal import Decimal
+from types import MappingProxyType
+
 import asyncpg
+import msgspec
 from msgspec import Struct
 
+from crossdock.canonical.master_data import Component, Product, UnitConversion
+from crossdock.canonical.objects import encode
+from crossdock.canonical.quantity import Quantity
 from crossdock.runtime.postgres import load_queries
 
 SQL = load_queries(__package__)
 
 
+class Details(Struct, frozen=True, omit_defaults=True):
+    """What few products have: other units, what a bundle is made of, what to offer instead."""
+
+    units: tuple[UnitConversion, ...] = ()
+    components: tuple[Component, ...] = ()
+    substitutes: tuple[str, ...] = ()
+
+
+_DETAILS = msgspec.json.Decoder(Details)
+
+
 class ProductFacts(Struct, frozen=True):
-    """What a decision needs of a product. `location`: its default stock location, "" = the estate's."""
+    """What a decision needs of a product. `location`: its default stock location, "" = the estate's.
+
+    `factors`: unit → how many base units one of it holds, without the base unit itself; `components`: SKU → how many of
+    it go into one of this bundle.
+    """
 
     unit: str
     location: str
     stocked: bool
     active: bool
+    factors: Mapping[str, Decimal] = MappingProxyType({})
+    components: Mapping[str, Decimal] = MappingProxyType({})
+    substitutes: tuple[str, ...] = ()
+
+    def in_base(self, quantity: Quantity) -> Decimal | None:
+        """`quantity` in the base unit; None when the product is not kept or sold in its unit."""
+        if quantity.unit == self.unit:
+            return quantity.value
+        factor = self.factors.get(quantity.unit)
+        return None if factor is None else quantity.value * factor
+
+
+def details_of(product: Product) -> bytes | None:
+    """The `details` column of `product`; None when there is nothing to say."""
+    if not (product.units or product.components or product.substitutes):
+        return None
+    return encode(Details(product.units, product.components, product.substitutes))
+
+
+def facts_of(unit: str, location: str, stocked: bool, active: bool, details: bytes | None) -> ProductFacts:
+    """The facts of a product row."""
+    if details is None:
+        return ProductFacts(unit, location, stocked, active)
+    said = _DETAILS.decode(details)
+    return ProductFacts(
+        unit,
+        location,
+        stocked,
+        active,
+        {one.unit: one.factor for one in said.units},
+        {one.sku: one.quantity for one in said.components},
+        said.substitutes,
+    )
 
 
 class Catalog:
@@ -36,7 +92,9 @@ class Catalog:
             return False
         products = await conn.fetch(SQL.products)
         self.products = {
-            row["sku"]: ProductFacts(row["unit"], row["location"], row["stocked"], row["status"] == "active")
+            row["sku"]: facts_of(
+                row["unit"], row["location"], row["stocked"], row["status"] == "active", row["details"]
+            )
             for row in products
         }
         self.customers = {row["customer_id"]: row["status"] for row in await conn.fetch(SQL.customers)}

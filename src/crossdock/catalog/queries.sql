@@ -4,7 +4,7 @@ SELECT value FROM catalog_version
 
 -- name: products
 -- What decisions need of every product.
-SELECT sku, unit, location, stocked, status FROM product
+SELECT sku, unit, location, stocked, status, details FROM product
 
 -- name: customers
 -- What decisions need of every customer account.
@@ -16,11 +16,13 @@ SELECT name, system, theirs, ours FROM crosswalk
 
 -- name: upsert_products
 -- Takes products in; a later statement of a product replaces the earlier one.
-INSERT INTO product (sku, unit, location, stocked, status, body, document_id)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::text[], $6::bytea[], $7::bigint[])
+INSERT INTO product (sku, unit, location, stocked, status, body, document_id, details)
+SELECT * FROM unnest(
+    $1::text[], $2::text[], $3::text[], $4::boolean[], $5::text[], $6::bytea[], $7::bigint[], $8::bytea[]
+)
 ON CONFLICT (sku) DO UPDATE
 SET unit = excluded.unit, location = excluded.location, stocked = excluded.stocked, status = excluded.status,
-    body = excluded.body, document_id = excluded.document_id, changed_at = now()
+    body = excluded.body, details = excluded.details, document_id = excluded.document_id, changed_at = now()
 WHERE product.body <> excluded.body
 
 -- name: upsert_customers

@@ -10,6 +10,7 @@ from crossdock.canonical.identifiers import is_gln
 from crossdock.errors import NeedsConfig
 from crossdock.estate.check_feeds import check_feeds
 from crossdock.estate.check_interfaces import check_interfaces
+from crossdock.estate.check_inventory import check_inventory
 from crossdock.estate.check_routing import check_routing
 from crossdock.estate.check_systems import check_systems, manifests_of
 from crossdock.estate.durations import duration
@@ -34,6 +35,7 @@ def check(estate: Estate) -> list[Finding]:
         *_places(estate),
         *check_interfaces(estate, manifests),
         *check_routing(estate),
+        *check_inventory(estate),
         *_tables(estate),
         *check_feeds(estate),
     ]

@@ -31,6 +31,10 @@ def check_routing(estate: Estate) -> Iterator[Finding]:
             yield from unresolved(estate, (*at, "entity"), "entities", rule.entity, estate.entities)
         if rule.when.channel:
             yield from unresolved(estate, (*at, "when", "channel"), "channels", rule.when.channel, estate.channels)
+    yield from _check_publication(estate)
+
+
+def _check_publication(estate: Estate) -> Iterator[Finding]:
     for system, publication in estate.stock_publication.items():
         yield from unresolved(estate, ("stock_publication", system), "systems", system, estate.systems)
         for location in publication.locations:

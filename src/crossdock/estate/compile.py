@@ -18,7 +18,7 @@ from crossdock.estate.durations import duration
 from crossdock.estate.load import Estate
 from crossdock.estate.references import resolve_setting
 from crossdock.estate.seeds import read_customers, read_products, read_table
-from crossdock.estate.shape import Channel, Interface, Location, Lowered, Routing, StockPublication
+from crossdock.estate.shape import Channel, ChannelStock, Interface, Location, Lowered, Routing, StockPublication
 from crossdock.sdk.manifest import Limits
 
 
@@ -82,6 +82,24 @@ class CompiledEstate(Struct, frozen=True, kw_only=True):
     def routing(self) -> Routing:
         """The routing rules."""
         return self.declared.routing
+
+    @property
+    def stock_channels(self) -> dict[str, tuple[str, ChannelStock]]:
+        """What each channel may sell, as channel → (its system, rules); a system with `stock_publication` only is a
+        channel under the name of its own channel, or under its own name."""
+        declared = self.declared
+        by_system = {channel.system: name for name, channel in declared.channels.items()}
+        found = {
+            by_system.get(system, system): (
+                system,
+                ChannelStock(locations=publication.locations, safety=publication.safety),
+            )
+            for system, publication in declared.stock_publication.items()
+        }
+        if declared.inventory is not None:
+            for name, rules in declared.inventory.channels.items():
+                found[name] = (declared.channels[name].system, rules)
+        return found
 
     @property
     def publications(self) -> Mapping[str, StockPublication]:
@@ -211,7 +229,14 @@ def _crosswalks(estate: Estate) -> list[Crosswalked]:
 
 
 def _rules_version(estate: Estate) -> str:
-    deciding = (estate.routing, estate.stock_publication, estate.channels, estate.entities, estate.locations)
+    deciding = (
+        estate.routing,
+        estate.inventory,
+        estate.stock_publication,
+        estate.channels,
+        estate.entities,
+        estate.locations,
+    )
     body = msgspec.json.encode(deciding, order="sorted")
     return f"routing/{blake2b(body, digest_size=6).hexdigest()}"
 

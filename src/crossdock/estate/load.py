@@ -17,6 +17,7 @@ from crossdock.estate.shape import (
     Channel,
     Entity,
     Interface,
+    Inventory,
     Location,
     Owner,
     Routing,
@@ -41,7 +42,7 @@ ENTRIES: dict[str, type[Struct]] = {
     "crosswalks": Table,
     "files": Feed,
 }
-SINGLES: dict[str, type[Struct]] = {"routing": Routing, "products": Table, "customers": Table}
+SINGLES: dict[str, type[Struct]] = {"routing": Routing, "inventory": Inventory, "products": Table, "customers": Table}
 _PATH_PART = re.compile(r"\.([^.\[\]`]+)|\[(\d+|\.\.\.)\]")
 
 
@@ -61,6 +62,7 @@ class Estate(Struct, frozen=True, kw_only=True):
     crosswalks: dict[str, Table]
     files: dict[str, Feed]
     routing: Routing = Routing()
+    inventory: Inventory | None = None
     products: Table | None = None
     customers: Table | None = None
     places: dict[At, Place]

@@ -51,16 +51,29 @@ def _refusal(file: Path, line: int, what: str, fix: str) -> NeedsConfig:
 
 
 def read_products(file: Path) -> Iterator[Product]:
-    """Products; columns sku (needed), description, gtin, unit, price, currency, location, stocked (false), status."""
+    """Products; columns sku (needed), description, gtin, unit, price, currency, location, stocked (false), status.
+
+    `units` ("CS=12 PK=6"), `components` ("SKU-1=2 SKU-2=1") and `substitutes` ("SKU-3 SKU-4") are separated by blanks.
+    """
     for line, row in enumerate(read_table(file, ("sku",)), start=2):
         try:
             price = Money(Decimal(row["price"]), row["currency"]) if row.get("price") else None
             fields = {key: row[key] for key in ("sku", "description", "gtin", "location", "status") if row.get(key)}
             stocked = row.get("stocked", "true") != "false"
-            product = {**fields, "unit": row.get("unit") or EACH, "stocked": stocked}
+            product = {**fields, "unit": row.get("unit") or EACH, "stocked": stocked, **_details(row)}
             yield msgspec.structs.replace(msgspec.convert(product, Product), price=price)
         except (msgspec.ValidationError, InvalidOperation, KeyError, ValueError) as error:
             raise _refusal(file, line, f"no product: {error}", "mend the row; a price needs a currency") from error
+
+
+def _details(row: dict[str, str]) -> dict[str, object]:
+    units = [part.rpartition("=") for part in (row.get("units") or "").split()]
+    components = [part.rpartition("=") for part in (row.get("components") or "").split()]
+    return {
+        "units": [{"unit": unit, "factor": factor} for unit, _, factor in units],
+        "components": [{"sku": sku, "quantity": quantity} for sku, _, quantity in components],
+        "substitutes": (row.get("substitutes") or "").split(),
+    }
 
 
 def read_customers(file: Path) -> Iterator[Customer]:

@@ -138,6 +138,52 @@ class StockPublication(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     safety: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
 
 
+class ChannelStock(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a channel may sell: goods at `locations`, less what these rules hold back, in the SKU's base unit.
+
+    `safety` stays at each location. `percent`: the share of the rest the channel may sell; `cap`: the most it is shown;
+    `keep`: what channels of a lower priority (a higher number) must leave for this one. `horizon`: goods expected
+    within it count. `buffer` derived: held back besides, from the channel's measured lag and how fast the SKU sells.
+    `summed`: the channel is told one number per SKU, not one per location. `publish` false: it asks and is not told.
+    """
+
+    locations: tuple[Name, ...]
+    safety: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    percent: Annotated[float, Meta(gt=0, le=100)] = 100.0
+    cap: Annotated[int, Meta(ge=0, le=1_000_000_000)] | None = None
+    keep: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 0
+    priority: Annotated[int, Meta(ge=0, le=1000)] = 100
+    horizon: str = ""
+    buffer: Literal["fixed", "derived"] = "fixed"
+    summed: bool = False
+    publish: bool = True
+
+
+class StockRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Other numbers for SKUs that begin with `sku_prefix`, on `channel` or on all; the first rule that fits counts."""
+
+    sku_prefix: Annotated[str, Meta(min_length=1, max_length=100)]
+    channel: str = ""
+    safety: Annotated[int, Meta(ge=0, le=1_000_000)] | None = None
+    percent: Annotated[float, Meta(gt=0, le=100)] | None = None
+    cap: Annotated[int, Meta(ge=0, le=1_000_000_000)] | None = None
+    keep: Annotated[int, Meta(ge=0, le=1_000_000_000)] | None = None
+    note: str = ""
+
+
+class Inventory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Stock is governed here: orders allocate, channels are told what they may sell, reservations are taken.
+
+    `hold_for`: how long an order waits for stock before a person is asked. `longest_hold`: the longest a reservation
+    may be asked for. Without this section orders allocate nothing.
+    """
+
+    channels: dict[Name, ChannelStock] = field(default_factory=dict)
+    rules: tuple[StockRule, ...] = ()
+    hold_for: str = "15m"
+    longest_hold: str = "1d"
+
+
 class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A CSV file beside the estate file that names it."""
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from crossdock.canonical.fulfillment import FulfillmentLine, FulfillmentOrder
 from crossdock.canonical.objects import encode
+from crossdock.canonical.quantity import Quantity
 from crossdock.canonical.sales_order import SalesOrder
 from crossdock.errors import NeedsEdit
 from crossdock.fulfillment.lines import lines_of
@@ -28,7 +29,11 @@ class Wanted(Struct, frozen=True, kw_only=True):
     known: bool
 
 
-Plan = list[NewDelivery]
+class Plan(Struct, frozen=True):
+    """What the warehouses are owed for an order. `references`: location → the fulfillment order made for it."""
+
+    deliveries: list[NewDelivery]
+    references: dict[str, str]
 
 
 async def left_already(conn: asyncpg.Connection, order_keys: Sequence[str]) -> dict[str, NeedsEdit]:
@@ -62,8 +67,11 @@ async def plan(conn: asyncpg.Connection, batch: Sequence[Wanted], system_of: dic
         cancelled += open_rows
         new += [(wanted.document_id, order) for order in made]
         plans.append(
-            [_cancel(row, system_of) for row in open_rows]
-            + [_ask(order, split) for order, split in zip(made, wanted.splits, strict=True)]
+            Plan(
+                [_cancel(row, system_of) for row in open_rows]
+                + [_ask(order, split) for order, split in zip(made, wanted.splits, strict=True)],
+                {order.location: order.reference for order in made},
+            )
         )
     await _write(conn, new, cancelled)
     return plans
@@ -112,10 +120,14 @@ def _fulfillment_order(order: SalesOrder, split: Split, number: int) -> Fulfillm
         ship_to=order.ship_to,
         service=order.service,
         lines=tuple(
-            FulfillmentLine(line=line.line, sku=line.sku, quantity=line.quantity)
-            for line in (order.lines[index] for index in split.lines)
+            FulfillmentLine(line=order.lines[index].line, sku=order.lines[index].sku, quantity=quantity)
+            for index, quantity in zip(split.lines, _quantities(order, split), strict=True)
         ),
     )
+
+
+def _quantities(order: SalesOrder, split: Split) -> Sequence[Quantity]:
+    return split.quantities or [order.lines[index].quantity for index in split.lines]
 
 
 def _ask(order: FulfillmentOrder, split: Split) -> NewDelivery:

@@ -1,22 +1,54 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Apply stock movements to the ledger: each once, levels moved by what was new, channels marked to be told."""
+"""Apply stock movements to the ledger: each once, levels moved by what was new, holds freed by what has left.
+
+Late and out-of-order safe: movements add up in any order, and one that happened before the last count of its SKU and
+location enters the ledger without moving what is on hand, because the count has it already.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 import asyncpg
+from msgspec import Struct
 
 from crossdock.canonical.objects import encode
+from crossdock.canonical.quantity import WHOLE_UNITS, Quantity
 from crossdock.canonical.stock import MOVEMENT_SIGN, StockMovement, StockMovements
 from crossdock.catalog.cache import Catalog
 from crossdock.errors import NeedsEdit
+from crossdock.inventory.free import free_shipped
+from crossdock.inventory.level import Levels, Pair
+from crossdock.inventory.lock import SQL
 from crossdock.journal.decided import Decided, NewEvent, RefusedPart, Translated
-from crossdock.runtime.postgres import load_queries
 
-SQL = load_queries(__package__)
 # Beyond this a quantity is a mistake, and no ledger could hold what it adds up to.
 _MOST_DIGITS = 15
+# What a movement does, as the statement `apply_movements` numbers it.
+_ON_HAND, _ON_HAND_BLOCKED, _BLOCKED = 1, 2, 3
+_EFFECTS = {"pick": 0, "quarantine": _BLOCKED, "allocation": 4, "release": 5}
+_LATE = {_ON_HAND: -1, _ON_HAND_BLOCKED: -2}
+
+
+class _Good(Struct, frozen=True, gc=False):
+    """A movement that may enter, in its product's base unit."""
+
+    document_id: int
+    source: str
+    movement: StockMovement
+    quantity: Decimal
+    unit: str
+
+
+def pairs_of(batch: Sequence[Translated], catalog: Catalog, locations: Mapping[str, object]) -> set[Pair]:
+    """The levels that these documents of movements may move."""
+    return {
+        (movement.sku, movement.location)
+        for item in batch
+        for movement in item.document.movements
+        if movement.sku in catalog.products and movement.location in locations
+    }
 
 
 async def apply(
@@ -25,53 +57,75 @@ async def apply(
     catalog: Catalog,
     locations: Mapping[str, object],
     tell: Sequence[tuple[str, str]],
+    levels: Levels,
 ) -> list[Decided]:
     """Decide on documents of movements, in the same order; one statement for all of them.
 
     `locations`: the stock locations there are. `tell`: (channel system, location) pairs whose levels a channel is told.
-    A movement that is not acceptable becomes a part of its own; the others of its document are applied.
+    `levels`: those of `pairs_of`, locked. A movement that is not acceptable becomes a part of its own; the
+    others of its document are applied.
     """
-    good: list[tuple[int, str, StockMovement]] = []
+    good: list[_Good] = []
     refused: list[list[RefusedPart]] = []
     for item in batch:
         document: StockMovements = item.document
         parts: list[RefusedPart] = []
         for ordinal, movement in enumerate(document.movements, 1):
-            error = _check(movement, catalog, locations)
-            if error is None:
-                good.append((item.claimed.id, document.source, movement))
-            else:
+            checked = _check(movement, catalog, locations)
+            if isinstance(checked, NeedsEdit):
                 body = encode(StockMovements(source=document.source, movements=(movement,)))
-                parts.append(RefusedPart(ordinal=ordinal, stage="canonical", body=body, error=error))
+                parts.append(RefusedPart(ordinal=ordinal, stage="canonical", body=body, error=checked))
+            else:
+                good.append(_Good(item.claimed.id, document.source, movement, checked.value, checked.unit))
         refused.append(parts)
-    entered = await _enter(conn, good, tell)
+    entered = await _enter(conn, good, tell, levels)
     return [_decide(item, parts, entered.get(item.claimed.id, 0)) for item, parts in zip(batch, refused, strict=True)]
 
 
 async def _enter(
-    conn: asyncpg.Connection, good: list[tuple[int, str, StockMovement]], tell: Sequence[tuple[str, str]]
+    conn: asyncpg.Connection, good: list[_Good], tell: Sequence[tuple[str, str]], levels: Levels
 ) -> dict[int, int]:
     if not good:
         return {}
+    moves = [one.movement for one in good]
     rows = await conn.fetch(
         SQL.apply_movements,
-        [source for _, source, _ in good],
-        [m.movement_id for _, _, m in good],
-        [m.kind for _, _, m in good],
-        [m.sku for _, _, m in good],
-        [m.location for _, _, m in good],
-        [m.quantity.value for _, _, m in good],
-        [m.quantity.unit for _, _, m in good],
-        [m.occurred_at for _, _, m in good],
-        [document_id for document_id, _, _ in good],
-        [m.reference for _, _, m in good],
+        [one.source for one in good],
+        [m.movement_id for m in moves],
+        [m.kind for m in moves],
+        [m.sku for m in moves],
+        [m.location for m in moves],
+        [one.quantity for one in good],
+        [one.unit for one in good],
+        [m.occurred_at for m in moves],
+        [one.document_id for one in good],
+        [m.reference for m in moves],
+        [_effect(m, levels) for m in moves],
+        # Few sources have these: an empty column reads as its default.
+        [m.lot for m in moves] if any(m.lot for m in moves) else [],
+        [m.expires_on for m in moves] if any(m.expires_on for m in moves) else [],
         [system for system, _ in tell],
         [location for _, location in tell],
     )
-    return {row["document_id"]: row["entered"] for row in rows}
+    levels.absorb(row for row in rows if row["what"] == "level")
+    left = [row for row in rows if row["what"] == "left"]
+    if left:
+        await free_shipped(conn, left, levels)
+    return {row["document_id"]: row["entered"] for row in rows if row["what"] == "entered"}
 
 
-def _check(movement: StockMovement, catalog: Catalog, locations: Mapping[str, object]) -> NeedsEdit | None:
+def _effect(movement: StockMovement, levels: Levels) -> int:
+    blocked = movement.status == "quarantined"
+    effect = _EFFECTS.get(movement.kind, _ON_HAND_BLOCKED if blocked else _ON_HAND)
+    if effect in _LATE:
+        counted_at = levels.at(movement.sku, movement.location).counted_at
+        if counted_at is not None and movement.occurred_at <= counted_at:
+            return _LATE[effect]
+    return effect
+
+
+def _check(movement: StockMovement, catalog: Catalog, locations: Mapping[str, object]) -> NeedsEdit | Quantity:
+    """The quantity in the product's base unit, or what is wrong with the movement."""
     product = catalog.products.get(movement.sku)
     if product is None:
         return NeedsEdit(
@@ -89,16 +143,19 @@ def _check(movement: StockMovement, catalog: Catalog, locations: Mapping[str, ob
             value=movement.location,
             fix="add the location to the estate, or put the right one",
         )
-    if movement.quantity.unit != product.unit:
+    value = product.in_base(movement.quantity)
+    if value is None or (product.unit in WHOLE_UNITS and value != value.to_integral_value()):
+        known = ", ".join([product.unit, *sorted(product.factors)])
         return NeedsEdit(
-            f"the movement is in {movement.quantity.unit}, the product is kept in {product.unit}",
+            f"the movement is in {movement.quantity.unit}, the product is kept in {product.unit}"
+            if value is None
+            else f"{movement.quantity.value} {movement.quantity.unit} is {value} {product.unit}, which is not whole",
             field="movements[0].quantity.unit",
             rule="stock.unit",
             value=movement.quantity.unit,
-            fix=f"put the quantity in {product.unit}",
+            fix=f"put the quantity in one of {known}, or give the product the unit with what it holds",
         )
     sign = MOVEMENT_SIGN[movement.kind]
-    value = movement.quantity.value
     if not -_MOST_DIGITS <= value.adjusted() < _MOST_DIGITS:
         return NeedsEdit(
             f"{value:.3E} is no quantity of stock",
@@ -115,7 +172,7 @@ def _check(movement: StockMovement, catalog: Catalog, locations: Mapping[str, ob
             value=value,
             fix="put a quantity with the sign its kind has: out is negative, in is positive",
         )
-    return None
+    return movement.quantity if movement.quantity.unit == product.unit else Quantity(value, product.unit)
 
 
 def _decide(item: Translated, parts: list[RefusedPart], entered: int) -> Decided:

@@ -10,7 +10,7 @@ from decimal import Decimal
 import asyncpg
 from msgspec import Struct
 
-from crossdock.inventory.apply import SQL
+from crossdock.inventory.lock import SQL
 from crossdock.journal.record import storable
 
 

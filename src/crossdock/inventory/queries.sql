@@ -1,37 +1,130 @@
+-- name: lock_levels
+-- The levels of these SKUs and locations, locked in the one order every writer uses.
+SELECT l.sku, l.location, l.on_hand, l.quarantined, l.allocated, l.reserved, l.sequence, l.changed_at, l.counted_at
+FROM unnest($1::text[], $2::text[]) AS w (sku, location)
+JOIN stock_level l ON l.sku = w.sku AND l.location = w.location
+ORDER BY l.sku, l.location
+FOR UPDATE OF l
+
+-- name: make_levels
+-- Rows for levels that are not there yet, in lock order.
+INSERT INTO stock_level (sku, location, on_hand, sequence, changed_at)
+SELECT w.sku, w.location, 0, 0, now() FROM unnest($1::text[], $2::text[]) AS w (sku, location)
+WHERE NOT EXISTS (SELECT FROM stock_level l WHERE l.sku = w.sku AND l.location = w.location OFFSET 0)
+ORDER BY w.sku, w.location
+ON CONFLICT (sku, location) DO NOTHING
+
+-- name: change_levels
+-- Moves levels by holds: what is allocated and reserved.
+INSERT INTO stock_level AS l (sku, location, on_hand, allocated, reserved, sequence, changed_at)
+SELECT sku, location, 0, allocated, reserved, 1, now()
+FROM unnest($1::text[], $2::text[], $3::numeric[], $4::numeric[]) AS c (sku, location, allocated, reserved)
+ORDER BY sku, location
+ON CONFLICT (sku, location) DO UPDATE
+SET allocated = l.allocated + excluded.allocated, reserved = l.reserved + excluded.reserved, sequence = l.sequence + 1,
+    changed_at = excluded.changed_at
+RETURNING sku, location, on_hand, quarantined, allocated, reserved, sequence, changed_at
+
 -- name: apply_movements
--- Enters movements into the ledger once each, moves levels by what was new, marks what channels must be told.
+-- Enters movements into the ledger once each and moves levels by what was new. Effect: 1 on hand, 2 on hand and
+-- quarantined, 3 quarantined, 4 allocated, 5 no longer allocated, 0 nothing; -1 and -2: on hand was counted later, so
+-- nothing, or quarantined only. Returns levels that moved, then how many entered per document, then what left for whom.
 WITH incoming AS (
     SELECT * FROM unnest(
         $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::numeric[], $7::text[], $8::timestamptz[],
-        $9::bigint[], $10::text[]
-    ) AS i (source, movement_id, kind, sku, location, quantity, unit, occurred_at, document_id, reference)
+        $9::bigint[], $10::text[], $11::smallint[], $12::text[], $13::date[]
+    ) AS i (
+        source, movement_id, kind, sku, location, quantity, unit, occurred_at, document_id, reference, effect, lot,
+        expires_on
+    )
 ), applied AS (
     INSERT INTO stock_movement (
-        source, movement_id, kind, sku, location, quantity, unit, occurred_at, document_id, reference
+        source, movement_id, kind, sku, location, quantity, unit, occurred_at, document_id, reference, lot, expires_on,
+        on_hand, quarantined, allocated, late
     )
-    SELECT source, movement_id, kind, sku, location, quantity, unit, occurred_at, document_id, reference
+    SELECT source, movement_id, kind, sku, location, quantity, unit, occurred_at, document_id, reference,
+           coalesce(lot, ''), expires_on,
+           CASE WHEN effect IN (1, 2) THEN quantity ELSE 0 END,
+           CASE WHEN effect IN (2, 3, -2) THEN quantity ELSE 0 END,
+           CASE effect WHEN 4 THEN quantity WHEN 5 THEN -quantity ELSE 0 END,
+           effect < 0
     FROM incoming ORDER BY source, movement_id
     ON CONFLICT (source, movement_id) DO NOTHING
-    RETURNING kind, sku, location, quantity, document_id
+    RETURNING kind, sku, location, quantity, document_id, reference, on_hand, quarantined, allocated
 ), change AS (
-    SELECT sku, location, sum(quantity) FILTER (WHERE kind <> 'pick') AS effect FROM applied GROUP BY sku, location
+    SELECT sku, location, sum(on_hand) AS on_hand, sum(quarantined) AS quarantined, sum(allocated) AS allocated
+    FROM applied GROUP BY sku, location
 ), level AS (
-    INSERT INTO stock_level AS l (sku, location, on_hand, sequence, changed_at)
-    SELECT sku, location, effect, 1, now() FROM change WHERE effect <> 0 ORDER BY sku, location
+    INSERT INTO stock_level AS l (sku, location, on_hand, quarantined, allocated, sequence, changed_at)
+    SELECT sku, location, on_hand, quarantined, allocated, 1, now()
+    FROM change WHERE on_hand <> 0 OR quarantined <> 0 OR allocated <> 0 ORDER BY sku, location
     ON CONFLICT (sku, location) DO UPDATE
-    SET on_hand = l.on_hand + excluded.on_hand, sequence = l.sequence + 1, changed_at = excluded.changed_at
-    RETURNING l.sku, l.location, l.on_hand, l.sequence
+    SET on_hand = l.on_hand + excluded.on_hand, quarantined = l.quarantined + excluded.quarantined,
+        allocated = l.allocated + excluded.allocated, sequence = l.sequence + 1, changed_at = excluded.changed_at
+    RETURNING l.sku, l.location, l.on_hand, l.quarantined, l.allocated, l.reserved, l.sequence, l.changed_at
 ), told AS (
     INSERT INTO channel_stock AS c (system, sku, location, wanted, wanted_sequence, dirty_since)
     SELECT p.system, l.sku, l.location, greatest(l.on_hand, 0), l.sequence, now()
-    FROM level l JOIN unnest($11::text[], $12::text[]) AS p (system, location) ON p.location = l.location
+    FROM level l JOIN unnest($14::text[], $15::text[]) AS p (system, location) ON p.location = l.location
     ORDER BY p.system, l.sku, l.location
     ON CONFLICT (system, sku, location) DO UPDATE
     SET wanted = excluded.wanted, wanted_sequence = excluded.wanted_sequence, wanted_at = now(),
         dirty_since = CASE WHEN c.dirty THEN c.dirty_since ELSE excluded.dirty_since END, dirty = true
     WHERE c.wanted_sequence < excluded.wanted_sequence
+), arrived AS (
+    UPDATE expected_stock e SET received = e.received + a.quantity, changed_at = now()
+    FROM (
+        SELECT reference, sku, location, sum(quantity) AS quantity FROM applied
+        WHERE kind = 'receipt' AND reference <> '' GROUP BY reference, sku, location
+    ) a
+    WHERE e.reference = a.reference AND e.sku = a.sku AND e.location = a.location
 )
-SELECT document_id, count(*) AS entered FROM applied GROUP BY document_id
+SELECT 'level' AS what, NULL::bigint AS document_id, NULL::bigint AS entered, '' AS reference, NULL::numeric AS quantity, *
+FROM level
+UNION ALL
+SELECT 'entered', document_id, count(*), '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM applied GROUP BY document_id
+UNION ALL
+SELECT 'left', NULL, NULL, reference, -sum(quantity), sku, location, NULL, NULL, NULL, NULL, NULL, NULL
+FROM applied WHERE kind = 'ship' AND reference <> '' AND quantity < 0 GROUP BY reference, sku, location
+
+-- name: open_allocations
+-- What is still held for these orders, locked in the order of their keys.
+SELECT reference, line, sku, location, order_key, quantity - freed AS open
+FROM allocation WHERE order_key = ANY($1::text[]) AND freed < quantity ORDER BY reference, line, sku FOR UPDATE
+
+-- name: allocations_to_free
+-- What is still held for these fulfillment orders, locked in the order of their keys.
+SELECT reference, line, sku, location, order_key, quantity - freed AS open
+FROM allocation WHERE reference = ANY($1::text[]) AND freed < quantity ORDER BY reference, line, sku FOR UPDATE
+
+-- name: free_allocations
+-- Takes what was shipped or given back off what is held, and enters it into the ledger.
+WITH freed AS (
+    UPDATE allocation a SET freed = a.freed + i.quantity
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::numeric[]) AS i (reference, line, sku, quantity)
+    WHERE a.reference = i.reference AND a.line = i.line AND a.sku = i.sku
+    RETURNING a.reference, a.line, a.sku, a.location, a.freed, i.quantity
+)
+INSERT INTO stock_movement (
+    source, movement_id, kind, sku, location, quantity, unit, occurred_at, document_id, reference, allocated
+)
+SELECT 'crossdock', f.reference || '/' || f.line || '/' || f.sku || '/' || f.freed, 'release', f.sku, f.location,
+       f.quantity, p.unit, now(), $5, f.reference, -f.quantity
+FROM freed f JOIN product p ON p.sku = f.sku
+
+-- name: reserved_lines
+-- What these reservations hold, by SKU and location.
+SELECT r.id, r.state, l.sku, l.location, sum(l.quantity) AS quantity
+FROM reservation r JOIN reservation_line l ON l.reservation_id = r.id
+WHERE r.id = ANY($1::text[]) AND r.state IN ('active', 'committed')
+GROUP BY r.id, r.state, l.sku, l.location ORDER BY r.id, l.sku, l.location
+
+-- name: take_reservations
+-- Hands reservations over to the orders that came for them.
+UPDATE reservation r SET state = 'allocated', ended_at = now(), order_key = i.order_key
+FROM unnest($1::text[], $2::text[]) AS i (id, order_key)
+WHERE r.id = i.id AND r.state IN ('active', 'committed')
 
 -- name: claim_dirty
 -- What a channel system must be told now: stock-outs at once, levels that have come to rest, and what waited long enough.

@@ -8,16 +8,21 @@ from typing import Any
 
 from msgspec import Struct
 
+from crossdock.canonical.quantity import Quantity
 from crossdock.errors import CrossdockError
 from crossdock.journal.claim import Claimed
 
 
 class Split(Struct, frozen=True, kw_only=True):
-    """Order lines, by index, that one location fulfills through one system."""
+    """Order lines, by index, that one location fulfills through one system.
+
+    `quantities`: how much of each line, where stock is allocated; () = each line whole.
+    """
 
     location: str
     system: str
     lines: tuple[int, ...]
+    quantities: tuple[Quantity, ...] = ()
 
 
 class Routed(Struct, frozen=True, kw_only=True):

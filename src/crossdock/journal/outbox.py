@@ -11,6 +11,7 @@ import re
 
 import asyncpg
 import msgspec
+from msgspec import Struct
 
 from crossdock.canonical.envelope import CloudEvent
 from crossdock.canonical.objects import encode
@@ -48,7 +49,7 @@ async def _relay_page(pool: asyncpg.Pool, bus: Bus, source: str) -> int:
         rows = await conn.fetch(SQL.next_events, cursor["xid"], cursor["id"], PAGE)
         if not rows:
             return 0
-        await bus.publish_batch([_publication(row, source) for row in rows])
+        await bus.publish_batch([one for row in rows for one in _publications(row, source)])
         await conn.execute(SQL.move_cursor, "nats", rows[-1]["xid"], rows[-1]["id"])
         return len(rows)
 
@@ -64,18 +65,36 @@ def subject_of(kind: str, key: str) -> str:
     return f"crossdock.events.{kind}.{_UNSAFE.sub('_', key)[:_MOST_SUBJECT] or '_'}"
 
 
-def _publication(row: asyncpg.Record, source: str) -> Publication:
-    data = row["data"]
+class _Element(Struct, frozen=True):
+    key: str
+    data: msgspec.Raw
+
+
+_MANY = msgspec.json.Decoder(list[_Element])
+
+
+def _publications(row: asyncpg.Record, source: str) -> list[Publication]:
+    """The events of an outbox row (Splitter): one, or each element of a row that holds many."""
+    place = f"{row['xid']}-{row['id']}"
+    if not row["many"]:
+        return [_publication(row, source, place, row["key"], row["data"])]
+    return [
+        _publication(row, source, f"{place}-{number}", element.key, bytes(element.data))
+        for number, element in enumerate(_MANY.decode(row["data"]), 1)
+    ]
+
+
+def _publication(row: asyncpg.Record, source: str, event_id: str, key: str, data: bytes) -> Publication:
     if len(data) > MOST_DATA:
         # Claim Check: the event says which document holds what is too large for the bus.
         data = encode({"document": row["document_id"], "size": len(data)})
     event = CloudEvent(
         specversion="1.0",
-        id=f"{row['xid']}-{row['id']}",
+        id=event_id,
         source=source,
         type=f"crossdock.{row['type']}.v1",
-        subject=row["key"],
+        subject=key,
         time=row["at"],
         data=msgspec.Raw(data),
     )
-    return Publication(subject=subject_of(row["type"], row["key"]), payload=encode(event), id=event.id)
+    return Publication(subject=subject_of(row["type"], key), payload=encode(event), id=event.id)

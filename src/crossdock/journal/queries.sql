@@ -149,7 +149,7 @@ SELECT xid, id FROM outbox_cursor WHERE name = $1 FOR UPDATE SKIP LOCKED
 
 -- name: next_events
 -- The next events whose place in commit order is final.
-SELECT id, xid, at, type, key, document_id, data FROM event
+SELECT id, xid, at, type, key, document_id, data, many FROM event
 WHERE (xid, id) > ($1::xid8, $2::bigint) AND xid < pg_snapshot_xmin(pg_current_snapshot())
 ORDER BY xid, id LIMIT $3
 

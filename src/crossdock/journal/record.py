@@ -22,12 +22,13 @@ def storable(text: str, most: int = _LONGEST_NOTE) -> str:
 
 
 class Event(Struct, frozen=True, kw_only=True):
-    """A business event; `data` is its JSON body."""
+    """A business event; `data` is its JSON body. `many`: `data` is an array of {"key", "data"}, each an event."""
 
     type: str
     key: str
     document_id: int
     data: bytes
+    many: bool = False
 
 
 class Recorded(Struct, frozen=True, kw_only=True):
@@ -99,8 +100,8 @@ async def record_events(conn: asyncpg.Connection, events: Sequence[Event]) -> No
     if events:
         await conn.copy_records_to_table(
             "event",
-            records=[(e.type, e.key, e.document_id, e.data) for e in events],
-            columns=("type", "key", "document_id", "data"),
+            records=[(e.type, e.key, e.document_id, e.data, e.many) for e in events],
+            columns=("type", "key", "document_id", "data", "many"),
         )
 
 

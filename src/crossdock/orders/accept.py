@@ -20,7 +20,7 @@ from crossdock.orders.validate import failures_of
 from crossdock.runtime.postgres import load_queries
 
 SQL = load_queries(__package__)
-_MOVES_GOODS = frozenset({Meaning.CHANGED, Meaning.CANCELLED, Meaning.REVIVED})
+_MOVES_GOODS = frozenset({Meaning.NEW, Meaning.CHANGED, Meaning.CANCELLED, Meaning.REVIVED})
 
 
 class ChannelRules(Struct, frozen=True, kw_only=True):
@@ -102,12 +102,16 @@ def _account(customer: Party, catalog: Catalog, rules: ChannelRules, source: str
     return msgspec.structs.replace(customer, id=account) if account else None
 
 
-async def accept(
-    conn: asyncpg.Connection, batch: Sequence[Prepared], left: Mapping[str, NeedsEdit]
-) -> list[tuple[Meaning, Decided]]:
-    """Write prepared orders and decide what each version means and owes the ERP; in the same order.
+class Weighed(Struct, frozen=True):
+    """A prepared order beside the one we have (None = none), and what it means."""
 
-    `left`: orders of which goods have left, with the case that a change of them opens; such a change is not written.
+    prepared: Prepared
+    known: Known | None
+    meaning: Meaning
+
+
+async def weigh(conn: asyncpg.Connection, batch: Sequence[Prepared]) -> list[Weighed]:
+    """What each prepared order means beside what we have, which is locked; in the same order.
 
     At most one version of an order is in a batch (claims take the oldest of each key).
     """
@@ -124,22 +128,34 @@ async def accept(
         )
         for row in rows
     }
-    meanings = [meaning_of(p.order, p.content, known.get(p.order.order_key)) for p in batch]
-    too_late = [
-        left.get(p.order.order_key) if meaning in _MOVES_GOODS else None
-        for p, meaning in zip(batch, meanings, strict=True)
-    ]
-    written = [
-        p
-        for p, meaning, late in zip(batch, meanings, too_late, strict=True)
-        if meaning is not Meaning.STALE and late is None
-    ]
-    await _write(conn, written)
     return [
-        (Meaning.STALE, refused(p.order, late))
-        if late is not None
-        else (meaning, _decide(p, meaning, known.get(p.order.order_key)))
-        for p, meaning, late in zip(batch, meanings, too_late, strict=True)
+        Weighed(p, known.get(p.order.order_key), meaning_of(p.order, p.content, known.get(p.order.order_key)))
+        for p in batch
+    ]
+
+
+async def accept(
+    conn: asyncpg.Connection, batch: Sequence[Weighed], blocked: Mapping[str, CrossdockError]
+) -> list[tuple[Meaning, Decided]]:
+    """Write orders and decide what each version owes the ERP; in the same order.
+
+    `blocked`: order key → why its goods cannot be moved now (they have left, or there are none); such an order or
+    change is not written.
+    """
+    stopped = [blocked.get(w.prepared.order.order_key) if w.meaning in _MOVES_GOODS else None for w in batch]
+    await _write(
+        conn,
+        [
+            w.prepared
+            for w, error in zip(batch, stopped, strict=True)
+            if w.meaning is not Meaning.STALE and error is None
+        ],
+    )
+    return [
+        (Meaning.STALE, refused(w.prepared.order, error))
+        if error is not None
+        else (w.meaning, _decide(w.prepared, w.meaning, w.known))
+        for w, error in zip(batch, stopped, strict=True)
     ]
 
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import jwt
@@ -57,20 +58,20 @@ def test_rsa_pss_passes_and_rs256_does_not() -> None:
 @pytest.mark.parametrize(
     ("sent", "code"),
     [
-        (form(OTHER_KEY), "invalid_grant"),
-        (form(kid="other"), "invalid_grant"),
-        (form(iss="other"), "invalid_grant"),
-        (form(aud="https://elsewhere/token"), "invalid_grant"),
-        (form(exp=int(time.time()) - 10), "invalid_grant"),
-        (form(exp=int(time.time()) + 7200), "invalid_grant"),
-        (form(drop="iat"), "invalid_grant"),
-        (form(scope=["restlets"]), "invalid_scope"),
-        ({**form(), "client_assertion": "nonsense"}, "invalid_grant"),
-        ({**form(), "grant_type": "password"}, "unsupported_grant_type"),
-        ({**form(), "client_assertion_type": "x"}, "invalid_request"),
+        (lambda: form(OTHER_KEY), "invalid_grant"),
+        (lambda: form(kid="other"), "invalid_grant"),
+        (lambda: form(iss="other"), "invalid_grant"),
+        (lambda: form(aud="https://elsewhere/token"), "invalid_grant"),
+        (lambda: form(exp=int(time.time()) - 10), "invalid_grant"),
+        (lambda: form(exp=int(time.time()) + 7200), "invalid_grant"),
+        (lambda: form(drop="iat"), "invalid_grant"),
+        (lambda: form(scope=["restlets"]), "invalid_scope"),
+        (lambda: {**form(), "client_assertion": "nonsense"}, "invalid_grant"),
+        (lambda: {**form(), "grant_type": "password"}, "unsupported_grant_type"),
+        (lambda: {**form(), "client_assertion_type": "x"}, "invalid_request"),
     ],
 )
-def test_what_is_refused(sent: dict[str, str], code: str) -> None:
+def test_what_is_refused(sent: Callable[[], dict[str, str]], code: str) -> None:
     with pytest.raises(GrantError) as caught:
-        desk().grant(sent, frozenset({AUDIENCE}))
+        desk().grant(sent(), frozenset({AUDIENCE}))
     assert caught.value.code == code

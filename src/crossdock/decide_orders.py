@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Decide on sales orders (Process Manager): validated, routed, allocated, owed to ERP and warehouses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+import asyncpg
+from msgspec import Struct
+from msgspec.structs import replace
+
+from crossdock.canonical.sales_order import SalesOrder
+from crossdock.catalog.cache import Catalog
+from crossdock.errors import CrossdockError, NeedsEdit
+from crossdock.fulfillment.plan import Plan, Wanted, left_already, plan
+from crossdock.inventory.allocate import Granted, Wish, allocate, pairs_wanted
+from crossdock.inventory.free import Hold, free, open_holds
+from crossdock.inventory.hold import reserved, take_over, write_holds
+from crossdock.inventory.level import Levels, Pair
+from crossdock.inventory.rules import StockRules
+from crossdock.journal.decided import Decided, Routed, Split, Translated
+from crossdock.orders.accept import ChannelRules, Prepared, Weighed, accept, prepare, weigh, with_our_skus
+from crossdock.orders.changes import Meaning
+from crossdock.routing.policy import Policy
+from crossdock.routing.route import route
+from crossdock.runtime.clock import now
+
+_WANTS_GOODS = frozenset({Meaning.NEW, Meaning.CHANGED, Meaning.REVIVED})
+_MOVES_GOODS = frozenset({*_WANTS_GOODS, Meaning.CANCELLED})
+
+
+class InterfaceFacts(Struct, frozen=True, kw_only=True):
+    """What the path needs of an incoming interface."""
+
+    name: str
+    system: str
+    owner: str
+    settle_within: timedelta
+
+
+class Rules(Struct, frozen=True, kw_only=True):
+    """What decisions are made with, compiled from the estate.
+
+    `outgoing`: (system, operation) → outgoing interface. `channel_system`: channel → the system that is told of its
+    shipments. `tell_stock`: (channel system, location) pairs whose levels are published. `stock`: what may be sold.
+    """
+
+    catalog: Catalog
+    policy: Policy
+    interfaces: Mapping[str, InterfaceFacts]
+    outgoing: Mapping[tuple[str, str], str]
+    channel_system: dict[str, str]
+    tell_stock: Sequence[tuple[str, str]]
+    stock: StockRules
+
+    def facts(self, interface: str) -> InterfaceFacts:
+        """What is known of `interface`; of one that the estate no longer has, that its documents are due at once."""
+        known = self.interfaces.get(interface)
+        return known or InterfaceFacts(name=interface, system="", owner="", settle_within=timedelta(0))
+
+
+async def pairs_of_orders(conn: asyncpg.Connection, rules: Rules, orders: Sequence[Prepared]) -> set[Pair]:
+    """The stock levels that deciding on these orders may change. Nothing is locked by asking."""
+    if not orders:
+        return set()
+    pairs: set[Pair] = set()
+    for one in orders:
+        pairs |= pairs_wanted(one.order, rules.catalog.products, _places(rules, one))
+    holds = await open_holds(conn, [one.order.order_key for one in orders])
+    pairs |= {(hold.sku, hold.location) for held in holds.values() for hold in held}
+    wanted = [one.order.reservation for one in orders if one.order.reservation]
+    for held in (await reserved(conn, wanted)).values():
+        pairs |= set(held)
+    return pairs
+
+
+async def decide_orders(
+    conn: asyncpg.Connection, rules: Rules, orders: Sequence[Prepared | Decided], levels: Levels
+) -> list[Decided]:
+    """The decision on each prepared order, in the same order. `levels`: those of `pairs_of_orders`, locked."""
+    ready = [one for one in orders if isinstance(one, Prepared)]
+    weighed = await weigh(conn, ready)
+    blocked: dict[str, CrossdockError] = {**await left_already(conn, [one.order.order_key for one in ready])}
+    granted: dict[str, Granted] = {}
+    if rules.stock.governed:
+        granted = await _allocate(conn, rules, weighed, blocked, levels)
+    accepted = await accept(conn, weighed, blocked)
+    plans = await _plan(conn, rules, weighed, accepted, granted)
+    owed = {key: planned.deliveries for key, planned in plans.items()}
+    done = {
+        one.item.claimed.id: replace(decided, deliveries=(*decided.deliveries, *owed.get(one.order.order_key, ())))
+        for one, (_, decided) in zip(ready, accepted, strict=True)
+    }
+    return [one if isinstance(one, Decided) else done[one.item.claimed.id] for one in orders]
+
+
+async def _allocate(
+    conn: asyncpg.Connection,
+    rules: Rules,
+    weighed: Sequence[Weighed],
+    blocked: dict[str, CrossdockError],
+    levels: Levels,
+) -> dict[str, Granted]:
+    """What each order got; orders that got nothing are added to `blocked`."""
+    moving = [w for w in weighed if w.meaning in _MOVES_GOODS and w.prepared.order.order_key not in blocked]
+    known = [w.prepared.order.order_key for w in moving if w.known is not None]
+    before = await open_holds(conn, known) if known else {}
+    ids = [w.prepared.order.reservation for w in moving if w.prepared.order.reservation]
+    held = await reserved(conn, ids) if ids else {}
+    granted: dict[str, Granted] = {}
+    freed: list[Hold] = []
+    system_of = {name: facts.system for name, facts in rules.policy.locations.items()}
+    for one in moving:
+        order = one.prepared.order
+        holds = before.get(order.order_key, [])
+        if one.meaning is Meaning.CANCELLED:
+            for hold in holds:
+                levels.change(hold.sku, hold.location, allocated=-hold.open)
+            freed += holds
+            continue
+        wish = Wish(
+            order=order,
+            routed=one.prepared.routed,
+            locations=_places(rules, one.prepared),
+            system_of=system_of,
+            held=held.pop(order.reservation, {}) if one.known is None else {},
+            before=holds,
+            waited=(now() - one.prepared.item.claimed.received_at).total_seconds(),
+        )
+        result = allocate(wish, rules.catalog.products, levels, rules.stock.hold_for.total_seconds())
+        if isinstance(result, CrossdockError):
+            blocked[order.order_key] = result
+            continue
+        granted[order.order_key] = result
+        freed += holds
+    await free(conn, [(hold, hold.open) for hold in freed], moving[0].prepared.item.claimed.id if moving else 0)
+    came = [w.prepared.order for w in moving if w.prepared.order.order_key in granted and w.known is None]
+    await take_over(conn, [(order.reservation, order.order_key) for order in came if order.reservation])
+    return granted
+
+
+async def _plan(
+    conn: asyncpg.Connection,
+    rules: Rules,
+    weighed: Sequence[Weighed],
+    accepted: Sequence[tuple[Meaning, Decided]],
+    granted: Mapping[str, Granted],
+) -> dict[str, Plan]:
+    wanted = [
+        Wanted(
+            document_id=w.prepared.item.claimed.id,
+            order=w.prepared.order,
+            splits=() if meaning is Meaning.CANCELLED else _splits(w.prepared, granted),
+            known=meaning is not Meaning.NEW,
+        )
+        for w, (meaning, _) in zip(weighed, accepted, strict=True)
+        if meaning in _MOVES_GOODS
+    ]
+    system_of = {name: facts.system for name, facts in rules.policy.locations.items()}
+    made = await plan(conn, wanted, system_of)
+    plans = {one.order.order_key: planned for one, planned in zip(wanted, made, strict=True)}
+    await write_holds(
+        conn,
+        [
+            (key, one.document_id, plans[key].references, granted[key].taken)
+            for one in wanted
+            for key in [one.order.order_key]
+            if key in granted
+        ],
+        rules.catalog.products,
+    )
+    return plans
+
+
+def _splits(prepared: Prepared, granted: Mapping[str, Granted]) -> tuple[Split, ...]:
+    key = prepared.order.order_key
+    splits = granted[key].splits if key in granted else prepared.routed.splits
+    return tuple(split for split in splits if split.system)
+
+
+def _places(rules: Rules, one: Prepared) -> Sequence[str]:
+    """Where goods of an order may come from: its channel's locations, else every one that ships; and what it names."""
+    channel = rules.stock.channels.get(one.order.channel)
+    places = channel.locations if channel is not None else rules.stock.locations
+    named = [line.location for line in one.order.lines if line.location]
+    routed = [split.location for split in one.routed.splits]
+    return [place for place in dict.fromkeys([*places, *routed, *named]) if place in rules.stock.locations]
+
+
+def prepare_order(rules: Rules, item: Translated) -> Prepared | Decided:
+    """Validate, enrich and route one order; a Decided when it may not go on."""
+    source = rules.facts(item.claimed.interface).system
+    order: SalesOrder = with_our_skus(item.document, rules.catalog, source)
+    channel = rules.policy.channels.get(order.channel)
+    if channel is None:
+        error = NeedsEdit(
+            f"channel {order.channel!r} is not in the estate",
+            field="channel",
+            rule="order.channel_known",
+            value=order.channel,
+            fix="add the channel to the estate, or put the right one",
+        )
+        return Decided(error=error, money=order.total.amount, currency=order.total.currency)
+    limits = ChannelRules(currency=channel.currency, customer=channel.customer, max_lines=rules.policy.max_lines)
+    return prepare(item, order, rules.catalog, limits, source, _route(rules, order))
+
+
+def _route(rules: Rules, order: SalesOrder) -> Routed | CrossdockError:
+    products = rules.catalog.products
+
+    def location_of(sku: str) -> str:
+        return products[sku].location if sku in products else ""
+
+    def stocked(sku: str) -> bool:
+        return sku not in products or products[sku].stocked
+
+    try:
+        return route(order, rules.policy, location_of, stocked)
+    except CrossdockError as error:
+        return error

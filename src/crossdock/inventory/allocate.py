@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Allocate orders: promise each line's goods at a location, all of an order or nothing of it.
+
+An order that came with a reservation takes what was held for it. Everything else is taken from what is promised to
+nobody; safety stock may be used, because it is kept for just this: an order that a channel took before it heard.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_FLOOR, Decimal
+
+from msgspec import Struct
+
+from crossdock.canonical.quantity import Quantity
+from crossdock.canonical.sales_order import OrderLine, SalesOrder
+from crossdock.catalog.cache import ProductFacts
+from crossdock.errors import CrossdockError, NeedsEdit, RetryLater
+from crossdock.inventory.free import Hold
+from crossdock.inventory.level import ZERO, Levels, Pair
+from crossdock.journal.decided import Routed, Split
+
+
+class Wish(Struct, frozen=True, kw_only=True):
+    """An order that wants goods. `locations`: where they may come from; `held`: what its reservation holds;
+    `before`: what an earlier version of it still holds; `waited`: seconds since the order came."""
+
+    order: SalesOrder
+    routed: Routed
+    locations: Sequence[str]
+    system_of: Mapping[str, str]
+    held: Mapping[Pair, Decimal]
+    before: Sequence[Hold]
+    waited: float
+
+
+class Taken(Struct, frozen=True):
+    """Goods promised to one order line at one location; `sku` is a component when the line is a bundle."""
+
+    line: str
+    sku: str
+    location: str
+    quantity: Decimal
+
+
+class Granted(Struct, frozen=True):
+    """What an order got: where each line ships from, and the holds to write. Lines without goods are in no split."""
+
+    splits: tuple[Split, ...]
+    taken: tuple[Taken, ...]
+
+
+class _Need(Struct, frozen=True):
+    """A line in base units; `parts`: SKU → how much of it one base unit of the line takes (itself 1, or components)."""
+
+    index: int
+    line: OrderLine
+    quantity: Decimal
+    unit: str
+    parts: Mapping[str, Decimal]
+    whole: bool
+
+
+def pairs_wanted(order: SalesOrder, products: Mapping[str, ProductFacts], locations: Sequence[str]) -> set[Pair]:
+    """The levels that allocating `order` may touch."""
+    skus: set[str] = set()
+    for line in order.lines:
+        product = products.get(line.sku)
+        if product is not None and product.stocked:
+            skus |= set(product.components) or {line.sku}
+    return {(sku, location) for sku in skus for location in locations}
+
+
+def allocate(
+    wish: Wish, products: Mapping[str, ProductFacts], levels: Levels, hold_for: float
+) -> Granted | CrossdockError:
+    """Promise the goods of one order and change `levels`, or say what is missing and change nothing.
+
+    RetryLater while the order may still wait for stock (`hold_for` seconds since it came), then NeedsEdit.
+    """
+    needs = _needs(wish, products)
+    if isinstance(needs, NeedsEdit):
+        return needs
+    room = _Room(wish, levels)
+    at: dict[str, list[tuple[int, Quantity]]] = defaultdict(list)
+    taken: list[Taken] = []
+    short: list[tuple[_Need, Decimal]] = []
+    for need in needs:
+        left = need.quantity
+        for location, quantity in _places(need, room, wish):
+            for sku, each in need.parts.items():
+                room.take(sku, location, quantity * each)
+                taken.append(Taken(need.line.line, sku, location, quantity * each))
+            at[location].append((need.index, Quantity(quantity, need.unit)))
+            left -= quantity
+        if left > 0:
+            short.append((need, left))
+    if short:
+        return _missing(short, wish, hold_for)
+    room.commit()
+    return Granted(tuple(_split(location, lines, wish) for location, lines in sorted(at.items())), tuple(taken))
+
+
+def _split(location: str, lines: list[tuple[int, Quantity]], wish: Wish) -> Split:
+    return Split(
+        location=location,
+        system=wish.system_of.get(location, ""),
+        lines=tuple(index for index, _ in lines),
+        quantities=tuple(quantity for _, quantity in lines),
+    )
+
+
+def _needs(wish: Wish, products: Mapping[str, ProductFacts]) -> list[_Need] | NeedsEdit:
+    found: list[_Need] = []
+    for index, line in enumerate(wish.order.lines):
+        product = products.get(line.sku)
+        if product is None or not product.stocked:
+            continue
+        quantity = product.in_base(line.quantity)
+        if quantity is None:
+            known = ", ".join([product.unit, *sorted(product.factors)])
+            return NeedsEdit(
+                f"{line.sku} is ordered in {line.quantity.unit} and kept in {product.unit}",
+                field=f"lines[{index}].quantity.unit",
+                rule="order.unit",
+                value=line.quantity.unit,
+                fix=f"put one of {known}, or give the product the unit with what it holds",
+            )
+        parts = product.components or {line.sku: Decimal(1)}
+        # A line that counts in a unit that can be divided may be split anywhere, a bundle only between bundles.
+        whole = bool(product.components) or quantity == quantity.to_integral_value()
+        found.append(_Need(index, line, quantity, product.unit, parts, whole))
+    return found
+
+
+class _Room:
+    """What an order may take where: free goods, what its reservation holds, and what it held before."""
+
+    def __init__(self, wish: Wish, levels: Levels) -> None:
+        self._levels = levels
+        self._held = dict(wish.held)
+        self._before: dict[Pair, Decimal] = defaultdict(Decimal)
+        for hold in wish.before:
+            self._before[hold.sku, hold.location] += hold.open
+        self._taken: dict[Pair, Decimal] = defaultdict(Decimal)
+
+    def left(self, sku: str, location: str) -> Decimal:
+        """How much is left to take."""
+        pair = (sku, location)
+        free = self._levels.at(sku, location).free + self._held.get(pair, ZERO) + self._before.get(pair, ZERO)
+        return max(free - self._taken[pair], ZERO)
+
+    def holds(self, sku: str, location: str) -> bool:
+        """Whether the order's reservation holds some of it there."""
+        return (sku, location) in self._held
+
+    def take(self, sku: str, location: str, quantity: Decimal) -> None:
+        """Take it, for now."""
+        self._taken[sku, location] += quantity
+
+    def commit(self) -> None:
+        """Change the levels: the reservation and what was held before are given up, what was taken is allocated."""
+        for (sku, location), quantity in self._held.items():
+            self._levels.change(sku, location, reserved=-quantity)
+        for (sku, location), quantity in self._before.items():
+            self._levels.change(sku, location, allocated=-quantity)
+        for (sku, location), quantity in self._taken.items():
+            if quantity:
+                self._levels.change(sku, location, allocated=quantity)
+
+
+def _places(need: _Need, room: _Room, wish: Wish) -> list[tuple[str, Decimal]]:
+    """Where a line comes from: one location that has all of it, else as few as give it; in the order of preference."""
+    if need.line.location:
+        order = [need.line.location]
+    else:
+        routed = [split.location for split in wish.routed.splits if need.index in split.lines]
+        held = [place for place in wish.locations if any(room.holds(sku, place) for sku in need.parts)]
+        order = list(dict.fromkeys([*held, *routed, *wish.locations]))
+    there = {location: _makes(need, room, location) for location in order}
+    for location in order:
+        if there[location] >= need.quantity:
+            return [(location, need.quantity)]
+    found, left = [], need.quantity
+    for location in sorted(order, key=lambda place: -there[place]):
+        quantity = min(there[location], left)
+        if quantity > 0:
+            found.append((location, quantity))
+            left -= quantity
+    return found
+
+
+def _makes(need: _Need, room: _Room, location: str) -> Decimal:
+    most = min(room.left(sku, location) / each for sku, each in need.parts.items())
+    return most.to_integral_value(ROUND_FLOOR) if need.whole else most
+
+
+def _missing(short: list[tuple[_Need, Decimal]], wish: Wish, hold_for: float) -> CrossdockError:
+    said = "; ".join(
+        f"line {need.line.line}: {left} of {need.quantity} {need.unit} {need.line.sku} missing"
+        for need, left in short[:10]
+    )
+    if wish.waited < hold_for:
+        return RetryLater(f"waits for stock: {said}", after=min(max(hold_for / 5, 0.5), 60.0), rule="order.stock")
+    need, left = short[0]
+    return NeedsEdit(
+        f"not enough stock: {said}",
+        field=f"lines[{need.index}].quantity",
+        rule="order.stock",
+        value=need.quantity,
+        fix=f"lower the quantity by {left}, put another SKU or location, or retry when goods have come",
+    )

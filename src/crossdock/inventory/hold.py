@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write what orders hold: allocations with their ledger rows, and reservations that became allocations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+import asyncpg
+
+from crossdock.catalog.cache import ProductFacts
+from crossdock.inventory.allocate import Taken
+from crossdock.inventory.level import Pair
+from crossdock.inventory.lock import SQL
+from crossdock.runtime.clock import now
+
+OWN = "crossdock"
+"""The source of movements that are our own decisions."""
+
+
+async def reserved(conn: asyncpg.Connection, ids: Sequence[str]) -> dict[str, dict[Pair, Decimal]]:
+    """What living reservations hold, by reservation id; ids that are unknown or ended are left out."""
+    found: dict[str, dict[Pair, Decimal]] = {}
+    if ids:
+        for row in await conn.fetch(SQL.reserved_lines, sorted(set(ids))):
+            found.setdefault(row["id"], {})[row["sku"], row["location"]] = row["quantity"]
+    return found
+
+
+async def take_over(conn: asyncpg.Connection, orders: Sequence[tuple[str, str]]) -> None:
+    """Hand reservations over: (reservation id, order key) each. Ended ones are left as they are."""
+    if orders:
+        ordered = sorted(orders)
+        await conn.execute(SQL.take_reservations, [one for one, _ in ordered], [key for _, key in ordered])
+
+
+async def write_holds(
+    conn: asyncpg.Connection,
+    orders: Sequence[tuple[str, int, Mapping[str, str], Sequence[Taken]]],
+    products: Mapping[str, ProductFacts],
+) -> None:
+    """Write what orders took: (order key, document id, location → fulfillment order, goods) each."""
+    rows = [
+        (references[one.location], one.line, one.sku, one.location, order_key, one.quantity, document_id)
+        for order_key, document_id, references, taken in orders
+        for one in taken
+        if one.location in references
+    ]
+    if not rows:
+        return
+    await conn.copy_records_to_table(
+        "allocation",
+        records=[row[:6] for row in rows],
+        columns=("reference", "line", "sku", "location", "order_key", "quantity"),
+    )
+    at = now()
+    await conn.copy_records_to_table(
+        "stock_movement",
+        records=[
+            (
+                OWN,
+                f"{reference}/{line}/{sku}",
+                "allocation",
+                sku,
+                location,
+                quantity,
+                products[sku].unit,
+                at,
+                document_id,
+                reference,
+                quantity,
+            )
+            for reference, line, sku, location, _, quantity, document_id in rows
+        ],
+        columns=(
+            "source",
+            "movement_id",
+            "kind",
+            "sku",
+            "location",
+            "quantity",
+            "unit",
+            "occurred_at",
+            "document_id",
+            "reference",
+            "allocated",
+        ),
+    )

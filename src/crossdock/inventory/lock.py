@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one place where levels are locked, and the order in which everything about stock is locked.
+
+1. levels, by SKU and location, all that the transaction will touch in one statement;
+2. orders and fulfillment orders, by key (only the worker that claimed a document of the order does);
+3. reservations, allocations, expected receipts, by id.
+
+Whoever changes a level, a reservation or an allocation holds the level's lock, so two transactions meet at the level
+first and never wait for each other crosswise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import asyncpg
+
+from crossdock.canonical.objects import encode
+from crossdock.inventory.level import Level, Levels, Pair, level_event
+from crossdock.journal.record import Event, record_events
+from crossdock.runtime.postgres import load_queries
+
+SQL = load_queries(__package__)
+LEVEL_CHANGED = "inventory.level.changed"
+
+
+async def lock_levels(conn: asyncpg.Connection, pairs: Iterable[Pair], moved: Iterable[Pair] = ()) -> Levels:
+    """The levels of `pairs` and `moved` (SKU, location), locked until the transaction ends. Once in a transaction.
+
+    What is `moved` gets a row first, because one that does not exist cannot be locked; of `pairs` a level without a row
+    is zero, and nobody takes anything of it.
+    """
+    new = sorted(set(moved))
+    if new:
+        await conn.execute(SQL.make_levels, [sku for sku, _ in new], [location for _, location in new])
+    wanted = sorted({*pairs, *new})
+    if not wanted:
+        return Levels((), ())
+    rows = await conn.fetch(SQL.lock_levels, [sku for sku, _ in wanted], [location for _, location in wanted])
+    return Levels([Level(**row) for row in rows], wanted)
+
+
+async def write_levels(conn: asyncpg.Connection, levels: Levels) -> None:
+    """Write the holds that changed in memory, and tell of every level that moved in this transaction."""
+    deltas = list(levels.take_deltas())
+    if deltas:
+        rows = await conn.fetch(
+            SQL.change_levels,
+            [pair[0] for pair, _ in deltas],
+            [pair[1] for pair, _ in deltas],
+            [delta.allocated for _, delta in deltas],
+            [delta.reserved for _, delta in deltas],
+        )
+        levels.absorb(rows)
+    moved, levels.moved = levels.moved, {}
+    if moved:
+        data = encode([level_event(moved[pair]) for pair in sorted(moved)])
+        await record_events(conn, [Event(type=LEVEL_CHANGED, key="", document_id=0, data=data, many=True)])
