@@ -111,7 +111,7 @@ def charges_of(values: list[Any]) -> list[dict[str, Any]]:
 
 
 def available(values: list[Any]) -> int:
-    """What may be sold, from [on_hand, allocated, reserved, safety]; whole pieces, never below zero."""
+    """What may be sold, from [on_hand, quarantined, allocated, reserved, safety]; whole pieces, never below zero."""
     on_hand, *held = values
     return max(0, int(on_hand - sum(held, _ZERO)))
 

@@ -315,7 +315,13 @@ STOCK_LEVEL: Final = Mapping(
         Rule(target="locationId", source="names.location", required=True),
         Rule(
             target="quantity",
-            sources=("document.on_hand", "document.allocated", "document.reserved", "document.safety"),
+            sources=(
+                "document.on_hand",
+                "document.quarantined",
+                "document.allocated",
+                "document.reserved",
+                "document.safety",
+            ),
             via=("available",),
             note="Shopify's `available`: what may be sold now",
         ),

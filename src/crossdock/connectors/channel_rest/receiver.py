@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Idempotent Receiver: checks a Standard Webhook and reads which order it speaks of, and which version of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from crossdock.errors import Refused
+from crossdock.sdk.receiving import HookRequest, Identified
+from crossdock.sdk.signatures import check_standard_webhook
+
+# PostgreSQL's bigint holds milliseconds; what lies outside these years is no time of a change.
+_EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
+_TYPES: Final = frozenset({"order.placed", "order.cancelled"})
+_MAX_ID: Final = 100
+
+
+class _Order(Struct):
+    id: str
+    updated_at: str | None = None
+
+
+class _Data(Struct):
+    order: _Order
+
+
+class _Event(Struct):
+    type: str
+    data: _Data
+
+
+_EVENT = msgspec.json.Decoder(_Event)
+
+
+class ChannelReceiver:
+    """Orders of the channel, deduplicated by `webhook-id`."""
+
+    def authenticate(self, request: HookRequest, secrets: Sequence[str]) -> None:
+        """Check the `v1` signatures and that the attempt is not older than five minutes. Raises Unauthenticated."""
+        check_standard_webhook(request.headers, request.body, secrets, now=request.received_at)
+
+    def identify(self, request: HookRequest) -> Identified:
+        """In order per sales order, newest by `updated_at`. Raises Refused without an id."""
+        message_id = request.headers.get("webhook-id", "").strip()
+        if not message_id or len(message_id) > _MAX_ID or not message_id.isprintable():
+            raise Refused(
+                f"header webhook-id is missing or longer than {_MAX_ID} characters",
+                status=400,
+                rule="webhook_id",
+                fix="send events as the channel contract says",
+            )
+        try:
+            event = _EVENT.decode(request.body)
+            # Either event states the order whole: its status counts, not the address it came to.
+            if event.type not in _TYPES:
+                raise ValueError(f"an event of type {event.type[:100]!r} tells of no order")
+            identity = event.data.order.id
+            if not identity or len(identity) > _MAX_ID or not identity.isprintable():
+                raise ValueError(f"the order's id is empty, longer than {_MAX_ID} characters or not printable")
+        except (msgspec.DecodeError, ValueError) as error:
+            return Identified(
+                dedup_key=message_id,
+                key=f"order/{request.system}/unreadable/{message_id}",
+                topic=request.topic,
+                problem=f"the body is not an order's event: {error}",
+            )
+        changed_at = _moment(event.data.order.updated_at)
+        return Identified(
+            dedup_key=message_id,
+            key=f"order/{request.system}/{identity}",
+            topic=request.topic,
+            version=int(changed_at.timestamp() * 1000) if changed_at is not None else 0,
+            occurred_at=changed_at,
+        )
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment if _EARLIEST < moment < _LATEST else None
