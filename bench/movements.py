@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from bench.orders import post
 from crossdock.sandbox.catalog import Catalog
-from crossdock.sandbox.warehouse.signing import signed_headers
+from crossdock.sandbox.signing import signed_headers
 
 TOPIC = "stock.movements"
 BATCH = 500

@@ -12,9 +12,9 @@ import asyncpg
 import msgspec
 
 from crossdock.sandbox.faults import Fault
+from crossdock.sandbox.signing import signed_headers
 from crossdock.sandbox.warehouse.opening import OpeningRequest, receive_opening
 from crossdock.sandbox.warehouse.ship import random_movements
-from crossdock.sandbox.warehouse.signing import signed_headers
 from crossdock.triage.edit import edit, editable
 from tests.flow.staging import Stage
 
