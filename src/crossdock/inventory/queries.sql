@@ -88,6 +88,57 @@ UNION ALL
 SELECT 'left', NULL, NULL, reference, -sum(quantity), sku, location, NULL, NULL, NULL, NULL, NULL, NULL
 FROM applied WHERE kind = 'ship' AND reference <> '' AND quantity < 0 GROUP BY reference, sku, location
 
+-- name: page_of_levels
+-- Levels in the order of SKU and location, those after ($1, $2).
+SELECT sku, location, on_hand, quarantined, allocated, reserved, sequence, changed_at, counted_at
+FROM stock_level WHERE (sku, location) > ($1, $2) ORDER BY sku, location LIMIT $3
+
+-- name: levels_of_skus
+-- Every level of these SKUs.
+SELECT sku, location, on_hand, quarantined, allocated, reserved, sequence, changed_at, counted_at
+FROM stock_level WHERE sku = ANY($1::text[])
+
+-- name: expected
+-- Goods that are still to come.
+SELECT sku, location, due_at, quantity - received AS open
+FROM expected_stock WHERE status = 'open' AND received < quantity
+
+-- name: paces
+-- How fast SKUs sell: measured by channel, and forecast for today over all channels, in units a second.
+WITH measured AS (
+    SELECT sku, array_agg(channel ORDER BY channel) AS channels, array_agg(rate ORDER BY channel) AS rates
+    FROM sales_rate WHERE rate > 0 GROUP BY sku
+), forecast AS (
+    SELECT sku, sum(quantity / days)::float8 / 86400 AS rate
+    FROM demand_forecast WHERE starts_on <= current_date AND starts_on + days > current_date GROUP BY sku
+)
+SELECT sku, coalesce(m.channels, '{}') AS channels, coalesce(m.rates, '{}') AS rates, coalesce(f.rate, 0) AS forecast
+FROM measured m FULL JOIN forecast f USING (sku)
+
+-- name: lags
+-- How far behind each channel system is: the 95th percentile in seconds.
+SELECT system, lag_p95 FROM publication
+
+-- name: oldest_running
+-- The oldest transaction that may still commit: everything older is final.
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+
+-- name: follow
+-- Outbox rows of one type after a place, in commit order, and at the end the place up to which nothing more can come.
+WITH border AS MATERIALIZED (
+    SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xid
+), page AS (
+    SELECT e.xid::text::bigint AS xid, e.id, e.data
+    FROM event e, border b
+    WHERE (e.xid, e.id) > ($1::bigint::text::xid8, $2::bigint) AND e.xid < b.xid AND e.type = $3
+    ORDER BY e.xid, e.id LIMIT $4
+)
+SELECT xid, id, data FROM page
+UNION ALL
+SELECT b.xid::text::bigint - 1, 9223372036854775807, NULL FROM border b
+WHERE (SELECT count(*) FROM page) < $4
+ORDER BY 1, 2
+
 -- name: open_allocations
 -- What is still held for these orders, locked in the order of their keys.
 SELECT reference, line, sku, location, order_key, quantity - freed AS open
