@@ -1,32 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The HTTP client of every connector. It tells a request that was never sent from one whose outcome nobody knows.
-
-HTTP/1.1 without what a connector has no use for (redirects, cookies, proxies, uploads): a call costs a sixth of what a
-general client takes for it, and calls are a good part of what an order costs.
-"""
+"""The HTTP client of every connector. It tells a request that was never sent from one whose outcome nobody knows."""
 
 from __future__ import annotations
 
-import asyncio
-import re
-import socket
-import ssl
 from collections.abc import Mapping
-from urllib.parse import quote, urlsplit
+from contextvars import ContextVar
+from typing import Any
 
+import aiohttp
 import msgspec
+from aiohttp import hdrs
+from aiohttp.connector import Connection
+from multidict import CIMultiDictProxy
 
 from crossdock.errors import OutcomeUnknown, RetryLater
-from crossdock.runtime.http_lines import Broken, Line, Origin
-from crossdock.runtime.http_wire import Headers, Reader, TooLarge, Unreadable, request_bytes
 
 LARGEST_ANSWER = 16 * 1024 * 1024
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
-# RFC 9110, 9.2.2: doing it twice is doing it once.
-_IDEMPOTENT = _READING | {"PUT", "DELETE", "TRACE"}
-_URL = re.compile(r"(https?://[^/?#]+)([^#]*)(?:#.*)?", re.IGNORECASE | re.DOTALL)
-_UNSAFE = re.compile(r"[^!-~]")
-_HEADERS = {"User-Agent": "crossdock", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
 
 
 class NotSent(RetryLater):
@@ -45,7 +35,7 @@ class Answer(msgspec.Struct, frozen=True):
     """What the other side answered. `headers`: looked up in any case. `body`: decompressed."""
 
     status: int
-    headers: Headers
+    headers: CIMultiDictProxy[str]
     body: bytes
 
     @property
@@ -54,73 +44,8 @@ class Answer(msgspec.Struct, frozen=True):
         return 200 <= self.status < 300
 
 
-class Session:
-    """Connections kept for the life of a sender; made by `open_session`."""
-
-    def __init__(
-        self, connections: int, per_host: int, connect: float, total: float, headers: Mapping[str, str]
-    ) -> None:
-        self.total = total
-        self._connect = connect
-        self._headers = {**_HEADERS, **headers}
-        self._per_host = min(per_host or connections, connections)
-        self._slots = asyncio.Semaphore(connections)
-        self._origins: dict[str, Origin] = {}
-
-    async def __aenter__(self) -> Session:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """End every connection, those in use too."""
-        for origin in self._origins.values():
-            origin.close()
-        # The loop closes their sockets in its next step.
-        await asyncio.sleep(0)
-
-    def origin(self, url: str) -> Origin:
-        """The server that `url`, cut off before its path, names. ValueError when it names none."""
-        origin = self._origins.get(url)
-        if origin is None:
-            origin = self._origins[url] = Origin(urlsplit(url), self._per_host, self._headers)
-        return origin
-
-    async def exchange(self, origin: Origin, method: str, request: bytes, reader: Reader, progress: Progress) -> None:
-        """Send `request` and wait until `reader` has the whole answer."""
-        loop = asyncio.get_running_loop()
-        async with origin.slots, self._slots:
-            line = origin.free(loop.time())
-            if line is not None:
-                try:
-                    await self._on(line, origin, request, reader, progress)
-                    return
-                except Broken:
-                    # The server closed it as idle in that very moment; what may be done twice is asked anew.
-                    if reader.begun or method not in _IDEMPOTENT:
-                        raise
-            await self._on(await origin.open(loop, self._connect), origin, request, reader, progress)
-
-    async def _on(self, line: Line, origin: Origin, request: bytes, reader: Reader, progress: Progress) -> None:
-        loop = asyncio.get_running_loop()
-        whole = False
-        # From the first byte on, the other side may act on the request.
-        progress.sent = True
-        try:
-            await line.ask(request, reader, loop)
-            whole = True
-        finally:
-            origin.give_back(line, loop.time(), keep=whole and reader.keeps)
-
-
-class Progress:
-    """How far a request came."""
-
-    __slots__ = ("sent",)
-
-    def __init__(self) -> None:
-        self.sent = False
+Session = aiohttp.ClientSession
+"""Connections to a system, kept open between calls."""
 
 
 def open_session(
@@ -138,7 +63,14 @@ def open_session(
     proxies from the environment; redirects are answers, never followed (they would repeat a signed request
     elsewhere).
     """
-    return Session(connections, per_host, connect, total, headers or {})
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=connections, limit_per_host=per_host, ttl_dns_cache=60),
+        timeout=aiohttp.ClientTimeout(total=total, sock_connect=connect, connect=None),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"User-Agent": "crossdock", **(headers or {})},
+        request_class=_Request,
+        trust_env=False,
+    )
 
 
 async def call(
@@ -157,56 +89,85 @@ async def call(
     connection is cut, time runs out or the answer is larger than `largest` bytes: NoAnswer for a reading method,
     OutcomeUnknown for any other. Messages name method and host, never query or headers, which may hold credentials.
     """
-    method = method.upper()
-    parts = _URL.fullmatch(url)
-    if parts is None:
-        raise NotSent(f"{method}: not sent, the address is no http address")
+    progress = _Progress()
+    _PROGRESS.set(progress)
+    options: dict[str, Any] = {} if total is None else {"timeout": _shortened(session.timeout, total)}
     try:
-        origin = session.origin(parts[1])
-        request = request_bytes(method, _target(parts[2]), origin.always, headers or {}, body or b"")
-    except ValueError as error:
-        raise NotSent(f"{method}: not sent, {error}") from error
-    reader, progress = Reader(method, largest), Progress()
-    try:
-        async with asyncio.timeout(session.total if total is None else total):
-            await session.exchange(origin, method, request, reader, progress)
-        return Answer(reader.status, reader.headers, reader.body())
-    except (OSError, TimeoutError, Broken, Unreadable, TooLarge) as error:
-        raise _typed(error, progress, reader.status, method, parts[1]) from error
+        async with session.request(
+            method, url, headers=headers, data=body, allow_redirects=False, **options
+        ) as response:
+            progress.status = response.status
+            content = await _bounded(response, largest)
+            return Answer(response.status, response.headers, content)
+    except (aiohttp.ClientError, TimeoutError, OSError, _TooLarge) as error:
+        raise _typed(error, progress, method, url) from error
 
 
-def _target(path: str) -> str:
-    """Path and query as they are sent; what is no plain character is percent-encoded."""
-    if not path.startswith("/"):
-        path = "/" + path
-    if _UNSAFE.search(path) is not None:
-        path = quote(path, safe="!#$%&'()*+,/:;=?@[]~-._")
-    return path
+class _Progress:
+    """How far a request came."""
+
+    __slots__ = ("sent", "status")
+
+    def __init__(self) -> None:
+        self.sent = False
+        self.status = 0
 
 
-def _typed(error: Exception, progress: Progress, status: int, method: str, origin: str) -> RetryLater | OutcomeUnknown:
-    # The user part of an address holds credentials.
-    place = origin.split("://", 1)[-1].rpartition("@")[2]
+# The request that the running task is making.
+_PROGRESS: ContextVar[_Progress] = ContextVar("crossdock_http_progress")
+
+
+class _Request(aiohttp.ClientRequest):
+    """Notes when it is written to its connection. Tracing would tell as much for a fifth of a call's time."""
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        # From the first byte of the headers on, the other side may act on the request.
+        _PROGRESS.get().sent = True
+        return await super().send(conn)
+
+
+class _TooLarge(Exception):
+    """The answer is larger than the caller takes."""
+
+
+async def _bounded(response: aiohttp.ClientResponse, largest: int) -> bytes:
+    length = response.content_length
+    if length is not None and length <= largest and hdrs.CONTENT_ENCODING not in response.headers:
+        return await response.read()
+    chunks, size = [], 0
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        if size > largest:
+            raise _TooLarge(f"the answer is larger than {largest} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _typed(error: Exception, progress: _Progress, method: str, url: str) -> RetryLater | OutcomeUnknown:
+    # Query and user part of a URL may hold credentials.
+    place = url.split("?", 1)[0].split("://", 1)[-1].rpartition("@")[2].split("/", 1)[0]
     why = _why(error)
     if not progress.sent:
         return NotSent(f"{method} {place}: not sent, {why}")
-    seen = f" after status {status}" if status else ""
-    if method in _READING:
+    seen = f" after status {progress.status}" if progress.status else ""
+    if method.upper() in _READING:
         return NoAnswer(f"{method} {place}: no answer{seen}, {why}")
     return OutcomeUnknown(f"{method} {place}: outcome unknown{seen}, {why}")
 
 
 def _why(error: Exception) -> str:
-    if isinstance(error, socket.gaierror):
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "the host name does not resolve"
-    if isinstance(error, ssl.SSLError | ssl.CertificateError):
+    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
         return "TLS failed (certificate or protocol)"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"cannot connect ({error.os_error.strerror or type(error.os_error).__name__})"
     if isinstance(error, TimeoutError):
         return "out of time"
-    if isinstance(error, TooLarge):
+    if isinstance(error, _TooLarge):
         return str(error)
-    if isinstance(error, Unreadable):
-        return f"the connection broke (the answer cannot be read: {error})"
-    if isinstance(error, OSError):
-        return f"cannot connect ({error.strerror or type(error).__name__})"
-    return f"the connection broke ({error})"
+    return f"the connection broke ({type(error).__name__})"
+
+
+def _shortened(timeout: aiohttp.ClientTimeout, total: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=total, sock_connect=timeout.sock_connect, connect=timeout.connect)

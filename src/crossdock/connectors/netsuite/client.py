@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
+import aiohttp
 import msgspec
 from msgspec import Struct, field
 
@@ -15,7 +16,7 @@ from crossdock.connectors.netsuite.auth import MachineToMachine, Method, Signer,
 from crossdock.connectors.netsuite.errors import CODES, STATUSES
 from crossdock.errors import CrossdockError, NeedsConfig, OutcomeUnknown, RetryLater
 from crossdock.runtime.clock import now
-from crossdock.runtime.http import Answer, Session, call, open_session
+from crossdock.runtime.http import Answer, call, open_session
 from crossdock.sdk.connector import SystemConfig
 from crossdock.sdk.http_status import error_for, error_of_status, retry_after
 from crossdock.sdk.sending import Exchange
@@ -78,7 +79,7 @@ class RestClient:
     def __init__(self, config: SystemConfig) -> None:
         self._config = config
         self._base, realm = _address(config.settings)
-        self._session: Session | None = None
+        self._session: aiohttp.ClientSession | None = None
         self._signer: Signer = (
             TokenBased(config, realm)
             if config.settings.get("auth") == "tba"
@@ -156,7 +157,7 @@ class RestClient:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         return await call(self._open(), "POST", url, headers=headers, body=body)
 
-    def _open(self) -> Session:
+    def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             limits = self._config.limits
             self._session = open_session(per_host=limits.concurrency, total=limits.timeout)

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import aiohttp
 import msgspec
 from msgspec import Struct
 
 from crossdock.connectors.warehouse_rest.errors import STATUSES
 from crossdock.errors import CrossdockError, NeedsConfig, OutcomeUnknown, RetryLater
 from crossdock.runtime.clock import now
-from crossdock.runtime.http import Answer, Session, call, open_session
+from crossdock.runtime.http import Answer, call, open_session
 from crossdock.sdk.connector import SystemConfig
 from crossdock.sdk.http_status import error_of_status, retry_after
 from crossdock.sdk.sending import Exchange
@@ -48,7 +49,7 @@ class WarehouseClient:
             )
         self._url = url + _BASE
         self._config = config
-        self._session: Session | None = None
+        self._session: aiohttp.ClientSession | None = None
 
     async def request(self, method: str, path: str, body: Any = None) -> tuple[bytes, Exchange]:
         """The body of a 2xx answer and what travelled.
@@ -79,7 +80,7 @@ class WarehouseClient:
             await self._session.close()
             self._session = None
 
-    def _open(self) -> Session:
+    def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             limits = self._config.limits
             self._session = open_session(per_host=limits.concurrency, total=limits.timeout)
