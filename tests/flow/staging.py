@@ -246,8 +246,10 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(pool: asyncpg.Pool, database: str, nats_url: str, folder: Path) -> AsyncIterator[Stage]:
-    """Everything running as long as the block."""
+async def staged(
+    pool: asyncpg.Pool, database: str, nats_url: str, folder: Path, change: Callable[[str], str] = str
+) -> AsyncIterator[Stage]:
+    """Everything running as long as the block. `change` is made to the text of the estate."""
     shop_config = ShopifyConfig(catalog=MASTER, bucket=20_000, restore=5_000, time_scale=0.001)
     erp_config = NetSuiteConfig(
         catalog=MASTER, certificate=write_key(folder / "key.pem"), extra_items=("TAX", "DISCOUNT", "FEE")
@@ -259,6 +261,7 @@ async def staged(pool: asyncpg.Pool, database: str, nats_url: str, folder: Path)
         WarehouseSim(warehouse_config) as warehouse,
     ):
         estate = write_estate(folder, shop, erp, warehouse)
+        estate.write_text(change(estate.read_text("utf-8")), "utf-8")
         wired = wire(estate)
         await prepare(database, wired)
 
