@@ -11,10 +11,12 @@ import pytest
 from crossdock.mapping.compile import Parts, Translator, compile_mapping
 from crossdock.mapping.step import decode_source
 from crossdock.sdk.connector import SystemConfig, load_connector
+from crossdock.sdk.listing import Lister
 from crossdock.sdk.sending import Sender
 from crossdock.sdk.words import Mapping
 
 OpenSender = Callable[..., Sender]
+OpenLister = Callable[..., Lister]
 
 pytest.register_assert_rewrite("crossdock.sdk.conformance.inbound", "crossdock.sdk.conformance.outbound")
 pytest.register_assert_rewrite("crossdock.sdk.conformance.suite")
@@ -40,6 +42,25 @@ async def open_sender() -> AsyncIterator[OpenSender]:
     yield opened
     for sender in senders:
         await sender.close()
+
+
+@pytest.fixture
+async def open_lister() -> AsyncIterator[OpenLister]:
+    """Open the lister of a connector for a system at `url`; closed after the test."""
+    listers: list[Lister] = []
+
+    def opened(connector: str, **config: Any) -> Lister:
+        loaded = load_connector(connector)
+        assert loaded.make_lister is not None
+        secrets = config.pop("secrets", {})
+        given = {"name": connector, "settings": {}, "names": {}, "limits": loaded.manifest.limits, **config}
+        lister = loaded.make_lister(SystemConfig(**given, secret=secrets.__getitem__, translate={}))
+        listers.append(lister)
+        return lister
+
+    yield opened
+    for lister in listers:
+        await lister.close()
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from crossdock.errors import NeedsConfig
+from crossdock.sdk.listing import Lister
 from crossdock.sdk.manifest import Limits, Manifest
 from crossdock.sdk.receiving import Receiver
 from crossdock.sdk.sending import Sender
@@ -36,15 +37,18 @@ class SystemConfig(Struct, frozen=True, kw_only=True):
 
 
 MakeSender = Callable[[SystemConfig], Sender]
+MakeLister = Callable[[SystemConfig], Lister]
 
 
 class Connector(Struct, frozen=True, kw_only=True):
-    """What a connector folder offers. `receiver`: for systems that call us. `make_sender`: for systems we call."""
+    """What a connector folder offers. `receiver`: for systems that call us. `make_sender`: for systems we call.
+    `make_lister`: for those that can be asked for their stock."""
 
     manifest: Manifest
     mappings: tuple[Mapping, ...] = ()
     receiver: Receiver | None = None
     make_sender: MakeSender | None = None
+    make_lister: MakeLister | None = None
 
     def mapping(self, name: str) -> Mapping:
         """The mapping called `name`. KeyError when the connector has none."""

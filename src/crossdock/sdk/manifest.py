@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 Direction = Literal["receive", "send"]
 Idempotency = Literal["key", "upsert", "lookup", "absolute"]
@@ -36,6 +36,19 @@ class Sends(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     batch: int = 1
     idempotency: Idempotency
     known: bool = True
+    note: str = ""
+
+
+class Lists(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The system can be asked for its stock.
+
+    `what`: "on_hand" is compared with what we hold at a location, "available" with what a channel was told. `page`: the
+    most rows one call gives; `skus`: the most SKUs one call may ask for (sources in `note`).
+    """
+
+    what: Literal["on_hand", "available"]
+    page: Annotated[int, Meta(ge=1, le=10_000)]
+    skus: Annotated[int, Meta(ge=1, le=1_000)]
     note: str = ""
 
 
@@ -80,7 +93,7 @@ class QualityRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A connector's manifest."""
+    """A connector's manifest. `lists` has one entry or none."""
 
     name: str
     title: str
@@ -90,6 +103,7 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     docs: str = ""
     receives: tuple[Receives, ...] = ()
     sends: tuple[Sends, ...] = ()
+    lists: tuple[Lists, ...] = ()
     limits: Limits = Limits()
     settings: tuple[SettingSpec, ...] = ()
     quality: tuple[QualityRule, ...] = ()

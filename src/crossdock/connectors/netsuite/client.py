@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 import aiohttp
@@ -27,6 +27,13 @@ _ACCOUNT: Final = re.compile(r"[A-Za-z0-9]+([_-][A-Za-z0-9]+)?")
 # Without it NetSuite drops what is misspelt and says nothing.
 _STRICT: Final = {"X-NetSuite-PropertyNameValidation": "Error"}
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
+
+
+class _Rows(Struct):
+    items: list[dict[str, Any]]
+
+
+_ROWS: Final = msgspec.json.Decoder(_Rows)
 
 
 class CallFailed(Exception):
@@ -69,8 +76,7 @@ class Row(Struct):
     externalid: str = ""
 
 
-class _Rows(Struct):
-    items: list[Row]
+RowType = TypeVar("RowType")
 
 
 class RestClient:
@@ -100,13 +106,18 @@ class RestClient:
 
     async def suiteql(self, query: str) -> list[Row]:
         """The first 1,000 rows of a SuiteQL query that asks for id, and maybe externalid. Raises CallFailed."""
+        return await self.rows(query, Row)
+
+    async def rows(self, query: str, row: type[RowType]) -> list[RowType]:
+        """The first 1,000 rows of a SuiteQL query, each read as a `row`. Raises CallFailed."""
         url = f"{self._base}{SUITEQL}?limit=1000&offset=0"
         reply = await self._call("POST", url, _ENCODER.encode({"q": query}), {"Prefer": "transient"}, reading=True)
         if reply is None:
             return []
         try:
-            return msgspec.json.decode(reply.body, type=_Rows).items
-        except msgspec.DecodeError as error:
+            items: list[RowType] = msgspec.convert(_ROWS.decode(reply.body).items, list[row], strict=False)  # type: ignore[valid-type]
+            return items
+        except (msgspec.DecodeError, msgspec.ValidationError) as error:
             unreadable = RetryLater(f"NetSuite's answer could not be read: {error}", rule="answer")
             raise CallFailed(unreadable, reply.exchange) from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from crossdock.connectors.shopify.list_stock import ShopifyLister
 from crossdock.connectors.shopify.mapping import MAPPINGS
 from crossdock.connectors.shopify.receiver import ShopifyReceiver
 from crossdock.connectors.shopify.sender import ShopifySender
@@ -16,4 +17,5 @@ CONNECTOR: Final = Connector(
     mappings=MAPPINGS,
     receiver=ShopifyReceiver(),
     make_sender=ShopifySender,
+    make_lister=ShopifyLister,
 )

@@ -59,7 +59,7 @@ class InventoryItems:
         self._kept.pop(sku, None)
 
     async def _ask(self, skus: Sequence[str]) -> Mapping[str, list[str]]:
-        query = " OR ".join(f"sku:{_quoted(sku)}" for sku in skus)
+        query = " OR ".join(f"sku:{quoted(sku)}" for sku in skus)
         found: dict[str, list[str]] = {}
         after = None
         size = len(skus) + 10
@@ -91,6 +91,6 @@ class InventoryItems:
         return ids[0]
 
 
-def _quoted(sku: str) -> str:
-    # Search syntax: quotes make it one term, a backslash escapes.
+def quoted(sku: str) -> str:
+    """`sku` as one term of Shopify's search syntax, in which a backslash escapes."""
     return '"' + sku.replace("\\", "\\\\").replace('"', '\\"') + '"'

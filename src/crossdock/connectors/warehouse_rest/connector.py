@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from crossdock.connectors.warehouse_rest.list_stock import WarehouseLister
 from crossdock.connectors.warehouse_rest.mapping import MAPPINGS
 from crossdock.connectors.warehouse_rest.receiver import WarehouseReceiver
 from crossdock.connectors.warehouse_rest.sender import WarehouseSender
@@ -16,4 +17,5 @@ CONNECTOR: Final = Connector(
     mappings=MAPPINGS,
     receiver=WarehouseReceiver(),
     make_sender=WarehouseSender,
+    make_lister=WarehouseLister,
 )

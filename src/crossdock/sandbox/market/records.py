@@ -66,6 +66,10 @@ class Market:
         held = self.shown.get(sku)
         return held["available"] if held is not None else 0
 
+    def misshow(self, sku: str, available: int) -> None:
+        """Show another number than was told and sold: a fault."""
+        self.books.put("shown", sku, {**self.shown[sku], "available": available})
+
     def tellings(self, sku: str) -> list[dict[str, Any]]:
         """The newest tellings of a SKU, oldest first."""
         rows = self.books.table("tellings")

@@ -48,6 +48,13 @@ class CancelRequest(msgspec.Struct, forbid_unknown_fields=True):
     orders: list[str]
 
 
+class ShowRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Show `available` of a SKU though something else was told: a fault of the market's."""
+
+    sku: str
+    available: int
+
+
 class MarketSim(Simulator):
     """`async with MarketSim(config, name="portal") as market: market.url`. The name is part of its order numbers."""
 
@@ -195,9 +202,17 @@ class MarketSim(Simulator):
                 wanted = msgspec.json.decode(await request.read() or b"{}", type=SellRequest)
                 plan = make_plan(wanted, self.catalog)
                 return self.runs.start("sell", wanted.count, lambda run: self.seller.stream(run, wanted, plan))
+            case "POST", "show":
+                return self._misshow(msgspec.json.decode(await request.read(), type=ShowRequest))
             case "POST", "cancel":
                 return self._cancel(msgspec.json.decode(await request.read(), type=CancelRequest).orders)
         return self.runs.find(tail.removeprefix("runs/")) if tail.startswith("runs/") else None
+
+    def _misshow(self, wanted: ShowRequest) -> dict[str, Any]:
+        if wanted.sku not in self.market.shown:
+            raise ControlError(f"{wanted.sku!r} was never told")
+        self.market.misshow(wanted.sku, wanted.available)
+        return shown(self.market, wanted.sku)
 
     def _filed(self) -> list[tuple[str, dict[str, Any]]]:
         return list(self.shipments.rows.items())

@@ -33,6 +33,7 @@ class Account:
         self.catalog = catalog
         self._extra = extra_customers
         self._extra_items = extra_items
+        self._opening = {f"{p.sku}@{place}": level for p in catalog.products for place, level in p.stock.items()}
         self.external: dict[tuple[str, str], str] = {}
         self.by_other_ref: dict[str, set[str]] = {}
         self.by_origin: dict[str, list[str]] = {}
@@ -126,6 +127,24 @@ class Account:
             made = self.by_origin.setdefault(record["createdFrom"]["id"], [])
             if record["id"] not in made:
                 made.append(record["id"])
+
+    def on_hand(self, sku: str, place: str) -> float | None:
+        """What is on the books at a location: the opening stock, adjustments, less what shipped fulfillments took.
+
+        None where there never was anything."""
+        key = f"{sku}@{place}"
+        opening = self._opening.get(key)
+        adjusted = self.books.table("adjusted").get(key)
+        relieved = self.books.table("relieved").get(key)
+        if opening is None and adjusted is None and relieved is None:
+            return None
+        return float((opening or 0) + (adjusted or 0) - (relieved or 0))
+
+    def adjust(self, sku: str, place: str, quantity: float) -> float | None:
+        """Change what is on the books (an inventory adjustment or an item receipt); what is on hand then."""
+        key = f"{sku}@{place}"
+        self.books.put("adjusted", key, self.books.table("adjusted").get(key, 0) + quantity)
+        return self.on_hand(sku, place)
 
     def resolve(self, given: Any, kind: str, path: str) -> dict[str, str]:
         """A reference as {id, refName}. Raises NetSuiteError INVALID_KEY_OR_REF for what is not there; `refName`

@@ -52,6 +52,14 @@ class NetSuiteConfig(SimConfig, kw_only=True):
     custom_fields: tuple[str, ...] = ()
 
 
+class AdjustRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Change what is on hand of `sku` at `location` (its code) by `quantity`, signed."""
+
+    sku: str
+    location: str
+    quantity: float
+
+
 class NetSuiteSim(Simulator):
     """`async with NetSuiteSim(config) as account: account.url`."""
 
@@ -258,6 +266,9 @@ class NetSuiteSim(Simulator):
             "customers": "customer",
             "items": "inventoryItem",
         }
+        if (method, tail) == ("POST", "adjust"):
+            wanted = msgspec.json.decode(await request.read(), type=AdjustRequest)
+            return {"on_hand": self.account.adjust(wanted.sku, wanted.location, wanted.quantity)}
         if method != "GET":
             return None
         if tail in tables:

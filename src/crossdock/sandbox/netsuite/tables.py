@@ -127,6 +127,15 @@ def _items(account: Account, exact: Candidates) -> Iterator[Row]:
         }
 
 
+def _balances(account: Account, exact: Candidates) -> Iterator[Row]:
+    """Per item and location what is on hand; an item that no location ever had has no row."""
+    for record in _pick(account, "inventoryItem", {"id": exact["item"]} if "item" in exact else {}):
+        for number, place in enumerate(account.catalog.locations, start=1):
+            quantity = account.on_hand(record["itemId"], place.code)
+            if quantity is not None:
+                yield {"item": record["id"], "location": str(number), "quantityonhand": quantity or None}
+
+
 def _locations(account: Account, _exact: Candidates) -> Iterator[Row]:
     for number, place in enumerate(account.catalog.locations, start=1):
         yield {"id": str(number), "externalid": place.code, "name": place.name}
@@ -167,6 +176,7 @@ TABLES: dict[str, Table] = {
     "item": Table(
         ("id", "externalid", "itemid", "displayname", "upccode", "itemtype", "isinactive", "lastmodifieddate"), _items
     ),
+    "aggregateitemlocation": Table(("item", "location", "quantityonhand"), _balances),
     "location": Table(("id", "externalid", "name"), _locations),
     "currency": Table(("id", "symbol", "name"), _currencies),
     "subsidiary": Table(("id", "name"), _subsidiaries),

@@ -74,8 +74,7 @@ class Transformer:
         record["relieved"] = True
         self._account.keep("itemFulfillment", record)
 
-    @staticmethod
-    def _choose(order: Record, sent: list[dict[str, Any]]) -> list[tuple[dict[str, Any], float]]:
+    def _choose(self, order: Record, sent: list[dict[str, Any]]) -> list[tuple[dict[str, Any], float]]:
         by_line: dict[int, dict[str, Any]] = {}
         for place, entry in enumerate(sent):
             number = entry.get("orderLine")
@@ -99,6 +98,8 @@ class Transformer:
                 )
                 raise NetSuiteError(400, "USER_ERROR", detail, "$.item")
             location = entry.get("location")
+            if location is not None:
+                location = self._account.resolve(location, "location", "$.item.items.location")
             chosen.append(({**line, "location": location or line.get("location") or order.get("location")}, quantity))
         return chosen
 

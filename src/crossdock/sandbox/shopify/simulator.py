@@ -11,7 +11,7 @@ from aiohttp import web
 
 from crossdock.sandbox.catalog import make_catalog
 from crossdock.sandbox.emitting import Delivery, Emitter, EmitterRules, Subscription
-from crossdock.sandbox.host import SimConfig, Simulator, json_response
+from crossdock.sandbox.host import ControlError, SimConfig, Simulator, json_response
 from crossdock.sandbox.pacing import Runs
 from crossdock.sandbox.shopify.cost import CostBucket
 from crossdock.sandbox.shopify.execute import Executor, GraphQLRequest
@@ -156,11 +156,29 @@ class ShopifySim(Simulator):
             case "POST", "subscriptions":
                 self.emitter.subscriptions.append(msgspec.json.decode(await request.read(), type=Subscription))
                 return {"subscriptions": self.emitter.subscriptions}
+            case "POST", "level":
+                return self._adjust(msgspec.json.decode(await request.read(), type=LevelRequest))
             case "POST", "orders":
                 wanted = msgspec.json.decode(await request.read() or b"{}", type=OrdersRequest)
                 plan = make_plan(wanted)
                 return self.runs.start("orders", wanted.count, lambda run: self.placing.stream(run, wanted, plan))
         return self.runs.find(tail.removeprefix("runs/")) if tail.startswith("runs/") else None
+
+    def _adjust(self, wanted: LevelRequest) -> dict[str, Any]:
+        key = f"{wanted.sku}@{wanted.location}"
+        level = self.store.levels.get(key)
+        if level is None:
+            raise ControlError(f"there is no level {key}")
+        self.store.set_by_hand(key, wanted.available)
+        return _level_row(key, self.store.levels[key])
+
+
+class LevelRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Set `available` of a SKU at a location (its code) by hand, as a clerk does in the store's admin."""
+
+    sku: str
+    location: str
+    available: int
 
 
 def _level_row(key: str, level: dict[str, Any]) -> dict[str, Any]:

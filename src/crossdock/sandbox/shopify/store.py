@@ -84,6 +84,10 @@ class Store:
         level["sets"] += 1
         self.books.put("levels", key, level)
 
+    def set_by_hand(self, key: str, quantity: int) -> None:
+        """What a clerk does in the admin: the level changes, and no API call did it."""
+        self.books.put("levels", key, {**self.levels[key], "available": quantity, "updated_at": stamp()})
+
     def shift(self, product: Product, place: Location, *, available: int = 0, committed: int = 0) -> None:
         key = self.level_key(product, place)
         level = {**self.levels[key], "updated_at": stamp()}

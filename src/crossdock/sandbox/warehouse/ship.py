@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from crossdock.sandbox.catalog import gs1_check_digit, sscc
+from crossdock.sandbox.host import ControlError
 from crossdock.sandbox.warehouse.records import SIGNS, Warehouse, now_text
 
 CARRIERS = (("UPS", "ground"), ("FEDEX", "home"), ("USPS", "priority"), ("DHL", "parcel"))
@@ -37,6 +38,29 @@ class MovementsRequest(msgspec.Struct, forbid_unknown_fields=True):
     seed: int = 1
     batch: int = 100
     rate: float | None = None
+
+
+class MoveRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """One movement of `quantity` (signed, in EA). `tell` says how many times it is told of: 0 = it is lost, and a
+    second time under another id, as a source does that counts twice."""
+
+    type: str
+    sku: str
+    location: str
+    quantity: int
+    reference: str | None = None
+    tell: int = 1
+
+
+def move_once(warehouse: Warehouse, request: MoveRequest) -> dict[str, Any]:
+    """Make the movement and tell of it; the movement. Raises ControlError when it cannot be."""
+    if request.type not in SIGNS or request.sku not in warehouse.grams or not 0 <= request.tell <= 10:
+        raise ControlError(f"type is one of {', '.join(SIGNS)}, sku one of the catalog, tell 0 to 10")
+    quantity = Decimal(request.quantity)
+    made = warehouse.move(request.type, request.sku, request.location, quantity, request.reference)
+    for again in range(request.tell):
+        warehouse.tell_movements([made if again == 0 else {**made, "id": f"{made['id']}-{again}"}])
+    return made
 
 
 def ship_open(warehouse: Warehouse, request: ShipRequest, rng: random.Random) -> dict[str, int]:

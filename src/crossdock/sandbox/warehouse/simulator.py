@@ -22,7 +22,15 @@ from crossdock.sandbox.signing import signed_headers
 from crossdock.sandbox.warehouse.accept import MAX_BATCH, Checker
 from crossdock.sandbox.warehouse.opening import OpeningRequest, receive_opening
 from crossdock.sandbox.warehouse.records import Warehouse, shown
-from crossdock.sandbox.warehouse.ship import MovementsRequest, ShipRequest, random_movements, ship, ship_open
+from crossdock.sandbox.warehouse.ship import (
+    MovementsRequest,
+    MoveRequest,
+    ShipRequest,
+    move_once,
+    random_movements,
+    ship,
+    ship_open,
+)
 
 RETRIES = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 21600.0, 43200.0)
 MAX_BODY = 8 * 1024 * 1024
@@ -229,6 +237,8 @@ class WarehouseSim(Simulator):
             case "POST", "movements":
                 wanted = msgspec.json.decode(await request.read() or b"{}", type=MovementsRequest)
                 return self.runs.start("movements", wanted.count, lambda run: self._stream(run, wanted))
+            case "POST", "move":
+                return move_once(self.warehouse, msgspec.json.decode(await request.read(), type=MoveRequest))
             case "POST", "ship":
                 return ship_open(
                     self.warehouse, msgspec.json.decode(await request.read() or b"{}", type=ShipRequest), self.rng

@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa: S101 - these are tests, and pytest explains an assert
-"""Tests of what goes out: whatever the other side does, a sender returns outcomes and raises nothing."""
+"""Tests of what goes out: whatever the other side does, a sender returns outcomes and raises nothing; a lister returns
+pages or says why not."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
 import msgspec
+import pytest
 
 from crossdock.canonical.objects import decode
 from crossdock.errors import CrossdockError, NeedsConfig, NeedsEdit, OutcomeUnknown, RetryLater
 from crossdock.sdk.conformance.answers import always, closed_port
 from crossdock.sdk.conformance.kit import CONTEXT, Kit
 from crossdock.sdk.http_status import error_of_status
+from crossdock.sdk.listing import StockPage
 from crossdock.sdk.manifest import Sends
 from crossdock.sdk.sending import Delivered, Failed, Outcome, Outgoing
 
@@ -118,3 +121,47 @@ class SenderTests:
             document=decode(sends.object, msgspec.json.encode(content["document"])),
             known={},
         )
+
+
+class ListerTests:
+    """Asking for stock, of a system that is away, hangs up, or answers nonsense."""
+
+    kit: ClassVar[Kit]
+
+    @pytest.mark.parametrize("skus", [(), ("SAMPLE-1",)])
+    async def test_asking_bears_a_system_that_is_away(self, skus: tuple[str, ...]) -> None:
+        """Nobody listens: asked again later. A connection that is cut: the same, because asking has no effect."""
+        assert isinstance(await self._ask(await closed_port(), skus), RetryLater)
+        async with always(200, b"", cut=True) as url:
+            assert isinstance(await self._ask(url, skus), RetryLater)
+
+    @pytest.mark.parametrize("skus", [(), ("SAMPLE-1",)])
+    async def test_asking_bears_any_answer(self, skus: tuple[str, ...]) -> None:
+        """Every status with every kind of body: a page or an error that says what happens next, and no secret in it."""
+        secrets = self.kit.system.secrets.values() if self.kit.system is not None else ()
+        for status in STATUSES:
+            for body in BODIES:
+                async with always(status, body) as url:
+                    answer = await self._ask(url, skus)
+                assert isinstance(answer, StockPage | RetryLater | NeedsConfig | NeedsEdit), (status, body, answer)
+                assert not any(secret in repr(answer) for secret in secrets)
+
+    async def test_asking_too_often_waits(self) -> None:
+        """429: asked again later, marked as throttled. 401: a person has to act."""
+        async with always(429, b"{}") as url:
+            busy = await self._ask(url, ())
+        assert isinstance(busy, RetryLater)
+        assert busy.throttled
+        async with always(401, b"{}") as url:
+            assert isinstance(await self._ask(url, ()), NeedsConfig)
+
+    async def _ask(self, url: str, skus: tuple[str, ...]) -> StockPage | CrossdockError:
+        make = self.kit.connector.make_lister
+        assert make is not None
+        lister = make(self.kit.config(url, {}))
+        try:
+            return await lister.stock(skus=skus)
+        except CrossdockError as error:
+            return error
+        finally:
+            await lister.close()

@@ -75,6 +75,10 @@ def _simulated(kit: Kit) -> str:
     return "" if any(tests.glob("test_simulated*.py")) else f"there is no {tests}/test_simulated*.py"
 
 
+def _reconciled(kit: Kit) -> str:
+    return "" if kit.connector.make_lister is not None else "it has no lister"
+
+
 # What of a claim can be seen from the outside; "" when it holds, else why it does not.
 CLAIMS: Final[dict[str, Callable[[Kit], str]]] = {
     "signed": _signed,
@@ -84,4 +88,5 @@ CLAIMS: Final[dict[str, Callable[[Kit], str]]] = {
     "hostile_samples": _hostile,
     "documented": _documented,
     "simulated": _simulated,
+    "reconciled": _reconciled,
 }

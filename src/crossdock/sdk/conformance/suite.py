@@ -11,7 +11,7 @@ import pytest
 from crossdock.canonical.objects import OBJECTS
 from crossdock.sdk.conformance.inbound import GoldenTests, HostileTests, ReceiverTests
 from crossdock.sdk.conformance.kit import Kit, load_kit
-from crossdock.sdk.conformance.outbound import ErrorTableTests, SenderTests
+from crossdock.sdk.conformance.outbound import ErrorTableTests, ListerTests, SenderTests
 from crossdock.sdk.conformance.quality import CLAIMS, RULES
 
 
@@ -38,6 +38,8 @@ class ManifestTests:
             assert not sends.mapping or connector.mapping(sends.mapping).direction == "out"
             assert 1 <= sends.batch <= 10_000
         assert (connector.make_sender is not None) == bool(manifest.sends)
+        assert (connector.make_lister is not None) == bool(manifest.lists)
+        assert len(manifest.lists) <= 1
         settings = [setting.name for setting in manifest.settings]
         assert len(settings) == len(set(settings))
 
@@ -95,4 +97,6 @@ def conformance(name: str) -> type:
         parts.append(ReceiverTests)
     if kit.connector.make_sender is not None:
         parts += [ErrorTableTests, SenderTests]
+    if kit.connector.make_lister is not None:
+        parts.append(ListerTests)
     return type(f"Conformance_{name}", tuple(parts), {"kit": kit, "__doc__": f"Conformance of connector {name}."})

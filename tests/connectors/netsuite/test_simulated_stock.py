@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Asking a simulated account what is on its books."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from crossdock.canonical.fulfillment import FulfillmentLine, Package, Shipment
+from crossdock.canonical.money import Money
+from crossdock.canonical.party import Party
+from crossdock.canonical.quantity import Quantity
+from crossdock.canonical.sales_order import OrderLine, SalesOrder
+from crossdock.connectors.netsuite import list_stock
+from crossdock.sandbox.catalog import CatalogConfig
+from crossdock.sandbox.netsuite.simulator import NetSuiteConfig, NetSuiteSim
+from crossdock.sdk.sending import Delivered, Outgoing
+from tests.connectors.listing import act, all_pages
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+def _opened(account: NetSuiteSim, open_one: Any) -> Any:
+    config = account.config
+    return open_one(
+        "netsuite",
+        settings={"url": account.url, "account": config.account, "auth": "tba", "default_customer": "WEB-STORE"},
+        secrets={
+            "consumer_key": config.consumer_key,
+            "consumer_secret": config.consumer_secret,
+            "token_id": config.token_id,
+            "token_secret": config.token_secret,
+        },
+        names={"location": {place.code: str(n) for n, place in enumerate(account.catalog.locations, 1)}},
+    )
+
+
+async def test_pages_go_by_item_and_hold_every_balance_once(open_lister: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(list_stock, "_PAGE", 7)
+    catalog = CatalogConfig(products=12, locations=3)
+    async with NetSuiteSim(NetSuiteConfig(catalog=catalog)) as account:
+        lister = _opened(account, open_lister)
+        original = lister._client.rows
+
+        async def seven(query: str, row: Any) -> Any:
+            return (await original(query, row))[:7] if "aggregateitemlocation" in query else await original(query, row)
+
+        monkeypatch.setattr(lister._client, "rows", seven)
+        rows, pages = await all_pages(lister)
+        place = {str(number): one.code for number, one in enumerate(account.catalog.locations, 1)}
+        assert [(row.sku, place[row.location], row.quantity) for row in rows] == [
+            (product.sku, code.code, Decimal(product.stock[code.code]))
+            for product in account.catalog.products
+            for code in account.catalog.locations
+        ]
+        assert pages == 6, "two whole items a page"
+
+
+async def test_shipped_fulfillments_and_adjustments_change_what_is_on_hand(open_sender: Any, open_lister: Any) -> None:
+    async with NetSuiteSim(NetSuiteConfig()) as account:
+        place = account.catalog.locations[0]
+        lister, sender = _opened(account, open_lister), _opened(account, open_sender)
+        (before,) = [row for row in (await all_pages(lister, ["CD-00001"]))[0] if row.location == "1"]
+        order = SalesOrder(
+            order_key="shopify-us/1",
+            order_number="#1",
+            channel="shopify-us",
+            placed_at=NOW,
+            currency="USD",
+            customer=Party(),
+            lines=(
+                OrderLine(line="1", sku="CD-00001", quantity=Quantity(Decimal(3)), unit_price=Money(Decimal(2), "USD")),
+            ),
+            total=Money(Decimal(6), "USD"),
+        )
+        made = await _send(sender, "sales_order", order, {})
+        shipment = Shipment(
+            shipment_id="shp_1",
+            order_key=order.order_key,
+            fulfillment_reference="shopify-us/1#1",
+            location=place.code,
+            carrier="UPS",
+            shipped_at=NOW,
+            packages=(
+                Package(
+                    tracking_number="1Z1",
+                    lines=(FulfillmentLine(line="1", sku="CD-00001", quantity=Quantity(Decimal(3))),),
+                ),
+            ),
+        )
+        await _send(sender, "item_fulfillment", shipment, {"netsuite/sales_order": made})
+        await act(account.url, "adjust", {"sku": "CD-00001", "location": place.code, "quantity": 40})
+        (after,) = [row for row in (await all_pages(lister, ["CD-00001", "NONE"]))[0] if row.location == "1"]
+        assert after.quantity == before.quantity - 3 + 40
+        assert after.unit == ""
+
+
+async def _send(sender: Any, operation: str, document: Any, known: dict[str, str]) -> str:
+    item = Outgoing(
+        delivery_id=1,
+        operation=operation,
+        reference=f"{document.order_key}{'' if operation == 'sales_order' else '#1/shp_1'}",
+        idempotency_key="00000000-0000-4000-8000-000000000001",
+        document=document,
+        known=known,
+    )
+    (outcome,) = await sender.send(operation, [item])
+    assert isinstance(outcome, Delivered), outcome
+    return outcome.reference
