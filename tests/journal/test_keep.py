@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crossdock.errors import EngineAway
-from crossdock.journal.keep import count_rejections, keep
+from crossdock.journal.keep import Keeper, count_rejections, keep
 from crossdock.runtime.postgres import open_pool
 from crossdock.sdk.receiving import Incoming, KeepResult, digest_of
 
@@ -91,6 +92,19 @@ async def test_documents_are_numbered_in_the_order_given(pool: asyncpg.Pool) -> 
     assert [row["dedup_key"] for row in rows] == names
 
 
+async def test_what_came_twice_or_before_leaves_the_others_in_order(pool: asyncpg.Pool) -> None:
+    await keep(pool, [incoming("b")])
+    results = await keep(pool, [incoming(name) for name in ("d", "b", "c", "d", "a", "c")])
+    assert [one.duplicate for one in results] == [False, True, False, True, False, True]
+    rows = await pool.fetch(
+        "SELECT d.id, m.dedup_key FROM document d JOIN message m ON m.id = d.message_id ORDER BY d.id"
+    )
+    assert [row["dedup_key"] for row in rows] == ["b", "d", "c", "a"]
+    assert [row["id"] for row in rows[1:]] == [one.document_id for one in results if not one.duplicate]
+    assert await pool.fetch("SELECT dedup_key FROM duplicate ORDER BY id") == [("b",), ("d",), ("c",)]
+    assert await keep(pool, []) == []
+
+
 async def test_the_same_messages_from_many_senders_at_once_make_one_document_each(pool: asyncpg.Pool) -> None:
     names = [f"w{number}" for number in range(20)]
     # Half of the batches in the opposite order: the worst that concurrent senders can do to each other.
@@ -135,6 +149,44 @@ async def test_an_absent_database_is_said_so(database: str) -> None:
     await pool.close()
     with pytest.raises(EngineAway):
         await keep(pool, [incoming()])
+
+
+async def test_a_keeper_keeps_side_by_side_on_as_many_connections(pool: asyncpg.Pool) -> None:
+    keeper = Keeper(pool)
+    for turn in range(3):
+        batches = [[incoming(f"w{turn}-{line}-{number}") for number in range(3)] for line in range(2)]
+        results = await asyncio.gather(*(keeper.keep(batch) for batch in batches))
+        assert [one.duplicate for batch in results for one in batch] == [False] * 6
+    assert await counts(pool) == (18, 18, 0)
+    assert pool.get_size() - pool.get_idle_size() == 2
+    await keeper.close()
+    assert pool.get_size() == pool.get_idle_size()
+
+
+async def test_a_keeper_goes_on_after_its_connection_was_lost(pool: asyncpg.Pool) -> None:
+    keeper = Keeper(pool)
+    await keeper.keep([incoming("w0")])
+    await pool.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    # Whether the loss is seen before or by the next batch depends on the moment; the one after it must not know.
+    with suppress(EngineAway):
+        await keeper.keep([incoming("w1")])
+    (again,) = await keeper.keep([incoming("w0")])
+    (other,) = await keeper.keep([incoming("w2")])
+    assert (again.duplicate, other.duplicate) == (True, False)
+    await keeper.close()
+
+
+async def test_a_keeper_goes_on_after_a_batch_that_cannot_be_written(pool: asyncpg.Pool) -> None:
+    keeper = Keeper(pool)
+    with pytest.raises(asyncpg.CharacterNotInRepertoireError):
+        await keeper.keep([incoming("w1", key="a\x00b")])
+    (result,) = await keeper.keep([incoming("w1")])
+    assert not result.duplicate
+    await keeper.close()
+    assert await counts(pool) == (1, 1, 0)
 
 
 async def test_rejections_are_counted_with_rule_and_size(pool: asyncpg.Pool) -> None:

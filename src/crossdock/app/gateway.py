@@ -23,7 +23,7 @@ from crossdock.app.wiring import Wired, hook_routes
 from crossdock.console.routes import routes as console_routes
 from crossdock.errors import EngineAway
 from crossdock.intake.hooks import PREFIX, HookIntake, Receive, Scope, Send
-from crossdock.journal.keep import count_rejections, keep
+from crossdock.journal.keep import Keeper, count_rejections
 from crossdock.runtime.clock import now
 from crossdock.runtime.embedded.state import Endpoints
 from crossdock.runtime.groupcommit import GroupCommit
@@ -62,8 +62,9 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
         lambda: open_pool(endpoints.database_url, min_size=1, max_size=8, name="crossdock-gateway"), patience=60.0
     )
     bus = await Bus.connect(endpoints.nats_url, patience=2.0, or_later=True, name="crossdock-gateway")
+    keeper = Keeper(pool)
     commit = GroupCommit(
-        _keeper(pool, bus), max_batch=BATCH, parallel=PARALLEL, max_waiting=MOST_WAITING_BYTES, weigh=_weight
+        _flush(keeper, bus), max_batch=BATCH, parallel=PARALLEL, max_waiting=MOST_WAITING_BYTES, weigh=_weight
     )
     hooks = HookIntake(hook_routes(wired), commit, now, received)
     rest = web(pool, host)
@@ -87,6 +88,7 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
     finally:
         counting.cancel()
         await commit.close()
+        await keeper.close()
         feed = getattr(rest.state, "console_feed", None)
         if feed is not None:
             await feed.close()
@@ -111,11 +113,11 @@ def _weight(item: Incoming) -> int:
     return len(item.body)
 
 
-def _keeper(pool: asyncpg.Pool, bus: Bus) -> Callable[[list[Incoming]], Awaitable[list[KeepResult]]]:
+def _flush(keeper: Keeper, bus: Bus) -> Callable[[list[Incoming]], Awaitable[list[KeepResult]]]:
     workers = Waker(bus, "worker")
 
     async def flush(batch: list[Incoming]) -> list[KeepResult]:
-        kept = await keep(pool, batch)
+        kept = await keeper.keep(batch)
         workers.soon()
         return kept
 

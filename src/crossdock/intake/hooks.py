@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import msgspec
 import structlog
@@ -23,10 +23,12 @@ from crossdock.sdk.receiving import HookRequest, Identified, Incoming, KeepResul
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+Default = TypeVar("Default")
 
 PREFIX = "/hooks/"
 _PROBLEM = [(b"content-type", b"application/problem+json")]
 _JSON = [(b"content-type", b"application/json")]
+_DUPLICATE = b'{"status":"duplicate"}'
 _RETRY_SECONDS = b"5"
 # Refusals that wait to be counted; more than this while PostgreSQL is away are told to their senders only.
 MOST_REJECTIONS = 10_000
@@ -47,7 +49,9 @@ class HookIntake:
         now: Callable[[], datetime],
         counted: Callable[[str, str], None],
     ) -> None:
-        self._routes = routes
+        self._targets = {
+            f"{PREFIX}{system}/{topic}": (route, system, topic) for (system, topic), route in routes.items()
+        }
         self._commit = commit
         self._now = now
         self._counted = counted
@@ -57,55 +61,43 @@ class HookIntake:
         """Answer one request: 200 kept or duplicate, 401, 404, 405, 413, 422, 503; errors are RFC 9457 documents."""
         interface = ""
         try:
-            route, system, topic = self._route(scope)
+            found = self._targets.get(scope["path"])
+            if found is None or scope["method"] != "POST":
+                raise _not_taken(scope)
+            route, system, topic = found
             interface = route.interface
-            incoming = await self._read(route, system, topic, scope, receive)
-            result = await self._commit.submit(incoming)
+            headers = Headers(scope["headers"])
+            body = await read_body(receive, headers, route.max_bytes)
+            request = HookRequest(system, topic, headers, body, self._now())
+            route.receiver.authenticate(request, route.secrets())
+            result = await self._commit.submit(self._incoming(route, request))
         except Refused as error:
             self._counted(interface, "refused")
             await _answer(send, error.status, _problem(error, error.status, scope), _PROBLEM)
         except (EngineAway, Busy, NeedsConfig) as error:
             self._counted(interface, "away")
-            headers = [*_PROBLEM, (b"retry-after", _RETRY_SECONDS)]
-            await _answer(send, 503, _problem(error, 503, scope), headers)
+            await _answer(send, 503, _problem(error, 503, scope), [*_PROBLEM, (b"retry-after", _RETRY_SECONDS)])
         except Exception:  # edge: a bug must not leave the sender without an answer; it retries, we keep the trace
             log.exception("intake.failed", interface=interface)
             self._counted(interface, "failed")
             await _answer(send, 500, _problem(CrossdockError("unexpected error"), 500, scope), _PROBLEM)
         else:
-            self._counted(interface, "duplicate" if result.duplicate else "kept")
             number = result.document_id
-            body = b'{"status":"duplicate"}' if number is None else b'{"status":"kept","document":%d}' % number
-            await _answer(send, 200, body, _JSON)
-
-    def _route(self, scope: Scope) -> tuple[HookRoute, str, str]:
-        if scope["method"] != "POST":
-            raise Refused("webhooks are sent with POST", status=405, rule="method")
-        system, _, topic = scope["path"][len(PREFIX) :].partition("/")
-        route = self._routes.get((system, topic))
-        if route is None:
-            raise Refused(
-                f"no interface takes topic {topic[:100]!r} of system {system[:100]!r}",
-                status=404,
-                rule="unknown_interface",
-                fix="add the topic to an interface of this system in the estate file, or mend the webhook's address",
+            self._counted(interface, "duplicate" if number is None else "kept")
+            await _answer(
+                send, 200, _DUPLICATE if number is None else b'{"status":"kept","document":%d}' % number, _JSON
             )
-        return route, system, topic
 
-    async def _read(self, route: HookRoute, system: str, topic: str, scope: Scope, receive: Receive) -> Incoming:
-        headers = Headers(scope["headers"])
-        body = await read_body(receive, headers.get("content-length", ""), route.max_bytes)
-        request = HookRequest(system=system, topic=topic, headers=headers, body=body, received_at=self._now())
-        route.receiver.authenticate(request, route.secrets())
+    def _incoming(self, route: HookRoute, request: HookRequest) -> Incoming:
         identified = self._identify(route, request)
         return Incoming(
             interface=route.interface,
-            topic=topic,
+            topic=request.topic,
             dedup_key=identified.dedup_key,
             key=identified.key,
             version=identified.version,
-            body=body,
-            digest=digest_of(body),
+            body=request.body,
+            digest=digest_of(request.body),
             overtakes=route.overtakes,
             problem=identified.problem,
         )
@@ -131,11 +123,14 @@ class HookIntake:
 
 def _storable(identified: Identified) -> bool:
     """Whether the journal can hold what a receiver read: a name beyond these bounds would spoil a whole commit."""
-    names = (identified.dedup_key, identified.key)
+    name, key, problem = identified.dedup_key, identified.key, identified.problem
     return (
-        all(0 < len(name) <= _LONGEST_NAME and name.isprintable() for name in names)
-        and abs(identified.version) < 1 << 63
-        and "\x00" not in identified.problem
+        0 < len(name) <= _LONGEST_NAME
+        and 0 < len(key) <= _LONGEST_NAME
+        and name.isprintable()
+        and key.isprintable()
+        and -(1 << 63) < identified.version < 1 << 63
+        and not (problem and "\x00" in problem)
     )
 
 
@@ -161,6 +156,15 @@ class Headers(Mapping[str, str]):
     def __getitem__(self, name: str) -> str:
         return self._raw[name.encode("latin-1")].decode("latin-1")
 
+    @overload
+    def get(self, name: str, /) -> str | None: ...
+    @overload
+    def get(self, name: str, default: Default, /) -> str | Default: ...
+    def get(self, name: str, default: object = None, /) -> object:
+        """The header's value, or `default`."""
+        value = self._raw.get(name.encode("latin-1"))
+        return default if value is None else value.decode("latin-1")
+
     def __iter__(self) -> Iterator[str]:
         return (name.decode("latin-1") for name in self._raw)
 
@@ -168,31 +172,30 @@ class Headers(Mapping[str, str]):
         return len(self._raw)
 
 
-async def read_body(receive: Receive, content_length: str, limit: int) -> bytes:
+async def read_body(receive: Receive, headers: Mapping[str, str], limit: int) -> bytes:
     """The request body, at most `limit` bytes. Raises Refused 413 for a larger one, of which nothing is kept."""
-    if content_length.isdecimal() and int(content_length) > limit:
+    declared = headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limit:
         await _drain(receive, limit)
         raise _too_large(limit)
     message = await receive()
     body: bytes = message.get("body", b"")
-    if not message.get("more_body", False):
-        if len(body) > limit:
-            raise _too_large(limit)
-        return body
-    parts, size = [body], len(body)
+    rest: list[bytes] = []
+    size = len(body)
     while message.get("more_body", False):
+        if size > limit:
+            await _drain(receive, limit)
+            raise _too_large(limit)
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Refused("the request ended before its body was complete", status=400, rule="incomplete")
-        part = message.get("body", b"")
-        size += len(part)
-        if size > limit:
-            parts.clear()
-            if message.get("more_body", False):
-                await _drain(receive, limit)
-            raise _too_large(limit)
-        parts.append(part)
-    return b"".join(parts)
+        # Servers like to end a body with an empty message of its own.
+        if part := message.get("body", b""):
+            size += len(part)
+            rest.append(part)
+    if size > limit:
+        raise _too_large(limit)
+    return b"".join((body, *rest)) if rest else body
 
 
 async def _drain(receive: Receive, limit: int) -> None:
@@ -203,6 +206,18 @@ async def _drain(receive: Receive, limit: int) -> None:
         if message["type"] == "http.disconnect" or not message.get("more_body", False):
             return
         left -= len(message.get("body", b""))
+
+
+def _not_taken(scope: Scope) -> Refused:
+    if scope["method"] != "POST":
+        return Refused("webhooks are sent with POST", status=405, rule="method")
+    system, _, topic = scope["path"][len(PREFIX) :].partition("/")
+    return Refused(
+        f"no interface takes topic {topic[:100]!r} of system {system[:100]!r}",
+        status=404,
+        rule="unknown_interface",
+        fix="add the topic to an interface of this system in the estate file, or mend the webhook's address",
+    )
 
 
 def _too_large(limit: int) -> Refused:
@@ -229,6 +244,6 @@ def _problem(error: CrossdockError, status: int, scope: Scope) -> bytes:
 
 
 async def _answer(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-    length = (b"content-length", str(len(body)).encode())
+    length = (b"content-length", b"%d" % len(body))
     await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
     await send({"type": "http.response.body", "body": body})

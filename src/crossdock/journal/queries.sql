@@ -1,32 +1,29 @@
 -- name: keep
--- Keeps messages that are new, opens a document for each, counts the others as duplicates; one row per input kept.
-WITH incoming AS (
-    SELECT *
+-- Keeps messages that are new and opens a document for each: the numbers drawn for the inputs, in their order, and those
+-- of the documents opened. Numbers are drawn first, so that message and document are written without looking for each
+-- other by their keys.
+WITH incoming AS MATERIALIZED (
+    SELECT nextval('message_id_seq') AS message_id, nextval('document_id_seq') AS id, i.*
     FROM unnest(
         $1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bytea[],
         $7::bigint[], $8::boolean[], $9::bytea[], $10::integer[], $11::text[]
     ) AS i (interface, topic, dedup_key, key, version, body, digest, overtakes, headers, items, problem)
 ), kept AS (
-    INSERT INTO message (interface, topic, dedup_key, headers, body)
-    SELECT interface, topic, dedup_key, coalesce(headers, ''), body FROM incoming
+    INSERT INTO message (id, interface, topic, dedup_key, headers, body) OVERRIDING SYSTEM VALUE
+    SELECT message_id, interface, topic, dedup_key, coalesce(headers, ''), body FROM incoming
     ON CONFLICT (interface, dedup_key) DO NOTHING
-    RETURNING id, interface, dedup_key
+    RETURNING id
 ), opened AS (
-    INSERT INTO document (message_id, interface, topic, key, version, digest, overtakes, items, note)
-    SELECT k.id, i.interface, i.topic, i.key, i.version, i.digest, i.overtakes, coalesce(i.items, 1),
-           coalesce(i.problem, '')
-    FROM kept k JOIN incoming i ON i.dedup_key = k.dedup_key AND i.interface = k.interface
-    ORDER BY k.id
-    RETURNING id, message_id
-), doubled AS (
-    INSERT INTO duplicate (interface, dedup_key)
-    SELECT i.interface, i.dedup_key FROM incoming i
-    WHERE NOT EXISTS (SELECT FROM kept k WHERE k.dedup_key = i.dedup_key AND k.interface = i.interface)
+    INSERT INTO document (id, message_id, interface, topic, key, version, digest, overtakes, items, note)
+    OVERRIDING SYSTEM VALUE
+    SELECT id, message_id, interface, topic, key, version, digest, overtakes, coalesce(items, 1), coalesce(problem, '')
+    FROM incoming WHERE message_id IN (SELECT id FROM kept)
+    RETURNING id
 )
-SELECT k.interface, k.dedup_key, o.id AS document_id FROM kept k JOIN opened o ON o.message_id = k.id
+SELECT (SELECT array_agg(id ORDER BY id) FROM incoming) AS drawn, (SELECT array_agg(id) FROM opened) AS opened
 
 -- name: count_duplicates
--- Counts deliveries of a message that came twice within one batch.
+-- Counts deliveries of messages that were known, or came twice within one batch.
 INSERT INTO duplicate (interface, dedup_key) SELECT * FROM unnest($1::text[], $2::text[])
 
 -- name: count_rejections

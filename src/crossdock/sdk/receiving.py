@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from hashlib import blake2b
+from hashlib import sha256
 from typing import Protocol
 
 from msgspec import Struct
 
 
-class HookRequest(Struct, frozen=True, kw_only=True):
+class HookRequest(Struct, frozen=True, gc=False):
     """A webhook as it came: header names in lower case, the raw body untouched."""
 
     system: str
@@ -21,7 +21,7 @@ class HookRequest(Struct, frozen=True, kw_only=True):
     received_at: datetime
 
 
-class Identified(Struct, frozen=True, kw_only=True):
+class Identified(Struct, frozen=True, kw_only=True, gc=False):
     """What the receiver read from a request without translating it.
 
     `dedup_key`: the vendor's id of this delivery, the same on every retry. `key`: the business key documents are kept
@@ -38,7 +38,7 @@ class Identified(Struct, frozen=True, kw_only=True):
     problem: str = ""
 
 
-class Incoming(Struct, frozen=True, kw_only=True):
+class Incoming(Struct, frozen=True, kw_only=True, gc=False):
     """A message on its way into the journal, one business document.
 
     `dedup_key` is unique per interface; `digest` is `digest_of(body)`; `items`: how many source lines it stands for;
@@ -59,7 +59,7 @@ class Incoming(Struct, frozen=True, kw_only=True):
     problem: str = ""
 
 
-class KeepResult(Struct, frozen=True, kw_only=True):
+class KeepResult(Struct, frozen=True, kw_only=True, gc=False):
     """What the journal did with an incoming message; `document_id` is None when it was a duplicate."""
 
     document_id: int | None
@@ -67,8 +67,9 @@ class KeepResult(Struct, frozen=True, kw_only=True):
 
 
 def digest_of(body: bytes) -> int:
-    """A signed 64-bit digest of `body` (BLAKE2b), to notice the same bytes under another id."""
-    return int.from_bytes(blake2b(body, digest_size=8).digest(), "big", signed=True)
+    """A signed 64-bit digest of `body` (the head of its SHA-256, which processors compute), to notice the same bytes
+    under another id."""
+    return int.from_bytes(sha256(body).digest()[:8], "big", signed=True)
 
 
 class Receiver(Protocol):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hmac
 from base64 import b64decode, b64encode
 from binascii import Error as BadBase64
+from binascii import b2a_base64
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
@@ -19,7 +20,7 @@ MAX_SIGNATURES = 16
 
 def hmac_sha256_base64(body: bytes, secret: str) -> str:
     """The base64 HMAC-SHA256 of `body` under `secret` taken as UTF-8 text."""
-    return b64encode(hmac.digest(secret.encode(), body, sha256)).decode()
+    return _hmac_base64(body, secret).decode()
 
 
 def check_hmac_base64(body: bytes, signature: str | None, secrets: Sequence[str], *, header: str) -> None:
@@ -32,12 +33,18 @@ def check_hmac_base64(body: bytes, signature: str | None, secrets: Sequence[str]
         raise Unauthenticated(f"header {header} is missing", fix=f"send the signature of the raw body in {header}")
     _require(secrets)
     given = signature.strip().encode()
-    matches = [hmac.compare_digest(hmac_sha256_base64(body, secret).encode(), given) for secret in secrets]
-    if not any(matches):
+    matches = False
+    for secret in secrets:
+        matches |= hmac.compare_digest(_hmac_base64(body, secret), given)
+    if not matches:
         raise Unauthenticated(
             f"the signature in {header} does not match the body",
             fix="sign the raw bytes of the body with the secret that the estate names for this system",
         )
+
+
+def _hmac_base64(body: bytes, secret: str) -> bytes:
+    return b2a_base64(hmac.digest(secret.encode(), body, "sha256"), newline=False)
 
 
 def sign_standard_webhook(message_id: str, timestamp: int, body: bytes, secret: str) -> str:
@@ -110,7 +117,7 @@ def _key(secret: str) -> bytes:
 
 
 def _require(secrets: Sequence[str]) -> None:
-    if not any(secrets) or not all(secrets):
+    if not secrets or not all(secrets):
         raise NeedsConfig(
             "there is no secret to check signatures with",
             field="secrets.webhook",

@@ -66,7 +66,6 @@ class ShopifyReceiver:
                 fix="send the webhook as Shopify does",
             )
         topic = request.headers.get(headers.topic) or request.topic
-        triggered_at = _moment(request.headers.get(headers.triggered_at))
         try:
             head = _HEAD.decode(request.body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -74,10 +73,10 @@ class ShopifyReceiver:
                 dedup_key=webhook_id,
                 key=f"order/{request.system}/unreadable/{webhook_id}",
                 topic=topic,
-                occurred_at=triggered_at,
+                occurred_at=self._triggered_at(request),
                 problem=f"the body is not an order in JSON: {error}",
             )
-        changed_at = _moment(head.updated_at) or triggered_at
+        changed_at = _moment(head.updated_at) or self._triggered_at(request)
         return Identified(
             dedup_key=webhook_id,
             key=f"order/{request.system}/{order_id(head.admin_graphql_api_id, head.id)}",
@@ -85,6 +84,9 @@ class ShopifyReceiver:
             version=int(changed_at.timestamp() * 1000) if changed_at is not None else 0,
             occurred_at=changed_at,
         )
+
+    def _triggered_at(self, request: HookRequest) -> datetime | None:
+        return _moment(request.headers.get(self._headers.triggered_at))
 
 
 def order_id(gid: str | None, number: int) -> str:
