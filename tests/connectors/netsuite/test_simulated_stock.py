@@ -32,7 +32,7 @@ def _opened(account: NetSuiteSim, open_one: Any) -> Any:
             "token_id": config.token_id,
             "token_secret": config.token_secret,
         },
-        names={"location": {place.code: str(n) for n, place in enumerate(account.catalog.locations, 1)}},
+        names={"location": {place.code: str(n) for n, place in enumerate(account.account.catalog.locations, 1)}},
     )
 
 
@@ -48,29 +48,35 @@ async def test_pages_go_by_item_and_hold_every_balance_once(open_lister: Any, mo
 
         monkeypatch.setattr(lister._client, "rows", seven)
         rows, pages = await all_pages(lister)
-        place = {str(number): one.code for number, one in enumerate(account.catalog.locations, 1)}
+        place = {str(number): one.code for number, one in enumerate(account.account.catalog.locations, 1)}
         assert [(row.sku, place[row.location], row.quantity) for row in rows] == [
             (product.sku, code.code, Decimal(product.stock[code.code]))
-            for product in account.catalog.products
-            for code in account.catalog.locations
+            for product in account.account.catalog.products
+            for code in account.account.catalog.locations
         ]
         assert pages == 6, "two whole items a page"
 
 
 async def test_shipped_fulfillments_and_adjustments_change_what_is_on_hand(open_sender: Any, open_lister: Any) -> None:
     async with NetSuiteSim(NetSuiteConfig()) as account:
-        place = account.catalog.locations[0]
+        place = account.account.catalog.locations[0]
         lister, sender = _opened(account, open_lister), _opened(account, open_sender)
         (before,) = [row for row in (await all_pages(lister, ["CD-00001"]))[0] if row.location == "1"]
         order = SalesOrder(
             order_key="shopify-us/1",
-            order_number="#1",
+            number="#1",
             channel="shopify-us",
             placed_at=NOW,
             currency="USD",
             customer=Party(),
             lines=(
-                OrderLine(line="1", sku="CD-00001", quantity=Quantity(Decimal(3)), unit_price=Money(Decimal(2), "USD")),
+                OrderLine(
+                    line="1",
+                    sku="CD-00001",
+                    quantity=Quantity(Decimal(3)),
+                    unit_price=Money(Decimal(2), "USD"),
+                    total=Money(Decimal(6), "USD"),
+                ),
             ),
             total=Money(Decimal(6), "USD"),
         )
