@@ -9,8 +9,10 @@ import asyncpg
 import httpx
 import pytest
 
+from crossdock.api.plain import Receive, Scope, Send, answer
 from crossdock.app.gateway import Front, web
-from crossdock.app.hosts import LOOPBACK_NAMES, name_of, own_names
+from crossdock.app.hosts import LOOPBACK_NAMES, answering_to, name_of, own_names
+from crossdock.errors import EngineAway
 from crossdock.intake.hooks import HookIntake
 from crossdock.runtime.clock import now
 from crossdock.runtime.groupcommit import GroupCommit
@@ -87,6 +89,35 @@ async def test_the_contract_names_every_route_of_the_interface(pool: asyncpg.Poo
     served = {path for path in served if not path.startswith("/openapi.json")}
     assert set(contract["paths"]) == served | {"/hooks/{system}/{topic}"}
     assert contract["info"]["title"] == "Crossdock"
+
+
+async def test_a_hot_resource_is_answered_by_its_own_handler_under_own_names_only(pool: asyncpg.Pool) -> None:
+    async def echo(scope: Scope, _receive: Receive, send: Send) -> None:
+        if scope["path"].endswith("bug"):
+            raise KeyError("secret detail")
+        if scope["path"].endswith("away"):
+            raise EngineAway("the database is away")
+        await answer(send, 200, scope["path"].encode(), [])
+
+    hooks = HookIntake({}, GroupCommit(nothing_kept, max_batch=1), now, lambda _interface, _outcome: None)
+    app = Front(hooks, web(pool, "127.0.0.1"), {"things": answering_to(own_names("127.0.0.1"), echo)})
+    transport = httpx.ASGITransport(cast(Any, app), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:1") as client:
+        for path in ("/v1/things", "/v1/things/1", "/v1/things:act", "/v1/things/1:act"):
+            assert (await client.get(path)).text == path
+        for path in ("/v1/thingsabc", "/v1/", "/v1/thing", "/v2/things"):
+            assert (await client.get(path)).status_code == 404
+        bug = await client.get("/v1/things/bug")
+        assert (bug.status_code, bug.json()["type"], "secret" in bug.text) == (500, "/problems/unexpected", False)
+        away = await client.get("/v1/things/away")
+        assert (away.status_code, away.json()["type"], away.headers["retry-after"]) == (
+            503,
+            "/problems/engine_away",
+            "5",
+        )
+        for name in ("evil.example", "", "localhost.evil.example"):
+            refused = await client.get("/v1/things", headers={"host": name})
+            assert (refused.status_code, refused.json()["type"]) == (421, "/problems/misdirected")
 
 
 def test_only_loopback_addresses_have_own_names() -> None:

@@ -69,6 +69,8 @@ async def test_an_event_is_a_cloud_event_under_a_subject_of_its_own(outbox: asyn
         ("a.b *>\n\x00é", "crossdock.events.a.b.a_b______"),
         ("", "crossdock.events.a.b._"),
         ("x" * 900, "crossdock.events.a.b." + "x" * 200),
+        ("stock/CD-1@x.y@DC EAST", "crossdock.events.a.b.stock_CD-1_x_y.DC_EAST"),
+        ("order/shop/1@2", "crossdock.events.a.b.order_shop_1_2"),
     ],
 )
 def test_subjects_hold_what_a_subject_can_hold(key: str, subject: str) -> None:

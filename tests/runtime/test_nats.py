@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
@@ -118,3 +119,39 @@ async def test_a_wrong_token_is_an_engine_away_that_does_not_show_it(nats_url: s
     with pytest.raises(EngineAway) as caught:
         await Bus.connect(wrong, patience=0.5)
     assert "hunter2" not in str(caught.value)
+
+
+async def test_a_reading_begins_anywhere_and_leaves_nothing_behind(bus: Bus) -> None:
+    await bus.ensure_stream("T", ["t.>"])
+    await bus.publish_batch([*_publications(*range(1, 1_201)), *_publications(1_201, subject="t.b")])
+    reading = await bus.read("T", ["t.a"], after=100)
+    found: list[int] = []
+    while messages := await reading.fetch(500):
+        found += [int(message.payload) for message in messages]
+    assert found == list(range(101, 1_201))
+    since = datetime.now(UTC)
+    await bus.publish_batch(_publications(1_202))
+    (message,) = await reading.fetch()
+    assert (message.sequence, message.number, message.pending) == (1_202, 1_101, 0)
+    await reading.close()
+    with pytest.raises(EngineAway):
+        await reading.fetch()
+    both = await bus.read("T", ["t.a", "t.b"], since=since)
+    assert [int(message.payload) for message in await both.fetch()] == [1_202]
+    await both.close()
+    assert await bus.last_sequence("T") == 1_202
+    with pytest.raises(EngineAway, match="no stream NONE"):
+        await bus.read("NONE", ["t.>"])
+    with pytest.raises(EngineAway, match="no stream NONE"):
+        await bus.last_sequence("NONE")
+
+
+async def test_what_is_told_is_heard_by_who_listens_then(bus: Bus, nats_url: str) -> None:
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    assert await bus.tell("t.news", b"nobody")
+    await bus.hear("t.news", heard.put_nowait)
+    other = await Bus.connect(nats_url)
+    assert await other.tell("t.news", b"1")
+    assert await asyncio.wait_for(heard.get(), 5) == b"1"
+    await other.close()
+    assert await other.tell("t.news", b"2") is False

@@ -68,6 +68,19 @@ def describe(error: CrossdockError, path: str = "") -> Problem:
     )
 
 
+def unexpected(number: str) -> Problem:
+    """The problem document of a bug, without internals; the log has them under `number`."""
+    return Problem(
+        type="/problems/unexpected",
+        title="unexpected error",
+        status=500,
+        detail="something went wrong that is no fault of the request",
+        instance=f"urn:uuid:{number}",
+        code="unexpected",
+        fix="try again; if it stays, give the instance to whoever runs Crossdock",
+    )
+
+
 def retry_after(error: CrossdockError) -> int:
     """Seconds after which it is worth trying again."""
     after = error.after if isinstance(error, RetryLater) else None
@@ -134,17 +147,7 @@ def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response
     """Answer 500 without internals; the log has them under the id in `instance`."""
     number = uuid4().hex
     log.error("api.unexpected", instance=number, path=request.scope["path"][:300], exc_info=error)
-    return _answer(
-        Problem(
-            type="/problems/unexpected",
-            title="unexpected error",
-            status=500,
-            detail="something went wrong that is no fault of the request",
-            instance=f"urn:uuid:{number}",
-            code="unexpected",
-            fix="try again; if it stays, give the instance to whoever runs Crossdock",
-        )
-    )
+    return _answer(unexpected(number))
 
 
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 
 import asyncpg
 import structlog
@@ -14,6 +16,7 @@ from litestar import Litestar
 from litestar.datastructures import State
 
 from crossdock.api.contract import openapi
+from crossdock.api.plain import App
 from crossdock.api.problems import EXCEPTION_HANDLERS
 from crossdock.api.routes import routes as api_routes
 from crossdock.app.hosts import answers_to, own_names
@@ -37,23 +40,32 @@ PARALLEL = 2
 MOST_WAITING_BYTES = 128 * 1024 * 1024
 MOST_BODY = 10 * 1024 * 1024
 REJECTIONS_SECONDS = 1.0
+_RESOURCE = re.compile(r"/v1/([a-z]+)(?:[/:]|$)")
 
 log = structlog.get_logger(__name__)
 
 
 class Front:
-    """The ASGI application: the hottest route is answered here, everything else by Litestar."""
+    """The ASGI application: the hottest routes are answered here, everything else by Litestar.
 
-    def __init__(self, hooks: HookIntake, rest: Litestar) -> None:
+    `hot`: who answers `/v1/NAME`, everything below it and its actions (`/v1/NAME:ACTION`), by NAME.
+    """
+
+    def __init__(self, hooks: HookIntake, rest: Litestar, hot: Mapping[str, App] = MappingProxyType({})) -> None:
         self._hooks = hooks
         self._rest = rest
+        self._hot = hot
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] == "http" and scope["path"].startswith(PREFIX):
-            await self._hooks(scope, receive, send)
-        else:
-            await self._rest(scope, receive, send)  # type: ignore[arg-type]  # ASGI's own loose types
+        if scope["type"] == "http":
+            path: str = scope["path"]
+            if path.startswith(PREFIX):
+                return await self._hooks(scope, receive, send)
+            resource = _RESOURCE.match(path)
+            if resource is not None and (app := self._hot.get(resource[1])) is not None:
+                return await app(scope, receive, send)
+        return await self._rest(scope, receive, send)  # type: ignore[arg-type]  # ASGI's own loose types
 
 
 async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, host: str, port: int) -> None:

@@ -17,8 +17,16 @@ from litestar.exceptions import ClientException
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard
 
+from crossdock.api.plain import App, Receive, Scope, Send, answering
+from crossdock.errors import Refused
+
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 MISDIRECTED = 421  # RFC 9110, 15.5.20: not for this server
+_REASON = (
+    "this server listens on loopback and answers to localhost, 127.0.0.1 and [::1] only; "
+    "use one of these, or let it listen elsewhere with --host"
+)
+_MOST_SEEN = 100
 
 
 def own_names(address: str) -> frozenset[str] | None:
@@ -40,13 +48,32 @@ def answers_to(names: frozenset[str]) -> Guard:
 
     def guard(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
         if name_of(connection.headers.get("host", "")) not in names:
-            raise ClientException(
-                detail="this server listens on loopback and answers to localhost, 127.0.0.1 and [::1] only; "
-                "use one of these, or let it listen elsewhere with --host",
-                status_code=MISDIRECTED,
-            )
+            raise ClientException(detail=_REASON, status_code=MISDIRECTED)
 
     return guard
+
+
+def answering_to(names: frozenset[str] | None, app: App) -> App:
+    """The same for a route that is answered as plain ASGI; `names` None: any. Its errors become problem documents."""
+    if names is None:
+        return answering(app)
+    seen: set[bytes] = set()
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        for header, value in scope["headers"]:
+            if header == b"host":
+                if value in seen:
+                    break
+                if name_of(value.decode("latin-1")) in names:
+                    if len(seen) < _MOST_SEEN:
+                        seen.add(value)
+                    break
+                raise Refused(_REASON, status=MISDIRECTED, rule="misdirected")
+        else:
+            raise Refused(_REASON, status=MISDIRECTED, rule="misdirected")
+        await app(scope, receive, send)
+
+    return answering(guarded)
 
 
 def _is_loopback(name: str) -> bool:

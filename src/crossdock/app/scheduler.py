@@ -25,6 +25,8 @@ from crossdock.runtime.secrets import resolve
 from crossdock.sdk.receiving import Incoming, KeepResult
 
 RELAY_SECONDS = 0.5
+# Woken by each commit, the relay looks so often at most: what gathers meanwhile is published together.
+RELAY_PAUSE = 0.1
 AWAY_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
@@ -50,13 +52,15 @@ async def run_scheduler(stop: asyncio.Event, wired: Wired, endpoints: Endpoints)
 
 async def _relay(stop: asyncio.Event, pool: asyncpg.Pool, bus: Bus, source: str) -> None:
     ready = False
+    wakes = await bus.wakes("scheduler")
     while not stop.is_set():
         try:
             if not ready:
                 await bus.ensure_stream(STREAM, SUBJECTS)
                 ready = True
             if await relay(pool, bus, source) < PAGE:
-                await _rest(stop, RELAY_SECONDS)
+                await _rest(stop, RELAY_PAUSE)
+                await wakes.wait(RELAY_SECONDS - RELAY_PAUSE)
         except EngineAway as error:
             ready = False
             log.info("relay.engine_away", reason=error.reason)

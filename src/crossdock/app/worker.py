@@ -7,11 +7,13 @@ import asyncio
 import os
 import secrets
 import socket
+from collections.abc import Callable, Sequence
 
 import asyncpg
 import structlog
 
 from crossdock.app.metrics import tried
+from crossdock.app.waking import Waker
 from crossdock.app.wiring import Wired, rules_of, systems_of, translations_of
 from crossdock.catalog.cache import Catalog
 from crossdock.decide_orders import Rules
@@ -46,7 +48,8 @@ async def run_worker(stop: asyncio.Event, wired: Wired, endpoints: Endpoints) ->
             for driver in drivers:
                 group.create_task(driver.run())
             wakes = await bus.wakes("worker")
-            group.create_task(_work(stop, pool, rules, translations, wakes, drivers))
+            told = [*(driver.wake for driver in drivers), Waker(bus, "scheduler").soon]
+            group.create_task(_work(stop, pool, rules, translations, wakes, told))
     finally:
         await bus.close()
         await pool.close()
@@ -64,8 +67,9 @@ async def _work(
     rules: Rules,
     translations: Translations,
     wakes: Wakes,
-    drivers: list[Driver],
+    told: Sequence[Callable[[], None]],
 ) -> None:
+    """Decide what is due; `told` are those who have something to do afterwards: drivers, and the relay of events."""
     while not stop.is_set():
         try:
             done = await work(pool, rules, translations, BATCH)
@@ -74,7 +78,7 @@ async def _work(
             await asyncio.sleep(AWAY_SECONDS)
             continue
         if done:
-            for driver in drivers:
-                driver.wake()
+            for tell in told:
+                tell()
         if done < BATCH:
             await wakes.wait(IDLE_SECONDS)

@@ -8,6 +8,7 @@ therefore relayed only when no older transaction is still running, in the order 
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 import asyncpg
 import msgspec
@@ -22,12 +23,25 @@ from crossdock.runtime.postgres import away
 
 STREAM = "CROSSDOCK_EVENTS"
 SUBJECTS = ("crossdock.events.>",)
+TICK = "crossdock.tick.events"
 # As many as NATS takes in one atomic batch.
 PAGE = 1000
 # NATS takes messages of at most 1 MB; the envelope around the data needs its share.
 MOST_DATA = 900_000
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 _MOST_SUBJECT = 200
+# What happens to goods at a place: the place is a token of its own, so that a subscriber can ask for a SKU.
+_PLACED = ("stock/", "availability/")
+
+
+class Tick(Struct, frozen=True):
+    """Told after each look at the outbox: every event committed before `at` (the database's clock) is in the stream,
+    at number `sequence` or before; and how far in commit order that is, for who reads the outbox itself."""
+
+    at: datetime
+    sequence: int
+    xid: int
+    id: int
 
 
 async def relay(pool: asyncpg.Pool, bus: Bus, source: str) -> int:
@@ -47,11 +61,25 @@ async def _relay_page(pool: asyncpg.Pool, bus: Bus, source: str) -> int:
         if cursor is None:
             return 0
         rows = await conn.fetch(SQL.next_events, cursor["xid"], cursor["id"], PAGE)
-        if not rows:
-            return 0
-        await bus.publish_batch([one for row in rows for one in _publications(row, source)])
-        await conn.execute(SQL.move_cursor, "nats", rows[-1]["xid"], rows[-1]["id"])
+        if rows:
+            await bus.publish_batch([one for row in rows for one in _publications(row, source)])
+            await conn.execute(SQL.move_cursor, "nats", rows[-1]["xid"], rows[-1]["id"])
+        if len(rows) < PAGE:
+            await _tick(conn, bus, rows[-1] if rows else cursor)
         return len(rows)
+
+
+async def _tick(conn: asyncpg.Connection, bus: Bus, place: asyncpg.Record) -> None:
+    at = await final_until(conn, place["xid"], place["id"])
+    # Asked for each time: another relay may have published since we did.
+    await bus.tell(TICK, encode(Tick(at, await bus.last_sequence(STREAM), place["xid"], place["id"])))
+
+
+async def final_until(conn: asyncpg.Connection, xid: int, number: int) -> datetime:
+    """Every event committed before this moment comes at or before the place (`xid`, `number`) in commit order. To be
+    asked in the transaction in which the events up to there were read."""
+    at: datetime = await conn.fetchval(SQL.final_until, xid, number)
+    return at
 
 
 async def ensure_cursor(pool: asyncpg.Pool) -> None:
@@ -61,8 +89,12 @@ async def ensure_cursor(pool: asyncpg.Pool) -> None:
 
 
 def subject_of(kind: str, key: str) -> str:
-    """The subject of an event: `crossdock.events.<object>.<what>.<key>`, with what a subject cannot hold as `_`."""
-    return f"crossdock.events.{kind}.{_UNSAFE.sub('_', key)[:_MOST_SUBJECT] or '_'}"
+    """The subject of an event: `crossdock.events.<object>.<what>.<key>`, with what a subject cannot hold as `_`.
+
+    A key that ends with a place ("stock/SKU@PLACE") makes two tokens of it: `.stock_SKU.PLACE`.
+    """
+    parts = key.rsplit("@", 1) if key.startswith(_PLACED) else [key]
+    return ".".join(["crossdock.events", kind, *(_UNSAFE.sub("_", part)[:_MOST_SUBJECT] or "_" for part in parts)])
 
 
 class _Element(Struct, frozen=True):

@@ -150,6 +150,12 @@ SELECT id, xid, at, type, key, document_id, data, many FROM event
 WHERE (xid, id) > ($1::xid8, $2::bigint) AND xid < pg_snapshot_xmin(pg_current_snapshot())
 ORDER BY xid, id LIMIT $3
 
+-- name: final_until
+-- Every event committed before this moment comes at or before a place in commit order: those behind it that are
+-- committed all the same (an older transaction still runs) began at `at` and were committed later. In a transaction in
+-- which the events up to that place were read: now() is its beginning.
+SELECT least(now(), (SELECT min(at) FROM event WHERE (xid, id) > ($1::bigint::text::xid8, $2::bigint)))
+
 -- name: move_cursor
 -- Moves a relay's cursor behind what it published.
 UPDATE outbox_cursor SET xid = $2, id = $3, moved_at = now() WHERE name = $1

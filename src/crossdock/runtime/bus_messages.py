@@ -51,6 +51,16 @@ class Received:
         """Its number in the stream, from 1."""
         return self._message.metadata.sequence.stream
 
+    @property
+    def number(self) -> int:
+        """Its number among those that this reader was sent, from 1."""
+        return self._message.metadata.sequence.consumer
+
+    @property
+    def pending(self) -> int:
+        """How many more wait for this reader."""
+        return self._message.metadata.num_pending
+
     async def ack(self) -> None:
         """Done. EngineAway when NATS is away; the message then comes again."""
         with away():

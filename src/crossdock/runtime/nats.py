@@ -6,7 +6,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 
 import msgspec
 import structlog
@@ -19,6 +20,7 @@ from nats.js.errors import APIError, NotFoundError
 
 from crossdock.errors import EngineAway
 from crossdock.runtime.bus_messages import Publication, Subscription, away
+from crossdock.runtime.bus_reading import Reading
 
 # NATS: "atomic publish batch is too large: 1000" (error 10199) beyond that.
 LARGEST_BATCH = 1000
@@ -73,6 +75,7 @@ class Bus:
         self._client = Client()
         self._connecting: asyncio.Task[None] | None = None
         self._wakes: dict[str, Wakes] = {}
+        self._heard: dict[str, Callable[[bytes], None]] = {}
         self._last_error = "no answer yet"
 
     @classmethod
@@ -170,21 +173,48 @@ class Bus:
             pull = await self._streams.pull_subscribe(subject, durable=durable, stream=stream, config=config)
         return Subscription(pull)
 
-    async def wake(self, role: str) -> bool:
-        """Tell every process of `role` that there is work. A hint: False when NATS is away, nobody needs to care."""
+    async def read(
+        self, stream: str, subjects: Sequence[str], *, after: int = 0, since: datetime | None = None
+    ) -> Reading:
+        """Read messages of `stream` matching `subjects` in order, those behind number `after` or stored since a moment.
+
+        Nobody else is disturbed and nothing is kept of how far it came. Raises EngineAway, also while there is no such
+        stream.
+        """
+        with self._call(), _made_later(stream):
+            reading = Reading(self._client, self._streams, stream)
+            await reading.open(subjects, after, since)
+        return reading
+
+    async def last_sequence(self, stream: str) -> int:
+        """The number of the newest message of `stream`, 0 when it never had one. Raises EngineAway as `read`."""
+        with self._call(), _made_later(stream):
+            return (await self._streams.stream_info(stream)).state.last_seq
+
+    async def tell(self, subject: str, payload: bytes) -> bool:
+        """Say something to whoever hears it now. It is not kept: False when NATS is away, and it may get lost."""
         if not self.connected:
             return False
         with contextlib.suppress(Error, OSError):
-            await self._client.publish(f"{_WAKE}.{role}", b"")
+            await self._client.publish(subject, payload)
             return True
         return False
+
+    async def hear(self, subject: str, heard: Callable[[bytes], None]) -> None:
+        """Call `heard` with what is told under `subject`, from now on or, when NATS is away, from when it is back."""
+        self._heard[subject] = heard
+        if self.connected:
+            await self._listen(subject, heard)
+
+    async def wake(self, role: str) -> bool:
+        """Tell every process of `role` that there is work. A hint: False when NATS is away, nobody needs to care."""
+        return await self.tell(f"{_WAKE}.{role}", b"")
 
     async def wakes(self, role: str) -> Wakes:
         """The wake-ups of `role`, from now on or, when NATS is away, from when it is back."""
         if role not in self._wakes:
-            self._wakes[role] = Wakes()
-            if self.connected:
-                await self._listen(role)
+            wakes = self._wakes[role] = Wakes()
+            await self.hear(f"{_WAKE}.{role}", lambda _: wakes.set())
         return self._wakes[role]
 
     @property
@@ -210,18 +240,16 @@ class Bus:
             reconnect_time_wait=0.25,  # type: ignore[arg-type]  # declared int, used as seconds of any kind
             ping_interval=20,
         )
-        for role in list(self._wakes):
-            await self._listen(role)
+        for subject, heard in list(self._heard.items()):
+            await self._listen(subject, heard)
         await self._wake_all()
 
-    async def _listen(self, role: str) -> None:
-        wakes = self._wakes[role]
-
-        async def woken(_: Msg) -> None:
-            wakes.set()
+    async def _listen(self, subject: str, heard: Callable[[bytes], None]) -> None:
+        async def take(message: Msg) -> None:
+            heard(message.data)
 
         with away():
-            await self._client.subscribe(f"{_WAKE}.{role}", cb=woken)
+            await self._client.subscribe(subject, cb=take)
         # Lost just now: the client subscribes again by itself when it is back.
         with contextlib.suppress(Error, OSError):
             await self._client.flush(2)
@@ -266,6 +294,15 @@ class Bus:
         )
         error = msgspec.json.decode(answer.data, type=_Answer).error
         return APIError(code=error.code, err_code=error.err_code, description=error.description) if error else None
+
+
+@contextlib.contextmanager
+def _made_later(stream: str) -> Iterator[None]:
+    """A stream that is not there will be: its writer makes it, also after NATS lost its data."""
+    try:
+        yield
+    except NotFoundError as error:
+        raise EngineAway(f"there is no stream {stream} yet") from error
 
 
 class _AnswerError(msgspec.Struct):
