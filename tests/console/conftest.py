@@ -23,8 +23,22 @@ from playwright.async_api import Page, async_playwright
 
 from crossdock.console import bundle
 from crossdock.console.routes import routes
+from crossdock.inventory.rules import ChannelRule, Held, StockRules
 from tests.console.filling import Filling
 
+STOCK = StockRules(
+    version="routing/1",
+    channels={
+        "shopify-us": ChannelRule(
+            name="shopify-us", system="shopify-us", locations=("DC-EAST", "DC-WEST"), held=Held(safety=1), priority=2
+        ),
+        "portal": ChannelRule(
+            name="portal", system="portal", locations=("DC-EAST", "DC-WEST"), held=Held(keep=5), priority=1, summed=True
+        ),
+    },
+    governed=True,
+    locations=("DC-EAST", "DC-WEST"),
+)
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -50,6 +64,7 @@ async def console(pool: asyncpg.Pool) -> AsyncIterator[str]:
     """The address of a running console."""
     app = Litestar(route_handlers=routes(), openapi_config=None)
     app.state.pool = pool
+    app.state.stock_rules = STOCK
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -22,10 +22,11 @@ from crossdock.api.routes import routes as api_routes
 from crossdock.app.hosts import answers_to, own_names
 from crossdock.app.metrics import received
 from crossdock.app.waking import Waker
-from crossdock.app.wiring import Wired, hook_routes
+from crossdock.app.wiring import Wired, hook_routes, stock_rules_of
 from crossdock.console.routes import routes as console_routes
 from crossdock.errors import EngineAway
 from crossdock.intake.hooks import PREFIX, HookIntake, Receive, Scope, Send
+from crossdock.inventory.rules import StockRules
 from crossdock.journal.keep import Keeper, count_rejections
 from crossdock.runtime.clock import now
 from crossdock.runtime.embedded.state import Endpoints
@@ -79,7 +80,7 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
         _flush(keeper, bus), max_batch=BATCH, parallel=PARALLEL, max_waiting=MOST_WAITING_BYTES, weigh=_weight
     )
     hooks = HookIntake(hook_routes(wired), commit, now, received)
-    rest = web(pool, host)
+    rest = web(pool, host, stock_rules_of(wired.estate))
     server = Server(
         Front(hooks, rest),
         address=host,
@@ -108,13 +109,13 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
         await pool.close()
 
 
-def web(pool: asyncpg.Pool, host: str) -> Litestar:
+def web(pool: asyncpg.Pool, host: str, stock: StockRules | None = None) -> Litestar:
     """API and console as a Litestar application on `pool`; listening on a loopback `host` it answers loopback names."""
     names = own_names(host)
     return Litestar(
         route_handlers=[*api_routes(), *console_routes()],
         guards=[answers_to(names)] if names is not None else [],
-        state=State({"pool": pool}),
+        state=State({"pool": pool, "stock_rules": stock}),
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=openapi(),
         request_max_body_size=MOST_BODY,

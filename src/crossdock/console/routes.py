@@ -14,6 +14,7 @@ from crossdock.console.bundle import bundled_file
 from crossdock.console.cases import cases_page
 from crossdock.console.document import document_page, trace_page
 from crossdock.console.guard import add_headers, refuse_foreign
+from crossdock.console.inventory import inventory_page
 from crossdock.console.live import live_figures
 from crossdock.console.mend import dismiss_cases, edit_case, retry_cases
 from crossdock.console.overview import overview_page
@@ -67,6 +68,7 @@ def routes() -> list[ControllerRouterHandler]:
                 dismiss_cases,
                 edit_case,
                 systems_page,
+                inventory_page,
                 live_figures,
                 bundled_file,
             ],

@@ -2,7 +2,7 @@
 // Every action has a key; the same list is written in the help pane of the page.
 import { showMarked } from "./selection.js";
 
-const PLACES = { o: "/console", c: "/console/cases", s: "/console/systems", f: "/console/search" };
+const PLACES = { o: "/console", c: "/console/cases", s: "/console/systems", i: "/console/inventory", f: "/console/search" };
 let going = 0;
 
 const rows = () => [...document.querySelectorAll("[data-row]")];
