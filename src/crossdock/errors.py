@@ -84,9 +84,22 @@ class Refused(CrossdockError):
     next_step = "reject"
     code = "refused"
 
+    failures: tuple[Refused, ...] = ()
+
     def __init__(self, reason: str, *, status: int = 422, field: str = "", rule: str = "", fix: str = "") -> None:
         super().__init__(reason, field=field, rule=rule, fix=fix)
         self.status = status
+
+    @classmethod
+    def of(cls, failures: Sequence[Refused]) -> Refused:
+        """One refusal for all that is wrong with a request: the first failure leads, `failures` has every one."""
+        first = failures[0]
+        if len(failures) == 1:
+            return first
+        reason = f"{first.reason}; and {len(failures) - 1} more"
+        error = Refused(reason, status=first.status, field=first.field, rule=first.rule, fix=first.fix)
+        error.failures = tuple(failures)
+        return error
 
 
 class Unauthenticated(Refused):

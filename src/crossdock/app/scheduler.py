@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The scheduler role: relays events to the bus and takes files in."""
+"""The scheduler role: relays events to the bus, expires reservations and takes files in."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from crossdock.app.files import Keep, watch_feed
 from crossdock.app.wiring import Wired
 from crossdock.connectors.file_drop.feed import feed_of
 from crossdock.connectors.file_drop.fetch import Resolve
-from crossdock.errors import EngineAway
+from crossdock.errors import EngineAway, RetryLater
+from crossdock.inventory.expire import expire
 from crossdock.journal.keep import keep
 from crossdock.journal.outbox import PAGE, STREAM, SUBJECTS, relay
 from crossdock.runtime.embedded.state import Endpoints
@@ -28,6 +29,7 @@ RELAY_SECONDS = 0.5
 # Woken by each commit, the relay looks so often at most: what gathers meanwhile is published together.
 RELAY_PAUSE = 0.1
 AWAY_SECONDS = 1.0
+EXPIRE_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +45,7 @@ async def run_scheduler(stop: asyncio.Event, wired: Wired, endpoints: Endpoints)
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(_relay(stop, pool, bus, source))
+            group.create_task(_expire(stop, pool))
             for feed in feeds:
                 group.create_task(watch_feed(stop, feed, _keeper(pool, bus), _resolver(wired)))
     finally:
@@ -65,6 +68,18 @@ async def _relay(stop: asyncio.Event, pool: asyncpg.Pool, bus: Bus, source: str)
             ready = False
             log.info("relay.engine_away", reason=error.reason)
             await _rest(stop, AWAY_SECONDS)
+
+
+async def _expire(stop: asyncio.Event, pool: asyncpg.Pool) -> None:
+    """Give back what reservations hold whose time is over, those too that ended while no scheduler ran."""
+    while not stop.is_set():
+        try:
+            ended = await expire(pool)
+            if ended:
+                log.info("reservations.expired", count=ended)
+        except (EngineAway, RetryLater) as error:
+            log.info("reservations.expire_later", reason=error.reason)
+        await _rest(stop, EXPIRE_SECONDS)
 
 
 def _keeper(pool: asyncpg.Pool, bus: Bus) -> Keep:

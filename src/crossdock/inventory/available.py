@@ -42,11 +42,15 @@ class Term(Struct, frozen=True, omit_defaults=True):
 
 
 class Sellable(Struct, frozen=True):
-    """What a channel may sell of a SKU: `total`, and by location (in the channel's order, parts of the total)."""
+    """What a channel may sell of a SKU: `total`, and by location (in the channel's order, parts of the total).
+
+    `there`: what each location could give by itself; together they may be more than the rules leave in all.
+    """
 
     sku: str
     total: Decimal
     by_location: Mapping[str, Decimal]
+    there: Mapping[str, Decimal]
 
 
 def sellable(rules: StockRules, channel: ChannelRule, sku: str, stock: Stock) -> Sellable:
@@ -56,7 +60,7 @@ def sellable(rules: StockRules, channel: ChannelRule, sku: str, stock: Stock) ->
     for location, quantity in there.items():
         by_location[location] = min(quantity, left)
         left -= by_location[location]
-    return Sellable(sku, total, by_location)
+    return Sellable(sku, total, by_location, there)
 
 
 def explain(rules: StockRules, channel: ChannelRule, sku: str, stock: Stock) -> list[Term]:

@@ -19,6 +19,7 @@ from crossdock.inventory.available import Sellable, Stock, Term, explain, sellab
 from crossdock.inventory.buffer import Pace, buffer_of
 from crossdock.inventory.level import ZERO, Level
 from crossdock.inventory.lock import SQL
+from crossdock.inventory.pace import read_paces
 from crossdock.inventory.rules import ChannelRule, StockRules
 from crossdock.runtime.clock import now
 
@@ -86,11 +87,7 @@ class StockView:
             changed = changed or expected != self._expected
             self._expected = expected
         if any(channel.derived_buffer for channel in self.rules.channels.values()):
-            paces: dict[str, Pace] = {}
-            for row in await conn.fetch(SQL.paces):
-                sold = dict(zip(row["channels"], row["rates"], strict=True))
-                paces[row["sku"]] = Pace({name: rate for name, rate in sold.items() if name}, row["forecast"])
-            lags = {row["system"]: row["lag_p95"] for row in await conn.fetch(SQL.lags)}
+            paces, lags = await read_paces(conn)
             changed = changed or paces != self._paces or lags != self._lags
             self._paces, self._lags = paces, lags
         return changed

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run a transaction, and run it again when it met another one in the wrong order or at the same key."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import asyncpg
+
+from crossdock.errors import RetryLater
+from crossdock.runtime.postgres import away
+
+Result = TypeVar("Result")
+TRIES = 5
+
+
+async def transaction(pool: asyncpg.Pool, work: Callable[[asyncpg.Connection], Awaitable[Result]]) -> Result:
+    """The result of `work` in a transaction of its own.
+
+    Raises EngineAway, and RetryLater when the database took too long or others were in the way every time.
+    """
+    try:
+        with away():
+            async with pool.acquire() as conn:
+                for _ in range(TRIES):
+                    try:
+                        async with conn.transaction():
+                            return await work(conn)
+                    except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError):
+                        continue
+    except asyncpg.QueryCanceledError as error:
+        raise RetryLater("the database took too long to answer", after=1.0, rule="statement_timeout") from error
+    raise RetryLater("others are changing the same goods", after=1.0, rule="deadlock")
