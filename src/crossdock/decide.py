@@ -13,6 +13,7 @@ from crossdock.decide_orders import Rules, decide_orders, pairs_of_orders, prepa
 from crossdock.errors import NeedsEdit
 from crossdock.fulfillment.ship import ship
 from crossdock.inventory.apply import apply, pairs_of
+from crossdock.inventory.count import count, locations_of_counts, pairs_of_counts
 from crossdock.inventory.level import Levels
 from crossdock.inventory.lock import lock_levels, write_levels
 from crossdock.journal.decided import Decided, Translated
@@ -59,10 +60,12 @@ async def _lock(
     orders: Sequence[Prepared | Decided],
     by_kind: Mapping[str, Sequence[Translated]],
 ) -> Levels:
-    moved = pairs_of(by_kind.get("stock_movements", ()), rules.catalog, rules.policy.locations)
+    counts, places = by_kind.get("stock_count", ()), rules.policy.locations
+    moved = pairs_of(by_kind.get("stock_movements", ()), rules.catalog, places)
+    moved |= pairs_of_counts(counts, rules.catalog, places)
     ready = [one for one in orders if isinstance(one, Prepared)]
     pairs = await pairs_of_orders(conn, rules, ready) if rules.stock.governed else set()
-    return await lock_levels(conn, pairs, moved)
+    return await lock_levels(conn, pairs, moved, locations_of_counts(counts, places))
 
 
 async def _orders(desk: Desk, _batch: Sequence[Translated]) -> list[Decided]:
@@ -76,6 +79,11 @@ async def _cancellations(desk: Desk, batch: Sequence[Translated]) -> list[Decide
 async def _movements(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
     rules = desk.rules
     return await apply(desk.conn, batch, rules.catalog, rules.policy.locations, rules.tell_stock, desk.levels)
+
+
+async def _counts(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
+    rules = desk.rules
+    return await count(desk.conn, batch, rules.catalog, rules.policy.locations, rules.tell_stock, desk.levels)
 
 
 async def _shipments(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
@@ -110,9 +118,10 @@ _DECIDERS: Mapping[str, Decide] = {
     "sales_order": _orders,
     "cancellation": _cancellations,
     "stock_movements": _movements,
+    "stock_count": _counts,
     "shipment": _shipments,
     "product": _products,
     "customer": _customers,
 }
-# Goods that came are there for the orders of the same batch.
-_TURNS: Mapping[str, int] = {"stock_movements": 1, "sales_order": 2, "shipment": 3}
+# A count finds the movements of its batch in the ledger; goods that came are there for the orders of the same batch.
+_TURNS: Mapping[str, int] = {"stock_movements": 1, "stock_count": 2, "sales_order": 3, "shipment": 4}

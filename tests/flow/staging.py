@@ -79,6 +79,8 @@ interfaces:
                        object: sales_order, owner: web, tier: gold, version: 1, state: active}}
   warehouse.stock: {{system: warehouse, topics: [stock.movements], object: stock_movements, owner: wh, tier: gold,
                      version: 1, state: active}}
+  warehouse.counts: {{system: warehouse, topics: [stock.counted], object: stock_count, owner: wh, tier: gold,
+                      version: 1, state: active}}
   warehouse.shipments: {{system: warehouse, topics: [shipment.confirmed], object: shipment, owner: wh, tier: gold,
                          version: 1, state: active}}
   netsuite.orders: {{system: netsuite, direction: out, operations: [sales_order, order_cancel], object: sales_order,
@@ -96,7 +98,7 @@ stock_publication: {{shopify-us: {{locations: [DC-EAST, DC-WEST]}}}}
 products: {{file: products.csv}}
 customers: {{file: customers.csv}}
 """
-TOPICS = {"warehouse": ("stock.movements", "shipment.confirmed")}
+TOPICS = {"warehouse": ("stock.movements", "stock.counted", "shipment.confirmed")}
 
 
 def write_estate(folder: Path, shop: ShopifySim, erp: NetSuiteSim, warehouse: WarehouseSim) -> Path:

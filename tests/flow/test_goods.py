@@ -13,6 +13,7 @@ import msgspec
 
 from crossdock.sandbox.faults import Fault
 from crossdock.sandbox.signing import signed_headers
+from crossdock.sandbox.warehouse.count import CountRequest, count_stock
 from crossdock.sandbox.warehouse.opening import OpeningRequest, receive_opening
 from crossdock.sandbox.warehouse.ship import random_movements
 from crossdock.triage.edit import edit, editable
@@ -57,6 +58,31 @@ async def test_stock_in_the_store_is_the_warehouses(stage: Stage) -> None:
     )
     assert {(row["sku"], row["location"]): row["level"] for row in ledger} == theirs
     assert await stage.pool.fetchval("SELECT count(*) FROM duplicate") > 0
+    assert await stage.balanced()
+
+
+async def test_what_a_count_finds_is_in_levels_and_store(stage: Stage) -> None:
+    receive_opening(stage.warehouse.warehouse, OpeningRequest(quantity=50, skus=4))
+    await stage.rest()
+    first, second = (product.sku for product in stage.shop.catalog.products[:2])
+    # Told late: it happened before the count, which has it already.
+    late = stage.warehouse.warehouse.move("ship", first, "DC-EAST", Decimal(-8), "X")
+    count_stock(
+        stage.warehouse.warehouse,
+        CountRequest(location="DC-EAST", skus=[first, second], found={first: -2, second: 1}),
+    )
+    await stage.rest()
+    stage.warehouse.warehouse.tell_movements([late])
+    stage.warehouse.warehouse.tell_movements(
+        [stage.warehouse.warehouse.move("ship", second, "DC-EAST", Decimal(-4), "Y")]
+    )
+    await stage.rest()
+    assert (await levels(stage.pool))[first, "DC-EAST"] == 40
+    assert (await levels(stage.pool))[second, "DC-EAST"] == 47
+    assert await levels(stage.pool) == {pair: level for pair, level in stage.stock().items() if level}
+    await stage.until(lambda: _told(stage.pool))
+    assert shown(stage)[first, "DC-EAST"] == 40
+    assert await stage.cases() == []
     assert await stage.balanced()
 
 

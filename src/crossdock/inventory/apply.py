@@ -14,17 +14,16 @@ import asyncpg
 from msgspec import Struct
 
 from crossdock.canonical.objects import encode
-from crossdock.canonical.quantity import WHOLE_UNITS, Quantity
+from crossdock.canonical.quantity import Quantity
 from crossdock.canonical.stock import MOVEMENT_SIGN, StockMovement, StockMovements
 from crossdock.catalog.cache import Catalog
 from crossdock.errors import NeedsEdit
 from crossdock.inventory.free import free_shipped
 from crossdock.inventory.level import Levels, Pair
 from crossdock.inventory.lock import SQL
+from crossdock.inventory.measure import in_base, unknown_location, unknown_sku
 from crossdock.journal.decided import Decided, NewEvent, RefusedPart, Translated
 
-# Beyond this a quantity is a mistake, and no ledger could hold what it adds up to.
-_MOST_DIGITS = 15
 # What a movement does, as the statement `apply_movements` numbers it.
 _ON_HAND, _ON_HAND_BLOCKED, _BLOCKED = 1, 2, 3
 _EFFECTS = {"pick": 0, "quarantine": _BLOCKED, "allocation": 4, "release": 5}
@@ -128,43 +127,13 @@ def _check(movement: StockMovement, catalog: Catalog, locations: Mapping[str, ob
     """The quantity in the product's base unit, or what is wrong with the movement."""
     product = catalog.products.get(movement.sku)
     if product is None:
-        return NeedsEdit(
-            f"SKU {movement.sku!r} is not in the catalog",
-            field="movements[0].sku",
-            rule="stock.sku_known",
-            value=movement.sku,
-            fix="add the product, map it in crosswalk `sku`, or put the right SKU",
-        )
+        return unknown_sku(movement.sku, "movements[0].sku")
     if movement.location not in locations:
-        return NeedsEdit(
-            f"location {movement.location!r} is not in the estate",
-            field="movements[0].location",
-            rule="stock.location_known",
-            value=movement.location,
-            fix="add the location to the estate, or put the right one",
-        )
-    value = product.in_base(movement.quantity)
-    if value is None or (product.unit in WHOLE_UNITS and value != value.to_integral_value()):
-        known = ", ".join([product.unit, *sorted(product.factors)])
-        return NeedsEdit(
-            f"the movement is in {movement.quantity.unit}, the product is kept in {product.unit}"
-            if value is None
-            else f"{movement.quantity.value} {movement.quantity.unit} is {value} {product.unit}, which is not whole",
-            field="movements[0].quantity.unit",
-            rule="stock.unit",
-            value=movement.quantity.unit,
-            fix=f"put the quantity in one of {known}, or give the product the unit with what it holds",
-        )
-    sign = MOVEMENT_SIGN[movement.kind]
-    if not -_MOST_DIGITS <= value.adjusted() < _MOST_DIGITS:
-        return NeedsEdit(
-            f"{value:.3E} is no quantity of stock",
-            field="movements[0].quantity.value",
-            rule="stock.quantity",
-            value=f"{value:.3E}",
-            fix="put the quantity that was moved",
-        )
-    if sign * value < 0 or value == 0:
+        return unknown_location(movement.location, "movements[0].location")
+    value = in_base(product, movement.quantity, "movements[0].quantity")
+    if isinstance(value, NeedsEdit):
+        return value
+    if MOVEMENT_SIGN[movement.kind] * value < 0 or value == 0:
         return NeedsEdit(
             f"a {movement.kind} of {value} cannot be",
             field="movements[0].quantity.value",

@@ -64,6 +64,10 @@ class Levels:
             raise KeyError(f"the level of {sku!r} at {location!r} is not locked")
         return self._levels.get(pair) or self._levels.setdefault(pair, Level(sku, location))
 
+    def of(self, location: str) -> list[Level]:
+        """The locked levels of one location that have a row."""
+        return [level for (_, where), level in self._levels.items() if where == location]
+
     def change(self, sku: str, location: str, *, allocated: Decimal = ZERO, reserved: Decimal = ZERO) -> None:
         """Move a level by holds; what is on hand moves by movements only (`apply`, `count`)."""
         level = self.at(sku, location)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one place where levels are locked, and the order in which everything about stock is locked.
 
+0. locations, by name: shared by who makes a level there, alone by who counts all of them;
 1. levels, by SKU and location, all that the transaction will touch in one statement;
 2. orders and fulfillment orders, by key (only the worker that claimed a document of the order does);
 3. reservations, allocations, expected receipts, by id.
@@ -24,20 +25,44 @@ SQL = load_queries(__package__)
 LEVEL_CHANGED = "inventory.level.changed"
 
 
-async def lock_levels(conn: asyncpg.Connection, pairs: Iterable[Pair], moved: Iterable[Pair] = ()) -> Levels:
+async def lock_levels(
+    conn: asyncpg.Connection, pairs: Iterable[Pair], moved: Iterable[Pair] = (), whole: Iterable[str] = ()
+) -> Levels:
     """The levels of `pairs` and `moved` (SKU, location), locked until the transaction ends. Once in a transaction.
 
     What is `moved` gets a row first, because one that does not exist cannot be locked; of `pairs` a level without a row
-    is zero, and nobody takes anything of it.
+    is zero, and nobody takes anything of it. `whole`: locations whose every level is locked too, while nobody else
+    makes a new one there.
     """
-    new = sorted(set(moved))
+    new, places = sorted(set(moved)), set(whole)
+    if places:
+        await _lock_locations(conn, places | {location for _, location in new}, places)
     if new:
-        await conn.execute(SQL.make_levels, [sku for sku, _ in new], [location for _, location in new])
-    wanted = sorted({*pairs, *new})
+        await _make(conn, new, locked=bool(places))
+    wanted = {*pairs, *new}
+    if places:
+        wanted |= {(row["sku"], row["location"]) for row in await conn.fetch(SQL.levels_at, sorted(places))}
     if not wanted:
         return Levels((), ())
-    rows = await conn.fetch(SQL.lock_levels, [sku for sku, _ in wanted], [location for _, location in wanted])
-    return Levels([Level(**row) for row in rows], wanted)
+    ordered = sorted(wanted)
+    rows = await conn.fetch(SQL.lock_levels, [sku for sku, _ in ordered], [location for _, location in ordered])
+    return Levels([Level(**row) for row in rows], ordered)
+
+
+async def _make(conn: asyncpg.Connection, pairs: list[Pair], *, locked: bool) -> None:
+    """Rows for levels that are not there yet; hardly ever any."""
+    skus, locations = [sku for sku, _ in pairs], [location for _, location in pairs]
+    missing = await conn.fetch(SQL.missing_levels, skus, locations)
+    if missing:
+        if not locked:
+            await _lock_locations(conn, {row["location"] for row in missing}, set())
+        await conn.execute(SQL.make_levels, [row["sku"] for row in missing], [row["location"] for row in missing])
+
+
+async def _lock_locations(conn: asyncpg.Connection, locations: set[str], alone: set[str]) -> None:
+    """Keep complete counts of these locations out, and at those in `alone` everyone who makes a level."""
+    ordered = sorted(locations)
+    await conn.execute(SQL.lock_locations, ordered, [location in alone for location in ordered])
 
 
 async def write_levels(conn: asyncpg.Connection, levels: Levels) -> None:

@@ -6,11 +6,30 @@ JOIN stock_level l ON l.sku = w.sku AND l.location = w.location
 ORDER BY l.sku, l.location
 FOR UPDATE OF l
 
--- name: make_levels
--- Rows for levels that are not there yet, in lock order.
-INSERT INTO stock_level (sku, location, on_hand, sequence, changed_at)
-SELECT w.sku, w.location, 0, 0, now() FROM unnest($1::text[], $2::text[]) AS w (sku, location)
+-- name: lock_locations
+-- Locks locations by name until the transaction ends: alone ($2) or shared.
+SELECT CASE
+    WHEN w.alone THEN pg_advisory_xact_lock(hashtextextended('stock_level@' || w.location, 0))
+    ELSE pg_advisory_xact_lock_shared(hashtextextended('stock_level@' || w.location, 0))
+END
+FROM unnest($1::text[], $2::boolean[]) AS w (location, alone)
+
+-- name: levels_at
+-- Every level of these locations.
+SELECT sku, location FROM stock_level WHERE location = ANY($1::text[])
+
+-- name: missing_levels
+-- Of these levels those that have no row yet.
+SELECT w.sku, w.location FROM unnest($1::text[], $2::text[]) AS w (sku, location)
 WHERE NOT EXISTS (SELECT FROM stock_level l WHERE l.sku = w.sku AND l.location = w.location OFFSET 0)
+
+-- name: make_levels
+-- Rows for levels that are not there yet, in lock order. What the newest complete count of a location did not name was not
+-- there at its moment.
+INSERT INTO stock_level (sku, location, on_hand, sequence, changed_at, counted_at)
+SELECT w.sku, w.location, 0, 0, now(),
+       (SELECT max(c.as_of) FROM stock_count c WHERE c.location = w.location AND c.complete)
+FROM unnest($1::text[], $2::text[]) AS w (sku, location)
 ORDER BY w.sku, w.location
 ON CONFLICT (sku, location) DO NOTHING
 
@@ -138,6 +157,54 @@ UNION ALL
 SELECT b.xid::text::bigint - 1, 9223372036854775807, NULL FROM border b
 WHERE (SELECT count(*) FROM page) < $4
 ORDER BY 1, 2
+
+-- name: known_counts
+-- Of these counts those that were taken before.
+SELECT c.source, c.count_id FROM unnest($1::text[], $2::text[]) AS w (source, count_id)
+JOIN stock_count c ON c.source = w.source AND c.count_id = w.count_id
+
+-- name: known_counted
+-- What these counts have said of SKUs already.
+SELECT c.source, c.count_id, c.sku FROM unnest($1::text[], $2::text[]) AS w (source, count_id)
+JOIN counted_stock c ON c.source = w.source AND c.count_id = w.count_id AND NOT c.absent
+
+-- name: moved_since
+-- What the ledger moved on hand after the given moments, in the order asked for.
+SELECT coalesce((
+    SELECT sum(m.on_hand) FROM stock_movement m
+    WHERE m.sku = w.sku AND m.location = w.location AND m.occurred_at > w.at
+), 0) AS moved
+FROM unnest($1::text[], $2::text[], $3::timestamptz[]) WITH ORDINALITY AS w (sku, location, at, place)
+ORDER BY w.place
+
+-- name: counted_at
+-- Which counts named these SKUs and locations at these moments.
+SELECT c.sku, c.location, c.as_of, c.source, c.count_id
+FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS w (sku, location, at)
+JOIN counted_stock c ON c.sku = w.sku AND c.location = w.location AND c.as_of = w.at AND NOT c.absent AND NOT c.stale
+
+-- name: record_counts
+-- Keeps counts that were taken; which documents brought a new one.
+INSERT INTO stock_count (source, count_id, location, as_of, complete, document_id)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::boolean[], $6::bigint[])
+ON CONFLICT (source, count_id) DO NOTHING
+RETURNING document_id
+
+-- name: record_counted
+-- Keeps what counts said of each SKU.
+INSERT INTO counted_stock (
+    source, count_id, sku, absent, location, as_of, quantity, difference, stale, document_id
+)
+SELECT * FROM unnest(
+    $1::text[], $2::text[], $3::text[], $4::boolean[], $5::text[], $6::timestamptz[], $7::numeric[], $8::numeric[],
+    $9::boolean[], $10::bigint[]
+)
+
+-- name: set_counted
+-- Moves levels to the moment of their newest count.
+UPDATE stock_level l SET counted_at = i.at
+FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS i (sku, location, at)
+WHERE l.sku = i.sku AND l.location = i.location
 
 -- name: open_allocations
 -- What is still held for these orders, locked in the order of their keys.

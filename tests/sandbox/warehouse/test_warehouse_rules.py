@@ -22,7 +22,7 @@ from tests.sandbox.inbox import Got, Inbox
 
 AUTH = {"Authorization": "Bearer warehouse-token"}
 SECRET = "whsec_Y3Jvc3Nkb2NrLXNhbmRib3gtd2FyZWhvdXNlLXNlY3JldA=="
-TOPICS = ("stock.movements", "shipment.confirmed", "fulfillment_order.rejected")
+TOPICS = ("stock.movements", "stock.counted", "shipment.confirmed", "fulfillment_order.rejected")
 
 
 def order(reference: str = "FO-1", quantity: str = "3", sku: str = "CD-00001") -> dict[str, Any]:
@@ -236,6 +236,22 @@ async def test_movements_add_up_to_the_stock(
     stock = (await control(http, warehouse, "stock"))["stock"]
     assert {(row["sku"], row["location"]): Decimal(row["on_hand"]) for row in stock} == opening
     assert min(opening.values()) >= 0
+
+
+async def test_a_count_tells_what_is_there(http: aiohttp.ClientSession, warehouse: WarehouseSim, inbox: Inbox) -> None:
+    there = {
+        row["sku"]: row for row in (await control(http, warehouse, "stock"))["stock"] if row["location"] == "DC-EAST"
+    }
+    sku, other = list(there)[:2]
+    told = await control(http, warehouse, "count", location="DC-EAST", skus=[sku, other], found={sku: 3})
+    (got,) = await inbox.wait(1)
+    count = verify(got)["data"]["count"]
+    assert count == told
+    assert (count["id"], count["location"], count["complete"]) == ("cnt_00000001", "DC-EAST", False)
+    assert [(entry["sku"], Decimal(entry["quantity"])) for entry in count["entries"]] == [
+        (sku, Decimal(there[sku]["on_hand"]) + 3),
+        (other, Decimal(there[other]["on_hand"])),
+    ]
 
 
 async def test_events_are_retried_under_the_same_id(http: aiohttp.ClientSession, inbox: Inbox) -> None:

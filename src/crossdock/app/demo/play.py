@@ -11,7 +11,7 @@ from crossdock.app.demo.control import Control
 
 HOOKS = {
     "shopify": ["orders/create", "orders/updated", "orders/cancelled"],
-    "warehouse": ["stock.movements", "shipment.confirmed"],
+    "warehouse": ["stock.movements", "stock.counted", "shipment.confirmed"],
 }
 # Shares of the orders that are not what they should be.
 DOUBLED, OVERTAKEN, CHANGED, CANCELLED = 0.05, 0.05, 0.03, 0.02

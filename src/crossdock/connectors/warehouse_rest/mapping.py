@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Message Translator: the warehouse's events to movements and shipments, fulfillment orders to what it takes."""
+"""Message Translator: the warehouse's events to our objects, fulfillment orders to what it takes."""
 
 from __future__ import annotations
 
@@ -33,6 +33,34 @@ MOVEMENTS: Final = Mapping(
                 Rule(target="lot", source="lot", via=(("cut", 512),)),
             ),
             note="each movement is accepted or refused on its own",
+        ),
+    ),
+    dropped=("type", "id", "occurred_at"),
+)
+
+COUNT: Final = Mapping(
+    name="warehouse_rest.count",
+    version=1,
+    direction="in",
+    source="Warehouse event stock.counted, contract version 1",
+    target="stock_count",
+    rules=(
+        Rule(target="count_id", source="data.count.id", via=("text",), required=True),
+        Rule(target="source", source="~.system"),
+        Rule(target="location", source="data.count.location", crosswalk="location", required=True),
+        Rule(target="as_of", source="data.count.as_of", via=("datetime",), required=True),
+        Rule(target="complete", source="data.count.complete", via=("boolean",), default=False),
+        Rule(
+            target="entries",
+            source="data.count.entries",
+            required=True,
+            isolate=True,
+            each=(
+                Rule(target="sku", source="sku", via=("text", "strip"), crosswalk="sku", required=True),
+                Rule(target="quantity", source="quantity", via=(("quantity", "@.unit"),), required=True),
+                Rule(target="lot", source="lot", via=(("cut", 512),)),
+            ),
+            note="each SKU is counted or refused on its own",
         ),
     ),
     dropped=("type", "id", "occurred_at"),
@@ -127,4 +155,4 @@ FULFILLMENT_ORDER: Final = Mapping(
     dropped=("known", "reference", "document.order_key"),
 )
 
-MAPPINGS: Final = (MOVEMENTS, SHIPMENT, FULFILLMENT_ORDER)
+MAPPINGS: Final = (MOVEMENTS, COUNT, SHIPMENT, FULFILLMENT_ORDER)

@@ -20,6 +20,7 @@ from crossdock.sandbox.problems import Problem, problem_response
 from crossdock.sandbox.ratelimit import TokenBucket
 from crossdock.sandbox.signing import signed_headers
 from crossdock.sandbox.warehouse.accept import MAX_BATCH, Checker
+from crossdock.sandbox.warehouse.count import CountRequest, count_stock
 from crossdock.sandbox.warehouse.opening import OpeningRequest, receive_opening
 from crossdock.sandbox.warehouse.records import Warehouse, shown
 from crossdock.sandbox.warehouse.ship import (
@@ -234,6 +235,8 @@ class WarehouseSim(Simulator):
             case "POST", "opening":
                 opening = msgspec.json.decode(await request.read() or b"{}", type=OpeningRequest)
                 return receive_opening(self.warehouse, opening)
+            case "POST", "count":
+                return count_stock(self.warehouse, msgspec.json.decode(await request.read(), type=CountRequest))
             case "POST", "movements":
                 wanted = msgspec.json.decode(await request.read() or b"{}", type=MovementsRequest)
                 return self.runs.start("movements", wanted.count, lambda run: self._stream(run, wanted))
