@@ -14,6 +14,7 @@ from crossdock.errors import NeedsEdit
 from crossdock.fulfillment.ship import ship
 from crossdock.inventory.apply import apply, pairs_of
 from crossdock.inventory.count import count, locations_of_counts, pairs_of_counts
+from crossdock.inventory.expect import expect, pairs_of_notices
 from crossdock.inventory.level import Levels
 from crossdock.inventory.lock import lock_levels, write_levels
 from crossdock.journal.decided import Decided, Translated
@@ -63,6 +64,7 @@ async def _lock(
     counts, places = by_kind.get("stock_count", ()), rules.policy.locations
     moved = pairs_of(by_kind.get("stock_movements", ()), rules.catalog, places)
     moved |= pairs_of_counts(counts, rules.catalog, places)
+    moved |= pairs_of_notices(by_kind.get("inbound_receipt", ()), rules.catalog, places)
     ready = [one for one in orders if isinstance(one, Prepared)]
     pairs = await pairs_of_orders(conn, rules, ready) if rules.stock.governed else set()
     return await lock_levels(conn, pairs, moved, locations_of_counts(counts, places))
@@ -84,6 +86,10 @@ async def _movements(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
 async def _counts(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
     rules = desk.rules
     return await count(desk.conn, batch, rules.catalog, rules.policy.locations, rules.tell_stock, desk.levels)
+
+
+async def _notices(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
+    return await expect(desk.conn, batch, desk.rules.catalog, desk.rules.policy.locations)
 
 
 async def _shipments(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
@@ -119,6 +125,7 @@ _DECIDERS: Mapping[str, Decide] = {
     "cancellation": _cancellations,
     "stock_movements": _movements,
     "stock_count": _counts,
+    "inbound_receipt": _notices,
     "shipment": _shipments,
     "product": _products,
     "customer": _customers,

@@ -52,3 +52,18 @@ async def test_a_stock_list_becomes_levels_and_an_older_one_changes_nothing(
     assert states[0]["note"] == "stale: every SKU of it was counted later"
     (case,) = await pool.fetch("SELECT field, value FROM triage_case")
     assert tuple(case) == ("rows[0].Quantity", "many")
+
+
+async def test_a_purchase_order_is_expected_and_its_revision_replaces_it(
+    pool: asyncpg.Pool, database: str, tmp_path: Path
+) -> None:
+    wired = wire(ESTATE)
+    await prepare(database, wired)
+    head = "Order,Revision,Site,Due,Sku,Quantity,Unit\n"
+    first = "PO-7,1,01,2026-11-25 08:00,CD-00001,400,EA\nPO-7,1,01,2026-11-25 08:00,CD-00002,10,EA\n"
+    second = "PO-7,2,01,2026-11-26 08:00,CD-00001,380,EA\n"
+    await sent(pool, wired, "old-wms.inbound", tmp_path, head + second, head + first)
+    rows = await pool.fetch("SELECT sku, quantity, due_at, version, status FROM expected_stock")
+    assert [(row[0], row[1], row[2].isoformat(), row[3], row[4]) for row in rows] == [
+        ("CD-00001", 380, "2026-11-26T07:00:00+00:00", 2, "open")
+    ]

@@ -114,12 +114,13 @@ def counted(
         "location": "EAST",
         "as_of": at(minute),
         "complete": complete,
-        "entries": tuple(Counted(sku=sku, quantity=_quantity(text)) for sku, text in entries),
+        "entries": tuple(Counted(sku=sku, quantity=quantity(text)) for sku, text in entries),
     }
     return StockCount(**{**values, **changes})
 
 
-def _quantity(text: str) -> Quantity:
+def quantity(text: str) -> Quantity:
+    """`3 CS`, or `3` of EA."""
     value, _, unit = text.partition(" ")
     return Quantity(Decimal(value), unit or "EA")
 

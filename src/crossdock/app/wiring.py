@@ -31,7 +31,7 @@ from crossdock.translate import Topic, Translations
 
 SECRET_AGE = 5.0
 WEBHOOK_SECRET = "webhook"  # noqa: S105 - the name of a secret, not one
-OVERTAKES = frozenset({"sales_order", "product", "customer", "stock_level"})
+OVERTAKES = frozenset({"sales_order", "product", "customer", "stock_level", "inbound_receipt"})
 
 
 class Wired(Struct, frozen=True, kw_only=True):

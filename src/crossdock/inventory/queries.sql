@@ -158,6 +158,30 @@ SELECT b.xid::text::bigint - 1, 9223372036854775807, NULL FROM border b
 WHERE (SELECT count(*) FROM page) < $4
 ORDER BY 1, 2
 
+-- name: lock_expected
+-- What is known of these notices, locked in the order of their keys.
+SELECT reference, version FROM expected_stock WHERE reference = ANY($1::text[])
+ORDER BY reference, sku, location FOR UPDATE
+
+-- name: expect
+-- Writes what a notice says of its SKUs; what came of them is what the ledger received under its reference.
+INSERT INTO expected_stock AS e (
+    reference, location, source, due_at, version, status, document_id, sku, quantity, received
+)
+SELECT $1, $2, $3, $4, $5, $6, $7, i.sku, i.quantity, coalesce((
+    SELECT sum(m.quantity) FROM stock_movement m
+    WHERE m.kind = 'receipt' AND m.reference <> '' AND m.reference = $1 AND m.sku = i.sku AND m.location = $2
+), 0)
+FROM unnest($8::text[], $9::numeric[]) AS i (sku, quantity)
+ON CONFLICT (reference, sku, location) DO UPDATE
+SET source = excluded.source, due_at = excluded.due_at, version = excluded.version, status = excluded.status,
+    document_id = excluded.document_id, quantity = excluded.quantity, received = excluded.received, changed_at = now()
+
+-- name: expect_no_more
+-- What the newest version of a notice does not name is not to come any more.
+UPDATE expected_stock SET status = 'cancelled', version = $3, changed_at = now()
+WHERE reference = $1 AND NOT (location = $2 AND sku = ANY($4::text[]))
+
 -- name: known_counts
 -- Of these counts those that were taken before.
 SELECT c.source, c.count_id FROM unnest($1::text[], $2::text[]) AS w (source, count_id)
