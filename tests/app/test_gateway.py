@@ -9,6 +9,7 @@ import asyncpg
 import httpx
 import pytest
 
+from crossdock.api.contract import HOT_PATHS, HOT_SCHEMAS
 from crossdock.api.plain import Receive, Scope, Send, answer
 from crossdock.app.gateway import Front, web
 from crossdock.app.hosts import LOOPBACK_NAMES, answering_to, name_of, own_names
@@ -87,7 +88,8 @@ async def test_the_contract_names_every_route_of_the_interface(pool: asyncpg.Poo
         contract = (await client.get("/openapi.json")).json()
     served = {route.path_format for route in web(pool, "127.0.0.1").routes if not route.path.startswith("/console")}
     served = {path for path in served if not path.startswith("/openapi.json")}
-    assert set(contract["paths"]) == served | {"/hooks/{system}/{topic}"}
+    assert set(contract["paths"]) == served | set(HOT_PATHS)
+    assert set(HOT_SCHEMAS) <= set(contract["components"]["schemas"])
     assert contract["info"]["title"] == "Crossdock"
 
 

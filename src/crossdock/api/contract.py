@@ -10,6 +10,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from crossdock import __version__
+from crossdock.api import reservations_contract
 
 PATH = "/openapi.json"
 
@@ -66,17 +67,30 @@ HOT_PATHS: dict[str, Any] = {
                 "503": _problem("cannot be kept just now; Retry-After says when to try again"),
             },
         }
-    }
+    },
+    **reservations_contract.PATHS,
 }
 """Routes answered as plain ASGI, described by hand."""
+HOT_SCHEMAS: dict[str, Any] = {**reservations_contract.SCHEMAS}
+"""What they refer to under `#/components/schemas/`."""
+
+
+def with_hot_paths(schema: dict[str, Any]) -> dict[str, Any]:
+    """The framework's document with the hot routes in it."""
+    components = schema.get("components", {})
+    schemas = {**components.get("schemas", {}), **HOT_SCHEMAS}
+    return {
+        **schema,
+        "paths": {**HOT_PATHS, **schema["paths"]},
+        "components": {**components, "schemas": schemas},
+    }
 
 
 class _Contract(JsonRenderPlugin):
     """The whole contract as JSON."""
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
-        whole = {**openapi_schema, "paths": {**HOT_PATHS, **openapi_schema["paths"]}}
-        return super().render(request, whole)
+        return super().render(request, with_hot_paths(openapi_schema))
 
 
 def openapi() -> OpenAPIConfig:

@@ -17,9 +17,11 @@ from litestar.types import ExceptionHandlersMap
 from msgspec import Struct
 
 from crossdock.errors import AlreadyDone, CrossdockError, NeedsEdit, OutcomeUnknown, Refused, RetryLater
+from crossdock.inventory.reservation import NotEnough, Shortage
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY_SECONDS = 5
+_MOST_ERRORS = 100
 _NAMED_FIELD = re.compile(r"(?:missing required|contains unknown) field `([^`]{1,100})`")
 # Statuses of errors that do not carry one; what is not named here is a matter of time or settings: 503.
 _STATUS: Mapping[type[CrossdockError], int] = {NeedsEdit: 422, AlreadyDone: 409, OutcomeUnknown: 504}
@@ -28,18 +30,20 @@ _CODES = {400: "bad_request", 401: "unauthenticated", 403: "forbidden", 404: "no
 log = structlog.get_logger(__name__)
 
 
-class FieldProblem(Struct, frozen=True, kw_only=True):
-    """One thing wrong with a request: where and what."""
+class FieldProblem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing wrong with a request: where, what, and how to mend it."""
 
     field: str
     reason: str
+    fix: str = ""
 
 
 class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An RFC 9457 problem document. `type` is stable and names the rule that was broken; `code` says what happens next.
 
-    `field`: place in the request or document; `fix`: what to do; `errors`: all places when there are several.
-    `instance`: the path asked for, or for an unexpected error the id under which the log has it.
+    `field`: place in the request or document; `fix`: what to do; `errors`: all places when there are several (the first
+    hundred); `shortages`: lines there is not enough for. `instance`: the path asked for, or for an unexpected error the
+    id under which the log has it.
     """
 
     type: str
@@ -51,6 +55,7 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     field: str = ""
     fix: str = ""
     errors: list[FieldProblem] = []
+    shortages: tuple[Shortage, ...] = ()
 
 
 def describe(error: CrossdockError, path: str = "") -> Problem:
@@ -65,6 +70,11 @@ def describe(error: CrossdockError, path: str = "") -> Problem:
         code=error.code,
         field=error.field,
         fix=error.fix,
+        errors=[
+            FieldProblem(field=one.field, reason=one.reason, fix=one.fix)
+            for one in (error.failures if isinstance(error, Refused | NeedsEdit) else ())[:_MOST_ERRORS]
+        ],
+        shortages=error.shortages if isinstance(error, NotEnough) else (),
     )
 
 

@@ -18,14 +18,17 @@ from litestar.datastructures import State
 from crossdock.api.contract import openapi
 from crossdock.api.plain import App
 from crossdock.api.problems import EXCEPTION_HANDLERS
+from crossdock.api.reservations import ReservationsHandler
 from crossdock.api.routes import routes as api_routes
-from crossdock.app.hosts import answers_to, own_names
-from crossdock.app.metrics import received
+from crossdock.app.hosts import answering_to, answers_to, own_names
+from crossdock.app.metrics import received, reservation_call
 from crossdock.app.waking import Waker
 from crossdock.app.wiring import Wired, hook_routes, stock_rules_of
+from crossdock.catalog.cache import Catalog
 from crossdock.console.routes import routes as console_routes
 from crossdock.errors import EngineAway
 from crossdock.intake.hooks import PREFIX, HookIntake, Receive, Scope, Send
+from crossdock.inventory.reserve import Reserving
 from crossdock.inventory.rules import StockRules
 from crossdock.journal.keep import Keeper, count_rejections
 from crossdock.runtime.clock import now
@@ -72,7 +75,7 @@ class Front:
 async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, host: str, port: int) -> None:
     """Serve until `stop` is set: requests under way are answered, what was acknowledged is committed."""
     pool = await retrying(
-        lambda: open_pool(endpoints.database_url, min_size=1, max_size=8, name="crossdock-gateway"), patience=60.0
+        lambda: open_pool(endpoints.database_url, min_size=1, max_size=12, name="crossdock-gateway"), patience=60.0
     )
     bus = await Bus.connect(endpoints.nats_url, patience=2.0, or_later=True, name="crossdock-gateway")
     keeper = Keeper(pool)
@@ -80,9 +83,12 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
         _flush(keeper, bus), max_batch=BATCH, parallel=PARALLEL, max_waiting=MOST_WAITING_BYTES, weigh=_weight
     )
     hooks = HookIntake(hook_routes(wired), commit, now, received)
-    rest = web(pool, host, stock_rules_of(wired.estate))
+    rules = stock_rules_of(wired.estate)
+    reservations = ReservationsHandler(Reserving(pool, rules, Catalog()), pool, rules, reservation_call)
+    hot = {"reservations": answering_to(own_names(host), reservations)}
+    rest = web(pool, host, rules)
     server = Server(
-        Front(hooks, rest),
+        Front(hooks, rest, hot),
         address=host,
         port=port,
         interface=Interfaces.ASGI,
@@ -101,6 +107,7 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
     finally:
         counting.cancel()
         await commit.close()
+        await reservations.close()
         await keeper.close()
         feed = getattr(rest.state, "console_feed", None)
         if feed is not None:

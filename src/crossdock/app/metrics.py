@@ -15,6 +15,13 @@ RECEIVED = Counter(
     ["interface", "outcome"],
     registry=REGISTRY,
 )
+RESERVATIONS = Counter(
+    "crossdock_reservation_calls_total",
+    "Calls about reservations, by verb (reserve, read, extend, commit, release) and outcome (done, repeated, short, "
+    "refused, away)",
+    ["verb", "outcome"],
+    registry=REGISTRY,
+)
 TRIED = Counter(
     "crossdock_delivery_tries_total",
     "Tries of deliveries, by system and outcome",
@@ -34,6 +41,16 @@ def _received(interface: str, outcome: str) -> Counter:
 def received(interface: str, outcome: str) -> None:
     """Count a request."""
     _received(interface, outcome).inc()
+
+
+@cache
+def _reservations(verb: str, outcome: str) -> Counter:
+    return RESERVATIONS.labels(verb, outcome)
+
+
+def reservation_call(verb: str, outcome: str) -> None:
+    """Count a call about reservations."""
+    _reservations(verb, outcome).inc()
 
 
 @cache

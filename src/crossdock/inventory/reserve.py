@@ -103,9 +103,9 @@ class Reserving:
 
     async def _decide(self, conn: asyncpg.Connection, batch: Sequence[Asked]) -> list[Outcome]:
         began = time.monotonic()
-        found = await conn.fetch(
-            SQL.find_reservations, [one.request.channel for one in batch], [one.key for one in batch]
-        )
+        # A channel that is none of ours is not asked for: it may hold what no database can.
+        channels = [one.request.channel if one.request.channel in self._rules.channels else "" for one in batch]
+        found = await conn.fetch(SQL.find_reservations, channels, [one.key for one in batch])
         if found[0]["catalog"] != self._catalog.version:
             await self._catalog.refresh(conn)
         await self._paces.refresh(conn)
