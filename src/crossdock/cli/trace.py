@@ -10,7 +10,10 @@ import typer
 from rich.console import Console
 
 from crossdock.cli.connect import DataFolder, with_database
+from crossdock.cli.moment import HELP as MOMENT
+from crossdock.cli.moment import moment
 from crossdock.cli.output import AsJson, console, duration, plain, print_json, table
+from crossdock.inventory.recall import recall
 from crossdock.journal.history import Trace, trace
 
 _STYLES = {"delivered": "green", "settled": "green", "case": "red", "edited": "yellow", "action": "yellow"}
@@ -20,11 +23,19 @@ def show_trace(
     key: Annotated[
         str, typer.Argument(help="Order number, key, PO, fulfillment reference, tracking number, SKU or document id.")
     ],
+    at: Annotated[
+        str | None, typer.Option("--at", help=f"What we believed of this SKU then. {MOMENT}", metavar="TIME")
+    ] = None,
     data: DataFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print everything that happened to a key, in order; exit code 1 when nothing or several things are called so."""
-    result = with_database(data, lambda conn: trace(conn, key))
+    """Print everything that happened to a key, in order; exit code 1 when nothing or several things are called so.
+
+    With --at: the levels of a SKU as they were believed to be, what each channel had been told, and the movements that
+    had made it so.
+    """
+    when = moment(at) if at is not None else None
+    result = with_database(data, lambda conn: trace(conn, key) if when is None else recall(conn, key, when))
     if as_json:
         print_json(result)
     else:
@@ -34,7 +45,8 @@ def show_trace(
 def print_trace(result: Trace, out: Console) -> None:
     """The timeline, the decision with its reasons, and what is still owed."""
     out.print(plain(result.title, "bold"))
-    out.print(plain(result.key))
+    out.print(plain(result.key if result.at is None else f"{result.key} as of {result.at:%Y-%m-%d %H:%M:%S} UTC"))
+    _print_stock(result, out)
     lines = table("UTC", "after", "what", "detail", "took", right=("after", "took"))
     start = result.timeline[0].at if result.timeline else None
     for entry in result.timeline:
@@ -55,6 +67,36 @@ def print_trace(result: Trace, out: Console) -> None:
             out.print(plain(f"owed: {delivery.system} {delivery.operation} is {delivery.state}{when}{error}", "yellow"))
     if result.truncated:
         out.print(plain("There is more than is shown here.", "yellow"))
+
+
+def _print_stock(result: Trace, out: Console) -> None:
+    """Levels by what they are, lots, what is to come, and what channels were told."""
+    if result.levels:
+        figures = ("on hand", "quarantined", "allocated", "reserved", "free")
+        levels = table("location", *figures, "counted UTC", right=figures)
+        for level in result.levels:
+            values = [f"{getattr(level, name.replace(' ', '_')):f}" for name in figures]
+            counted = f"{level.counted_at:%Y-%m-%d %H:%M:%S}" if level.counted_at else ""
+            levels.add_row(plain(level.location), *values, counted)
+        out.print(levels)
+    if result.lots:
+        lots = table("lot", "location", "on hand", "expires", right=("on hand",))
+        for lot in result.lots:
+            lots.add_row(plain(lot.lot), plain(lot.location), f"{lot.on_hand:f}", str(lot.expires_on or ""))
+        out.print(lots)
+    if result.expected:
+        coming = table("to come", "location", "quantity", "received", "due UTC", right=("quantity", "received"))
+        for one in result.expected:
+            due = f"{one.due_at:%Y-%m-%d %H:%M}"
+            coming.add_row(plain(one.reference), plain(one.location), f"{one.quantity:f}", f"{one.received:f}", due)
+        out.print(coming)
+    if result.told:
+        told = table("channel", "location", "told", "at UTC", right=("told",))
+        for row in result.told:
+            told.add_row(
+                plain(row.system), plain(row.location), f"{row.quantity:f}", f"{row.told_at:%Y-%m-%d %H:%M:%S}"
+            )
+        out.print(told)
 
 
 def plain_json(body: bytes) -> str:

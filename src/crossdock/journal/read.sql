@@ -297,12 +297,25 @@ SELECT at, who, action, what, reason FROM audit WHERE what = ANY($1::text[]) ORD
 
 -- name: trace_movements
 -- Movements of a SKU, the newest first.
-SELECT source, movement_id, kind, location, quantity, unit, occurred_at, recorded_at, document_id, reference
+SELECT source, movement_id, kind, location, quantity, unit, occurred_at, recorded_at, document_id, reference, late
 FROM stock_movement WHERE sku = $1 ORDER BY occurred_at DESC LIMIT $2
 
 -- name: trace_levels
 -- Levels of a SKU.
-SELECT location, on_hand, sequence, changed_at FROM stock_level WHERE sku = $1 ORDER BY location LIMIT $2
+SELECT location, on_hand, quarantined, allocated, reserved, on_hand - quarantined - allocated - reserved AS free,
+       sequence, changed_at, counted_at
+FROM stock_level WHERE sku = $1 ORDER BY location LIMIT $2
+
+-- name: trace_lots
+-- What is there of each lot of a SKU, as far as movements named it; the one that expires first in front.
+SELECT location, lot, min(expires_on) AS expires_on, sum(on_hand) AS on_hand
+FROM stock_movement WHERE sku = $1 AND lot <> '' GROUP BY location, lot HAVING sum(on_hand) <> 0
+ORDER BY min(expires_on) NULLS LAST, lot, location LIMIT $2
+
+-- name: trace_expected
+-- Goods of a SKU that are still to come.
+SELECT reference, location, quantity, received, due_at FROM expected_stock
+WHERE sku = $1 AND status = 'open' AND received < quantity ORDER BY due_at, reference LIMIT $2
 
 -- name: trace_channels
 -- What stores were told of a SKU, and what they should be told.

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from msgspec import Raw, Struct, field
@@ -154,12 +154,48 @@ class CaseMark(Struct, frozen=True, kw_only=True, rename={"klass": "class"}):
 
 
 class StockLevelMark(Struct, frozen=True, kw_only=True):
-    """How many a location has of a traced SKU."""
+    """How many a location has of a traced SKU, by what they are; `free`: promised to nobody. `counted_at`: the moment
+    of its newest count."""
 
     location: str
     on_hand: Decimal
+    quarantined: Decimal
+    allocated: Decimal
+    reserved: Decimal
+    free: Decimal
     sequence: int
     changed_at: datetime
+    counted_at: datetime | None = None
+
+
+class LotMark(Struct, frozen=True, kw_only=True):
+    """What a location has of one lot of a traced SKU, as far as movements named it."""
+
+    location: str
+    lot: str
+    expires_on: date | None
+    on_hand: Decimal
+
+
+class ExpectedMark(Struct, frozen=True, kw_only=True):
+    """What an open notice says of a traced SKU: how many were to come, how many came."""
+
+    reference: str
+    location: str
+    quantity: Decimal
+    received: Decimal
+    due_at: datetime
+
+
+class ToldMark(Struct, frozen=True, kw_only=True):
+    """The last number a channel system had acknowledged; `changed_at`: when the stock it tells of had changed."""
+
+    system: str
+    location: str
+    quantity: Decimal
+    sequence: int
+    changed_at: datetime
+    told_at: datetime
 
 
 class ChannelMark(Struct, frozen=True, kw_only=True):
@@ -195,10 +231,11 @@ class Entry(Struct, frozen=True, kw_only=True):
 
 
 class Trace(Struct, kw_only=True):
-    """Everything of one business key; `timeline` tells the rest in the order it happened."""
+    """Everything of one business key; `timeline` tells the rest in the order it happened. `at`: as it was then."""
 
     key: str
     title: str
+    at: datetime | None = None
     order: OrderMark | None = None
     documents: list[TracedDocument] = field(default_factory=list)
     versions: list[VersionMark] = field(default_factory=list)
@@ -208,6 +245,9 @@ class Trace(Struct, kw_only=True):
     events: list[EventMark] = field(default_factory=list)
     cases: list[CaseMark] = field(default_factory=list)
     levels: list[StockLevelMark] = field(default_factory=list)
+    lots: list[LotMark] = field(default_factory=list)
+    expected: list[ExpectedMark] = field(default_factory=list)
+    told: list[ToldMark] = field(default_factory=list)
     channels: list[ChannelMark] = field(default_factory=list)
     timeline: list[Entry] = field(default_factory=list)
     truncated: bool = False
