@@ -31,12 +31,16 @@ def healthz() -> Health:
 
 @get("/readyz", summary="Can the process do its work", tags=["operations"])
 async def readyz(state: State) -> Response[Health]:
-    """200 when the database answers within three seconds, else 503 with the reason."""
+    """200 when the database answers within three seconds and what is kept in memory was read once, else 503 with the
+    reason."""
     try:
         async with asyncio.timeout(_PATIENCE), connection(state) as conn:
             await conn.fetchval("SELECT 1")
     except (EngineAway, TimeoutError):
         return Response(Health(status="away", problems=["PostgreSQL does not answer"]), status_code=503)
+    problems = [problem for ready in state.get("ready", ()) if (problem := ready())]
+    if problems:
+        return Response(Health(status="away", problems=problems), status_code=503)
     return Response(Health(status="ok"))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import asyncpg
@@ -22,9 +22,9 @@ from crossdock.api.reservations import ReservationsHandler
 from crossdock.api.routes import routes as api_routes
 from crossdock.app.hosts import answering_to, answers_to, own_names
 from crossdock.app.metrics import received, reservation_call
+from crossdock.app.stock import Stock
 from crossdock.app.waking import Waker
-from crossdock.app.wiring import Wired, hook_routes, stock_rules_of
-from crossdock.catalog.cache import Catalog
+from crossdock.app.wiring import Wired, hook_routes
 from crossdock.console.routes import routes as console_routes
 from crossdock.errors import EngineAway
 from crossdock.intake.hooks import PREFIX, HookIntake, Receive, Scope, Send
@@ -83,10 +83,14 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
         _flush(keeper, bus), max_batch=BATCH, parallel=PARALLEL, max_waiting=MOST_WAITING_BYTES, weigh=_weight
     )
     hooks = HookIntake(hook_routes(wired), commit, now, received)
-    rules = stock_rules_of(wired.estate)
-    reservations = ReservationsHandler(Reserving(pool, rules, Catalog()), pool, rules, reservation_call)
-    hot = {"reservations": answering_to(own_names(host), reservations)}
-    rest = web(pool, host, rules)
+    stock = Stock(wired, pool, bus)
+    reserving = Reserving(pool, stock.rules, stock.catalog)
+    reservations = ReservationsHandler(reserving, pool, stock.rules, _counted(Waker(bus, "scheduler")))
+    hot = {
+        "availability": answering_to(own_names(host), stock.handler),
+        "reservations": answering_to(own_names(host), reservations),
+    }
+    rest = web(pool, host, stock.rules, (stock.problem,))
     server = Server(
         Front(hooks, rest, hot),
         address=host,
@@ -99,6 +103,7 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
     )
     serving = asyncio.create_task(server.serve())
     counting = asyncio.create_task(_count_rejections(pool, hooks))
+    remembering = asyncio.create_task(stock.remember())
     log.info("gateway.listens", host=host, port=port)
     try:
         await asyncio.wait({serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
@@ -106,6 +111,7 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
         await serving
     finally:
         counting.cancel()
+        remembering.cancel()
         await commit.close()
         await reservations.close()
         await keeper.close()
@@ -116,17 +122,33 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
         await pool.close()
 
 
-def web(pool: asyncpg.Pool, host: str, stock: StockRules | None = None) -> Litestar:
-    """API and console as a Litestar application on `pool`; listening on a loopback `host` it answers loopback names."""
+def web(
+    pool: asyncpg.Pool, host: str, stock: StockRules | None = None, ready: Sequence[Callable[[], str]] = ()
+) -> Litestar:
+    """API and console as a Litestar application on `pool`; listening on a loopback `host` it answers loopback names.
+
+    `ready`: each says what is not ready yet, "" when it is; /readyz tells.
+    """
     names = own_names(host)
     return Litestar(
         route_handlers=[*api_routes(), *console_routes()],
         guards=[answers_to(names)] if names is not None else [],
-        state=State({"pool": pool, "stock_rules": stock}),
+        state=State({"pool": pool, "stock_rules": stock, "ready": ready}),
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=openapi(),
         request_max_body_size=MOST_BODY,
     )
+
+
+def _counted(relay: Waker) -> Callable[[str, str], None]:
+    """Counts calls about reservations; one that moved stock has made an event to be relayed."""
+
+    def counted(verb: str, outcome: str) -> None:
+        reservation_call(verb, outcome)
+        if outcome == "done" and verb != "read":
+            relay.soon()
+
+    return counted
 
 
 def _weight(item: Incoming) -> int:

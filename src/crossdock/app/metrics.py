@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from crossdock.runtime.telemetry import REGISTRY
 
@@ -30,6 +30,16 @@ TRIED = Counter(
 )
 CALL_SECONDS = Histogram(
     "crossdock_call_seconds", "How long calls to a system took, in seconds", ["system"], registry=REGISTRY
+)
+
+
+AVAILABILITY_AGE = Gauge(
+    "crossdock_availability_age_seconds",
+    "How old what the gateway knows of stock is, in seconds; -1 before it was read once",
+    registry=REGISTRY,
+)
+AVAILABILITY_LEVELS = Gauge(
+    "crossdock_availability_levels", "Stock levels that the gateway holds in memory", registry=REGISTRY
 )
 
 

@@ -20,6 +20,7 @@ from crossdock.estate.compile import CompiledEstate, compile_estate
 from crossdock.estate.durations import duration
 from crossdock.estate.findings import EstateError
 from crossdock.estate.load import load_estate
+from crossdock.estate.shape import Inventory
 from crossdock.intake.routes import HookRoute
 from crossdock.inventory.rules import ChannelRule, Held, SkuRule, StockRules
 from crossdock.mapping.compile import Translator, compile_mapping
@@ -193,6 +194,7 @@ def stock_rules_of(estate: CompiledEstate) -> StockRules:
         governed=declared is not None,
         hold_for=duration(declared.hold_for) if declared is not None else timedelta(minutes=15),
         longest_hold=duration(declared.longest_hold) if declared is not None else timedelta(days=1),
+        stale_after=duration(declared.stale_after if declared is not None else Inventory().stale_after),
         locations=tuple(name for name, where in estate.declared.locations.items() if where.system),
     )
 

@@ -17,7 +17,7 @@ def check_inventory(estate: Estate) -> Iterator[Finding]:
     inventory = estate.inventory
     if inventory is None:
         return
-    for name in ("hold_for", "longest_hold"):
+    for name in ("hold_for", "longest_hold", "stale_after"):
         yield from _time(estate, ("inventory", name), getattr(inventory, name))
     told: dict[str, str] = {}
     for name, channel in inventory.channels.items():

@@ -175,13 +175,15 @@ class Inventory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Stock is governed here: orders allocate, channels are told what they may sell, reservations are taken.
 
     `hold_for`: how long an order waits for stock before a person is asked. `longest_hold`: the longest a reservation
-    may be asked for. Without this section orders allocate nothing.
+    may be asked for. `stale_after`: what is answered of availability says so when it is older. Without this section
+    orders allocate nothing.
     """
 
     channels: dict[Name, ChannelStock] = field(default_factory=dict)
     rules: tuple[StockRule, ...] = ()
     hold_for: str = "15m"
     longest_hold: str = "1d"
+    stale_after: str = "5s"
 
 
 class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

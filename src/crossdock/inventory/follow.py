@@ -28,6 +28,11 @@ class LevelFollower:
         """A follower that sees every change that is not committed yet; read the levels after this, not before."""
         return cls(await conn.fetchval(SQL.oldest_running) - 1, _LAST)
 
+    @property
+    def place(self) -> tuple[int, int]:
+        """The place (transaction, row): everything up to it was read."""
+        return self._xid, self._number
+
     async def next(self, conn: asyncpg.Connection) -> tuple[list[Level], bool]:
         """Levels that changed since, oldest first, and whether there are more at once."""
         rows = await conn.fetch(SQL.follow, self._xid, self._number, LEVEL_CHANGED, PAGE)

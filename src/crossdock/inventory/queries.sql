@@ -138,6 +138,10 @@ FROM measured m FULL JOIN forecast f USING (sku)
 -- How far behind each channel system is: the 95th percentile in seconds.
 SELECT system, lag_p95 FROM publication
 
+-- name: clock
+-- The database's clock.
+SELECT clock_timestamp()
+
 -- name: oldest_running
 -- The oldest transaction that may still commit: everything older is final.
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint

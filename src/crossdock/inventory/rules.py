@@ -47,7 +47,8 @@ class StockRules(Struct, frozen=True, kw_only=True):
     """Everything availability is decided with. `version` is the digest of the estate's rules.
 
     `governed`: orders allocate (the estate has an `inventory` section). `hold_for`: how long an order waits for stock.
-    `longest_hold`: the longest a reservation may be asked for. `locations`: those goods can be shipped from, in order.
+    `longest_hold`: the longest a reservation may be asked for. `stale_after`: an answer older than this says so.
+    `locations`: those goods can be shipped from, in order.
     """
 
     version: str
@@ -56,6 +57,7 @@ class StockRules(Struct, frozen=True, kw_only=True):
     governed: bool = False
     hold_for: timedelta = timedelta(minutes=15)
     longest_hold: timedelta = timedelta(days=1)
+    stale_after: timedelta = timedelta(seconds=5)
     locations: tuple[str, ...] = ()
 
     def held(self, channel: ChannelRule, sku: str) -> Held:

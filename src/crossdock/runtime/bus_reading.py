@@ -18,9 +18,10 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from crossdock.errors import EngineAway
 from crossdock.runtime.bus_messages import Received, away
 
-_ANSWER_WITHIN = 5.0
+_ANSWER_WITHIN = 1.5
 # A reader that was forgotten (its process was killed) is removed by the server after so many seconds.
 _FORGOTTEN_AFTER = 60.0
+_NO_MORE = "404"
 
 
 class Reading:
@@ -34,6 +35,7 @@ class Reading:
         self._inbox = client.new_inbox()
         self._came: list[Msg] = []
         self._wanted = 0
+        self._refused = ""
         self._done = asyncio.Event()
         self._next = 1
 
@@ -57,6 +59,8 @@ class Reading:
 
         Raises EngineAway when NATS is away or a message of the order is missing: read on from what was remembered.
         """
+        if not self._client.is_connected:
+            raise EngineAway("NATS is away")
         self._came, self._wanted = [], limit
         self._done.clear()
         ask = msgspec.json.encode({"batch": limit, "no_wait": True})
@@ -66,6 +70,8 @@ class Reading:
             )
             async with asyncio.timeout(_ANSWER_WITHIN):
                 await self._done.wait()
+        if self._refused:
+            raise EngineAway(f"stream {self._stream} is not read on: {self._refused}")
         found = [Received(message) for message in self._came]
         for message in found:
             if message.number != self._next:
@@ -75,13 +81,16 @@ class Reading:
 
     async def close(self) -> None:
         """Stop reading, and leave nothing behind."""
-        with contextlib.suppress(Error, OSError, TimeoutError):
+        with contextlib.suppress(Error, OSError):
             await self._subscription.unsubscribe()
-            await self._streams.delete_consumer(self._stream, self._consumer)
+            if self._client.is_connected:
+                async with asyncio.timeout(_ANSWER_WITHIN):
+                    await self._streams.delete_consumer(self._stream, self._consumer)
 
     async def _take(self, message: Msg) -> None:
         # The server says with a status of its own that there is nothing more, or nothing at all.
         if message.headers and "Status" in message.headers:
+            self._refused = "" if message.headers["Status"] == _NO_MORE else str(message.headers)
             self._done.set()
             return
         self._came.append(message)
