@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "balance": ("crossdock.cli.balance", "show_balance"),
     "trace": ("crossdock.cli.trace", "show_trace"),
     "cases": ("crossdock.cli.cases", "app"),
+    "replay": ("crossdock.cli.replay", "app"),
     "migrate": ("crossdock.cli.migrate", "migrate"),
 }
 
