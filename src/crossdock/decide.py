@@ -14,9 +14,12 @@ from crossdock.errors import NeedsEdit
 from crossdock.fulfillment.ship import ship
 from crossdock.inventory.apply import apply, pairs_of
 from crossdock.inventory.count import count, locations_of_counts, pairs_of_counts
+from crossdock.inventory.differ import counts_of, decide_differences, told_again
 from crossdock.inventory.expect import expect, pairs_of_notices
+from crossdock.inventory.forecast import take_forecasts
 from crossdock.inventory.level import Levels
 from crossdock.inventory.lock import lock_levels, write_levels
+from crossdock.inventory.tell_again import tell_again
 from crossdock.journal.decided import Decided, Translated
 from crossdock.orders.accept import Prepared
 from crossdock.orders.cancel import cancel
@@ -61,7 +64,8 @@ async def _lock(
     orders: Sequence[Prepared | Decided],
     by_kind: Mapping[str, Sequence[Translated]],
 ) -> Levels:
-    counts, places = by_kind.get("stock_count", ()), rules.policy.locations
+    places = rules.policy.locations
+    counts = [*by_kind.get("stock_count", ()), *counts_of(by_kind.get("stock_difference", ()))]
     moved = pairs_of(by_kind.get("stock_movements", ()), rules.catalog, places)
     moved |= pairs_of_counts(counts, rules.catalog, places)
     moved |= pairs_of_notices(by_kind.get("inbound_receipt", ()), rules.catalog, places)
@@ -96,6 +100,16 @@ async def _shipments(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
     return await ship(desk.conn, batch, desk.rules.channel_system)
 
 
+async def _differences(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
+    for system, pairs in told_again(batch).items():
+        await tell_again(desk.conn, system, pairs)
+    return decide_differences(batch, await _counts(desk, counts_of(batch)))
+
+
+async def _forecasts(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
+    return await take_forecasts(desk.conn, batch, desk.rules.catalog, desk.rules.policy.channels)
+
+
 async def _products(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
     await accept_products(desk.conn, [(item.claimed.id, item.document) for item in batch])
     return [Decided(accepted=True) for _ in batch]
@@ -126,9 +140,17 @@ _DECIDERS: Mapping[str, Decide] = {
     "stock_movements": _movements,
     "stock_count": _counts,
     "inbound_receipt": _notices,
+    "stock_difference": _differences,
     "shipment": _shipments,
+    "demand_forecast": _forecasts,
     "product": _products,
     "customer": _customers,
 }
 # A count finds the movements of its batch in the ledger; goods that came are there for the orders of the same batch.
-_TURNS: Mapping[str, int] = {"stock_movements": 1, "stock_count": 2, "sales_order": 3, "shipment": 4}
+_TURNS: Mapping[str, int] = {
+    "stock_movements": 1,
+    "stock_count": 2,
+    "stock_difference": 2,
+    "sales_order": 3,
+    "shipment": 4,
+}

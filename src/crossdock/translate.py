@@ -21,11 +21,14 @@ from crossdock.mapping.step import translate as run_mappings
 
 
 class Topic(Struct, frozen=True, kw_only=True):
-    """How documents of one interface and topic are translated. `context` is what the mapping reads with `~.`."""
+    """How documents of one interface and topic are translated. `context` is what the mapping reads with `~.`.
 
-    translator: Translator
+    `translator` None: the interface is our own, and what comes by it is canonical already.
+    """
+
+    translator: Translator | None
     kind: str
-    context: Mapping[str, Any]
+    context: Mapping[str, Any] = {}
 
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -48,6 +51,8 @@ def _one(translations: Translations, claimed: Claimed) -> Translated | Crossdock
         if claimed.stage == "canonical":
             return _edited(claimed)
         topic = _topic(translations, claimed)
+        if topic.translator is None:
+            return _own(claimed, topic.kind)
         source = decode_source(claimed.body)
     except CrossdockError as error:
         return error
@@ -69,6 +74,14 @@ def _edited(claimed: Claimed) -> Translated:
     _check_texts(document, claimed.body)
     made_by = claimed.made_by or f"{contract(claimed.kind)} edit"
     return Translated(claimed=claimed, kind=claimed.kind, document=document, body=b"", made_by=made_by)
+
+
+def _own(claimed: Claimed, kind: str) -> Translated:
+    try:
+        document = decode(kind, claimed.body)
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise NeedsEdit(f"the body is no {kind}: {error}", rule="canonical", fix="mend the named field") from error
+    return Translated(claimed=claimed, kind=kind, document=document, body=None, made_by=contract(kind))
 
 
 def _topic(translations: Translations, claimed: Claimed) -> Topic:

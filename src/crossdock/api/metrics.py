@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from litestar import Response, get
 from litestar.datastructures import State
@@ -15,6 +15,8 @@ from prometheus_client.registry import Collector
 
 from crossdock.api.reading import connection
 from crossdock.errors import EngineAway
+from crossdock.inventory.reconcile import ACCURACY
+from crossdock.inventory.reconciled import KpiPoint, newest
 from crossdock.observe.overview import Overview, OverviewReader
 from crossdock.runtime.telemetry import render_metrics
 
@@ -22,13 +24,15 @@ from crossdock.runtime.telemetry import render_metrics
 class FiguresCollector(Collector):
     """The figures of one moment as gauges."""
 
-    def __init__(self, figures: Overview) -> None:
+    def __init__(self, figures: Overview, accuracy: Sequence[KpiPoint] = ()) -> None:
         self._figures = figures
+        self._inventory = accuracy
 
     def collect(self) -> Iterator[Metric]:
         """One family per figure."""
         yield from self._interfaces()
         yield from self._systems()
+        yield _accuracy(self._inventory)
 
     def _interfaces(self) -> Iterator[Metric]:
         documents = GaugeMetricFamily(
@@ -75,6 +79,18 @@ class FiguresCollector(Collector):
         yield from (owed, stopped, stock)
 
 
+def _accuracy(points: Sequence[KpiPoint]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(
+        "crossdock_inventory_accuracy",
+        "Share of compared SKUs whose figure was equal at the last whole comparison",
+        labels=["system", "location"],
+    )
+    for point in points:
+        system, _, location = point.dimension.partition("/")
+        family.add_metric([system, location], point.value)
+    return family
+
+
 def handlers(reader: OverviewReader) -> list[ControllerRouterHandler]:
     """The route, reading through `reader`."""
 
@@ -86,7 +102,8 @@ def handlers(reader: OverviewReader) -> list[ControllerRouterHandler]:
         up = GaugeMetricFamily("crossdock_database_up", "1 while PostgreSQL answers", value=1)
         try:
             async with connection(state) as conn:
-                registry.register(FiguresCollector(await reader.read(conn)))
+                figures = await reader.read(conn)
+                registry.register(FiguresCollector(figures, await newest(conn, ACCURACY)))
         except EngineAway:
             up = GaugeMetricFamily("crossdock_database_up", "1 while PostgreSQL answers", value=0)
         registry.register(_Fixed(up))

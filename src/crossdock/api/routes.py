@@ -6,7 +6,7 @@ from __future__ import annotations
 from litestar.types import ControllerRouterHandler
 
 from crossdock.api import health, metrics, schemas
-from crossdock.api.ops import books, cases, documents, overview
+from crossdock.api.ops import books, cases, documents, overview, reconciliations
 from crossdock.observe.overview import OverviewReader
 
 
@@ -21,4 +21,5 @@ def routes() -> list[ControllerRouterHandler]:
         *cases.HANDLERS,
         *documents.HANDLERS,
         *overview.handlers(reader),
+        *reconciliations.HANDLERS,
     ]

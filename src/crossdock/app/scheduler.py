@@ -12,16 +12,18 @@ import asyncpg
 import structlog
 
 from crossdock.app.files import Keep, watch_feed
+from crossdock.app.reconciling import watch_stock
 from crossdock.app.wiring import Wired
 from crossdock.connectors.file_drop.feed import feed_of
 from crossdock.connectors.file_drop.fetch import Resolve
 from crossdock.errors import EngineAway, RetryLater
 from crossdock.inventory.expire import expire
+from crossdock.inventory.measure_pace import measure_pace
 from crossdock.journal.keep import keep
 from crossdock.journal.outbox import PAGE, STREAM, SUBJECTS, relay
 from crossdock.runtime.embedded.state import Endpoints
 from crossdock.runtime.nats import Bus
-from crossdock.runtime.postgres import open_pool, retrying
+from crossdock.runtime.postgres import away, open_pool, retrying
 from crossdock.runtime.secrets import resolve
 from crossdock.sdk.receiving import Incoming, KeepResult
 
@@ -30,6 +32,7 @@ RELAY_SECONDS = 0.5
 RELAY_PAUSE = 0.1
 AWAY_SECONDS = 1.0
 EXPIRE_SECONDS = 1.0
+PACE_SECONDS = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +40,7 @@ log = structlog.get_logger(__name__)
 async def run_scheduler(stop: asyncio.Event, wired: Wired, endpoints: Endpoints) -> None:
     """Run every scheduled task until `stop` is set; survives an absent PostgreSQL or NATS."""
     pool = await retrying(
-        lambda: open_pool(endpoints.database_url, min_size=1, max_size=3, name="crossdock-scheduler"), patience=60.0
+        lambda: open_pool(endpoints.database_url, min_size=1, max_size=6, name="crossdock-scheduler"), patience=60.0
     )
     bus = await Bus.connect(endpoints.nats_url, patience=2.0, or_later=True, name="crossdock-scheduler")
     source = f"/crossdock/{wired.estate.name}"
@@ -46,6 +49,9 @@ async def run_scheduler(stop: asyncio.Event, wired: Wired, endpoints: Endpoints)
         async with asyncio.TaskGroup() as group:
             group.create_task(_relay(stop, pool, bus, source))
             group.create_task(_expire(stop, pool))
+            group.create_task(watch_stock(stop, pool, wired))
+            if wired.estate.declared.inventory is not None:
+                group.create_task(_measure(stop, pool))
             for feed in feeds:
                 group.create_task(watch_feed(stop, feed, _keeper(pool, bus), _resolver(wired)))
     finally:
@@ -68,6 +74,21 @@ async def _relay(stop: asyncio.Event, pool: asyncpg.Pool, bus: Bus, source: str)
             ready = False
             log.info("relay.engine_away", reason=error.reason)
             await _rest(stop, AWAY_SECONDS)
+
+
+async def _measure(stop: asyncio.Event, pool: asyncpg.Pool) -> None:
+    """Measure how fast SKUs sell."""
+    while not stop.is_set():
+        more = False
+        try:
+            with away():
+                more = await measure_pace(pool)
+        except EngineAway as error:
+            log.info("pace.engine_away", reason=error.reason)
+        except Exception:  # edge: a bug in measuring must not end the scheduler's other tasks
+            log.exception("pace.failed")
+        if not more:
+            await _rest(stop, PACE_SECONDS)
 
 
 async def _expire(stop: asyncio.Event, pool: asyncpg.Pool) -> None:

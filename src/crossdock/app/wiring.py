@@ -22,6 +22,7 @@ from crossdock.estate.findings import EstateError
 from crossdock.estate.load import load_estate
 from crossdock.estate.shape import Inventory
 from crossdock.intake.routes import HookRoute
+from crossdock.inventory.mend import TOPIC
 from crossdock.inventory.rules import ChannelRule, Held, SkuRule, StockRules
 from crossdock.mapping.compile import Translator, compile_mapping
 from crossdock.mapping.load import load_mapping
@@ -31,6 +32,8 @@ from crossdock.sdk.connector import Connector, SystemConfig, load_connector
 from crossdock.translate import Topic, Translations
 
 SECRET_AGE = 5.0
+# How long a difference may wait for a person.
+SETTLE_DIFFERENCES = timedelta(days=1)
 WEBHOOK_SECRET = "webhook"  # noqa: S105 - the name of a secret, not one
 OVERTAKES = frozenset({"sales_order", "product", "customer", "stock_level", "inbound_receipt"})
 
@@ -143,8 +146,11 @@ def rules_of(wired: Wired, catalog: Catalog) -> Rules:
         catalog=catalog,
         policy=policy_of(estate),
         interfaces={
-            name: InterfaceFacts(name=name, system=face.system, owner=face.owner, settle_within=face.settle_within)
-            for name, face in estate.interfaces.items()
+            **{one.name: one for one in own_interfaces(wired)},
+            **{
+                name: InterfaceFacts(name=name, system=face.system, owner=face.owner, settle_within=face.settle_within)
+                for name, face in estate.interfaces.items()
+            },
         },
         outgoing={key: face.name for key, face in estate.outgoing.items()},
         channel_system={
@@ -159,6 +165,25 @@ def rules_of(wired: Wired, catalog: Catalog) -> Rules:
         ],
         stock=stock_rules_of(estate),
     )
+
+
+def own_interface(system: str) -> str:
+    """The internal interface by which differences to what `system` has come in."""
+    return f"{system}.reconcile"
+
+
+def own_interfaces(wired: Wired) -> list[InterfaceFacts]:
+    """The internal interfaces: one for every system that can be asked for its stock, owned as the system is."""
+    if wired.estate.declared.inventory is None:
+        return []
+    declared = wired.estate.declared.systems
+    return [
+        InterfaceFacts(
+            name=own_interface(name), system=name, owner=declared[name].owner, settle_within=SETTLE_DIFFERENCES
+        )
+        for name, connector in wired.connectors.items()
+        if connector.make_lister is not None
+    ]
 
 
 def stock_rules_of(estate: CompiledEstate) -> StockRules:
@@ -203,7 +228,9 @@ def translations_of(wired: Wired, catalog: Catalog) -> Translations:
     """The mapping of every topic that comes in, compiled with the crosswalks of its system."""
     estate = wired.estate
     files = estate.mapping_files()
-    topics: dict[tuple[str, str], Topic] = {}
+    topics: dict[tuple[str, str], Topic] = {
+        (one.name, TOPIC): Topic(translator=None, kind="stock_difference") for one in own_interfaces(wired)
+    }
     for face in estate.interfaces.values():
         if face.declared.direction != "in":
             continue

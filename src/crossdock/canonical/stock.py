@@ -9,8 +9,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from crossdock.canonical.money import Money
 from crossdock.canonical.party import Text
-from crossdock.canonical.quantity import Quantity
+from crossdock.canonical.quantity import EACH, Quantity, Unit
 from crossdock.canonical.sales_order import Key
 
 MovementKind = Literal[
@@ -43,6 +44,7 @@ MOVEMENT_SIGN: dict[str, int] = {
     "release": 1,
 }
 StockStatus = Literal["sellable", "quarantined"]
+DifferenceClass = Literal["in_flight", "late_message", "missed_movement", "unit_mismatch", "phantom"]
 
 
 class StockMovement(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -94,6 +96,29 @@ class StockCount(Struct, frozen=True, kw_only=True, omit_defaults=True):
     as_of: datetime
     complete: bool = False
     entries: tuple[Counted, ...]
+
+
+class StockDifference(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a comparison found: `system` holds or shows `theirs` (None: it does not list the SKU) where we have `ours`.
+
+    `take` says what is done about it: "theirs" enters it as a count of `as_of`, "ours" leaves our figure (a channel is
+    told it again), "" asks a person. `what`: goods on hand at `location`, or what a channel shows ("" = one number for
+    all locations). `run`: the comparison that found it.
+    """
+
+    run: int
+    system: str
+    what: Literal["on_hand", "available"]
+    sku: Key
+    location: Text = ""
+    ours: Decimal | None = None
+    theirs: Decimal | None = None
+    unit: Unit = EACH
+    as_of: datetime
+    difference: DifferenceClass
+    reason: Text = ""
+    price: Money | None = None
+    take: Literal["", "ours", "theirs"] = ""
 
 
 class StockLevel(Struct, frozen=True, kw_only=True, omit_defaults=True):

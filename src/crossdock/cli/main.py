@@ -21,6 +21,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "trace": ("crossdock.cli.trace", "show_trace"),
     "cases": ("crossdock.cli.cases", "app"),
     "replay": ("crossdock.cli.replay", "app"),
+    "reconcile": ("crossdock.cli.reconcile", "app"),
+    "kpi": ("crossdock.cli.kpi", "show_kpi"),
     "migrate": ("crossdock.cli.migrate", "migrate"),
 }
 

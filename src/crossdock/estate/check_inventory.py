@@ -9,7 +9,7 @@ from crossdock.estate.durations import duration
 from crossdock.estate.findings import Finding
 from crossdock.estate.load import Estate
 from crossdock.estate.places import at_place, unresolved
-from crossdock.estate.shape import ChannelStock
+from crossdock.estate.shape import ChannelStock, Inventory
 
 
 def check_inventory(estate: Estate) -> Iterator[Finding]:
@@ -17,6 +17,7 @@ def check_inventory(estate: Estate) -> Iterator[Finding]:
     inventory = estate.inventory
     if inventory is None:
         return
+    yield from _reconcile(estate, inventory)
     for name in ("hold_for", "longest_hold", "stale_after"):
         yield from _time(estate, ("inventory", name), getattr(inventory, name))
     told: dict[str, str] = {}
@@ -40,6 +41,21 @@ def check_inventory(estate: Estate) -> Iterator[Finding]:
             yield from unresolved(estate, (*here, "channel"), "inventory.channels", rule.channel, inventory.channels)
         if rule.safety is None and rule.percent is None and rule.cap is None and rule.keep is None:
             yield at_place(estate, here, "the rule changes nothing", "give it safety, percent, cap or keep")
+
+
+def _reconcile(estate: Estate, inventory: Inventory) -> Iterator[Finding]:
+    said = inventory.reconcile
+    at = ("inventory", "reconcile")
+    for name in ("every", "late_within", "look_again_after"):
+        if getattr(said, name) or name != "every":
+            yield from _time(estate, (*at, name), getattr(said, name))
+    for location, system in said.truth.items():
+        here = (*at, "truth", location)
+        yield from unresolved(estate, here, "locations", location, estate.locations)
+        yield from unresolved(estate, here, "systems", system, estate.systems)
+    if said.heal_up_to not in (0, "0", "0%") and not said.truth:
+        fix = "name the system whose count holds at each location under truth"
+        yield at_place(estate, (*at, "heal_up_to"), "nothing can be taken over without a truth", fix)
 
 
 def _locations(estate: Estate, at: tuple[str, ...], name: str, channel: ChannelStock) -> Iterator[Finding]:

@@ -42,7 +42,12 @@ ENTRIES: dict[str, type[Struct]] = {
     "crosswalks": Table,
     "files": Feed,
 }
-SINGLES: dict[str, type[Struct]] = {"routing": Routing, "inventory": Inventory, "products": Table, "customers": Table}
+SINGLES: dict[str, type[Struct]] = {
+    "routing": Routing,
+    "inventory": Inventory,
+    "products": Table,
+    "customers": Table,
+}
 _PATH_PART = re.compile(r"\.([^.\[\]`]+)|\[(\d+|\.\.\.)\]")
 
 

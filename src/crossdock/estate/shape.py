@@ -171,12 +171,28 @@ class StockRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     note: str = ""
 
 
+class Reconcile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How stock is compared with what ERP and warehouse have and channels show. `every`: "" = only when asked.
+
+    `truth`: location → the system whose count holds there. A difference to it of up to `heal_up_to` (units, or percent
+    of what we have: "2%") is taken over; everything else is for a person. `tolerance`: units that count as equal.
+    `late_within`: how old a figure may be to be called late. `look_again_after`: the pause before the second look.
+    """
+
+    every: str = ""
+    heal_up_to: Annotated[str, Meta(pattern=r"^\d{1,9}(\.\d{1,3})?\s?%?$")] | Annotated[int, Meta(ge=0)] = 0
+    truth: dict[Name, Name] = field(default_factory=dict)
+    tolerance: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    late_within: str = "10m"
+    look_again_after: str = "5s"
+
+
 class Inventory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Stock is governed here: orders allocate, channels are told what they may sell, reservations are taken.
 
     `hold_for`: how long an order waits for stock before a person is asked. `longest_hold`: the longest a reservation
-    may be asked for. `stale_after`: what is answered of availability says so when it is older. Without this section
-    orders allocate nothing.
+    may be asked for. `stale_after`: what is answered of availability says so when it is older. `reconcile`: how stock
+    is compared. Without this section orders allocate nothing.
     """
 
     channels: dict[Name, ChannelStock] = field(default_factory=dict)
@@ -184,6 +200,7 @@ class Inventory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     hold_for: str = "15m"
     longest_hold: str = "1d"
     stale_after: str = "5s"
+    reconcile: Reconcile = Reconcile()
 
 
 class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

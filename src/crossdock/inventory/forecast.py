@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Take forecasts of demand: a later version of one replaces it whole, an older one changes nothing.
+
+Forecasts of different ids add up, so a planning system gives one plan one id for as long as it is revised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+
+import asyncpg
+from msgspec import Struct
+from msgspec.structs import replace
+
+from crossdock.canonical.objects import encode
+from crossdock.canonical.stock import DemandForecast, ForecastPeriod
+from crossdock.catalog.cache import Catalog
+from crossdock.errors import NeedsEdit
+from crossdock.journal.decided import Decided, NewEvent, RefusedPart, Translated
+from crossdock.runtime.postgres import load_queries
+
+SQL = load_queries(__package__, "planning.sql")
+
+
+class _Read(Struct, frozen=True):
+    """A forecast's periods that may enter, and those that need a person. `part`: it was split off another document,
+    and adds to what stands."""
+
+    item: Translated
+    periods: tuple[ForecastPeriod, ...]
+    parts: tuple[RefusedPart, ...]
+    part: bool
+
+
+async def take_forecasts(
+    conn: asyncpg.Connection, batch: Sequence[Translated], catalog: Catalog, channels: Container[str]
+) -> list[Decided]:
+    """Decide on forecasts, in the same order. A period that is not acceptable becomes a part of its own."""
+    read = [_read(item, catalog, channels) for item in batch]
+    versions = await _versions(conn, read)
+    decided: list[Decided] = []
+    for one in read:
+        document: DemandForecast = one.item.document
+        known = versions.get(document.forecast_id)
+        if known is not None and _stale(document.version, known, part=one.part):
+            note = f"version {document.version} of forecast {document.forecast_id} is not newer than {known}"
+            decided.append(Decided(duplicate=True, note=note))
+            continue
+        await _write(conn, one)
+        versions[document.forecast_id] = document.version
+        decided.append(_decide(one))
+    return decided
+
+
+def _stale(version: int, known: int, *, part: bool) -> bool:
+    """Whether what stands is newer. A source that does not count versions (0) always says the newest; a part belongs to
+    the version it was split off."""
+    if part:
+        return version < known
+    return version < known or (version == known and version > 0)
+
+
+async def _versions(conn: asyncpg.Connection, read: Sequence[_Read]) -> dict[str, int]:
+    ids = sorted({one.item.document.forecast_id for one in read})
+    await conn.execute(SQL.make_forecasts, ids)
+    return {row["forecast_id"]: row["version"] for row in await conn.fetch(SQL.lock_forecasts, ids) if row["taken"]}
+
+
+async def _write(conn: asyncpg.Connection, one: _Read) -> None:
+    document: DemandForecast = one.item.document
+    document_id = one.item.claimed.id
+    await conn.execute(SQL.name_forecast, document.forecast_id, document.source, document.version, document_id)
+    if not one.part:
+        await conn.execute(SQL.clear_forecast, document.forecast_id)
+    if one.periods:
+        await conn.execute(
+            SQL.write_periods,
+            document.forecast_id,
+            document.version,
+            document_id,
+            [period.sku for period in one.periods],
+            [period.channel for period in one.periods],
+            [period.starts_on for period in one.periods],
+            [period.days for period in one.periods],
+            [period.quantity for period in one.periods],
+        )
+
+
+def _read(item: Translated, catalog: Catalog, channels: Container[str]) -> _Read:
+    document: DemandForecast = item.document
+    good: dict[tuple[str, str, object], ForecastPeriod] = {}
+    parts: list[RefusedPart] = []
+    for ordinal, period in enumerate(document.periods, 1):
+        error = _check(period, catalog, channels)
+        key = (period.sku, period.channel, period.starts_on)
+        if error is None and key in good and good[key] != period:
+            error = NeedsEdit(
+                f"{period.sku} has two figures from {period.starts_on} on",
+                field="periods[0].starts_on",
+                rule="forecast.twice",
+                value=period.starts_on,
+                fix="dismiss the one that is wrong, or correct its period",
+            )
+        if error is None:
+            good[key] = period
+        else:
+            body = encode(replace(document, periods=(period,)))
+            parts.append(RefusedPart(ordinal=ordinal, stage="canonical", body=body, error=error))
+    return _Read(item, tuple(good.values()), tuple(parts), item.claimed.parent_id is not None)
+
+
+def _check(period: ForecastPeriod, catalog: Catalog, channels: Container[str]) -> NeedsEdit | None:
+    if period.sku not in catalog.products:
+        return NeedsEdit(
+            f"SKU {period.sku!r} is not in the catalog",
+            field="periods[0].sku",
+            rule="forecast.sku_known",
+            value=period.sku,
+            fix="add the product, map it in crosswalk `sku`, or put the right SKU",
+        )
+    if period.channel and period.channel not in channels:
+        return NeedsEdit(
+            f"there is no channel {period.channel!r}",
+            field="periods[0].channel",
+            rule="forecast.channel_known",
+            value=period.channel,
+            fix="put a channel of the estate, or leave it empty for all of them",
+        )
+    if not period.quantity.is_finite() or not 0 <= period.quantity < 10**15:
+        return NeedsEdit(
+            f"{period.quantity} is no demand",
+            field="periods[0].quantity",
+            rule="forecast.quantity",
+            value=period.quantity,
+            fix="put the units that are expected to be sold, 0 or more",
+        )
+    return None
+
+
+def _decide(one: _Read) -> Decided:
+    document: DemandForecast = one.item.document
+    head = {"forecast_id": document.forecast_id, "source": document.source, "version": document.version}
+    data = encode({**head, "periods": len(one.periods), "skus": len({period.sku for period in one.periods})})
+    note = f"{len(one.periods)} of {len(document.periods)} periods taken" if one.parts else ""
+    events = (NewEvent(type="demand.forecast_taken", data=data),)
+    return Decided(parts=one.parts, accepted=not one.part, note=note, events=events)

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read what a system has into a table of this connection, in our names and base units, and find where it differs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+import asyncpg
+from msgspec import Struct, field
+
+from crossdock.catalog.cache import Catalog
+from crossdock.errors import RetryLater
+from crossdock.inventory.compared import ComparedSystem, Difference
+from crossdock.runtime.clock import now
+from crossdock.runtime.postgres import load_queries
+from crossdock.sdk.listing import Listed, StockPage
+
+SQL = load_queries(__package__, "reconcile.sql")
+# Beyond this a listing does not end: its pages go round in a circle.
+MOST_ROWS = 5_000_000
+MOST_DIFFERENCES = 10_000
+_TRIES = 4
+_LONGEST_WAIT = 60.0
+_MOST_NAMED = 20
+_COLUMNS = ("sku", "location", "quantity", "unit", "as_of", "changed_at", "theirs")
+
+Progress = Callable[[str, int], None]
+"""Told a system's name and how many rows of it were read."""
+
+
+class Heard(Struct, kw_only=True):
+    """What became of a listing: rows read, and names that are not ours."""
+
+    rows: int = 0
+    unknown_skus: set[str] = field(default_factory=set)
+    unknown_locations: set[str] = field(default_factory=set)
+
+    @property
+    def problems(self) -> list[str]:
+        """What was left out, in words."""
+        found = []
+        for what, names in (("SKUs", self.unknown_skus), ("locations", self.unknown_locations)):
+            if names:
+                shown = ", ".join(sorted(names)[:3])
+                more = " or more" if len(names) >= _MOST_NAMED else ""
+                found.append(f"{len(names)}{more} {what} are not known here, as {shown}")
+        return found
+
+
+async def listen(
+    conn: asyncpg.Connection,
+    system: ComparedSystem,
+    catalog: Catalog,
+    skus: Sequence[str] | None,
+    progress: Progress = lambda _system, _rows: None,
+) -> Heard:
+    """Ask `system` for everything, or for `skus` (its names), and put it into the table. RetryLater, NeedsConfig."""
+    await conn.execute(SQL.make_listed)
+    await conn.execute(SQL.empty_listed)
+    heard = Heard()
+    chunks: Sequence[Sequence[str]] = [()]
+    if skus is not None:
+        chunks = [skus[start : start + system.skus] for start in range(0, len(skus), system.skus)]
+    for chunk in chunks:
+        after = ""
+        while True:
+            page = await _patiently(system, chunk, after)
+            rows = list(_rows(system, catalog, page.items, heard))
+            if rows:
+                await conn.copy_records_to_table("reconcile_listed", records=rows, columns=_COLUMNS)
+            heard.rows += len(page.items)
+            progress(system.name, heard.rows)
+            if not page.next or page.next == after:
+                break
+            if heard.rows >= MOST_ROWS:
+                raise RetryLater(f"{system.name} lists more than {MOST_ROWS:,} rows", rule="reconcile.rows")
+            after = page.next
+            await asyncio.sleep(system.pause)
+    await conn.execute(SQL.analyze_listed)
+    return heard
+
+
+async def _patiently(system: ComparedSystem, skus: Sequence[str], after: str) -> StockPage:
+    for attempt in range(1, _TRIES + 1):
+        try:
+            return await system.lister.stock(skus=skus, after=after)
+        except RetryLater as error:
+            if attempt == _TRIES:
+                raise
+            await asyncio.sleep(min(error.after if error.after is not None else 0.5 * attempt, _LONGEST_WAIT))
+    raise AssertionError("the last try returns or raises")
+
+
+def _rows(
+    system: ComparedSystem, catalog: Catalog, items: Sequence[Listed], heard: Heard
+) -> Iterator[tuple[object, ...]]:
+    for item in items:
+        location = ""
+        if item.location:
+            location = catalog.look_up(system.name, "location", item.location) or item.location
+            if location not in system.locations:
+                _note(heard.unknown_locations, item.location)
+                continue
+        sku = catalog.sku(system.name, item.sku)
+        product = catalog.products.get(sku) if sku is not None else None
+        if sku is None or product is None:
+            # What they have none of is not worth a word.
+            if item.quantity:
+                _note(heard.unknown_skus, item.sku)
+            continue
+        if not product.stocked or (product.components and system.what == "on_hand"):
+            continue
+        unit, quantity = "", item.quantity
+        if item.unit not in ("", product.unit):
+            factor = product.factors.get(item.unit)
+            unit, quantity = (item.unit, quantity) if factor is None else ("", quantity * factor)
+        yield sku, location, quantity, unit, item.as_of, item.changed_at, item.sku
+
+
+def _note(names: set[str], name: str) -> None:
+    if len(names) < _MOST_NAMED:
+        names.add(name)
+
+
+async def differing(
+    conn: asyncpg.Connection, system: ComparedSystem, skus: Sequence[str] | None, tolerance: Decimal, asked_at: datetime
+) -> list[Difference]:
+    """Where what was heard is not what we have, of `skus` (ours) or all; at most MOST_DIFFERENCES."""
+    goods = system.what == "on_hand"
+    query = SQL.compare_goods if goods else SQL.compare_shown
+    scope: object = sorted(system.locations) if goods else system.name
+    rows = await conn.fetch(query, scope, skus, tolerance, asked_at, MOST_DIFFERENCES)
+    return [
+        Difference(
+            system=system.name,
+            what=system.what,
+            sku=row["sku"],
+            location=row["location"],
+            ours=row["ours"] if not goods or row["ours"] is not None else Decimal(0),
+            theirs=row["theirs"],
+            as_of=row["as_of"],
+            ours_changed_at=row["ours_changed_at"],
+            theirs_changed_at=row["theirs_changed_at"],
+            their_sku=row["theirs_sku"] or system.theirs.get(row["sku"], row["sku"]),
+            unit=row["unit"],
+        )
+        for row in rows
+    ]
+
+
+async def compared_at(conn: asyncpg.Connection, system: ComparedSystem, skus: Sequence[str] | None) -> dict[str, int]:
+    """How many SKUs are compared at each location."""
+    goods = system.what == "on_hand"
+    query = SQL.count_goods if goods else SQL.count_shown
+    scope: object = sorted(system.locations) if goods else system.name
+    return {row["location"]: row["compared"] for row in await conn.fetch(query, scope, skus)}
+
+
+async def look_again(
+    conn: asyncpg.Connection, system: ComparedSystem, catalog: Catalog, first: Sequence[Difference], tolerance: Decimal
+) -> list[Difference]:
+    """Ask once more for the SKUs that differed; what still does, marked when a figure has moved meanwhile."""
+    asked_at = now()
+    theirs = sorted({one.their_sku for one in first})
+    await listen(conn, system, catalog, theirs)
+    before = {(one.sku, one.location): one for one in first}
+    again = await differing(conn, system, sorted({one.sku for one in first}), tolerance, asked_at)
+    # What differs only now differs because something moved just now: the next comparison will see.
+    still = [one for one in again if (one.sku, one.location) in before]
+    for one in still:
+        was = before[one.sku, one.location]
+        one.moved = was.ours != one.ours or was.theirs != one.theirs
+    return still
