@@ -6,7 +6,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from asyncpg.exceptions import InterfaceError
+from asyncpg.exceptions import InterfaceError, InternalClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -91,6 +91,10 @@ async def test_a_lost_connection_is_an_engine_away_and_the_pool_heals(empty_data
 
 async def test_mistakes_of_ours_keep_their_own_errors(empty_database: str) -> None:
     connection = await connect(empty_database)
+    with pytest.raises(EngineAway), away():
+        raise InternalClientError("cannot switch to state 15; another operation (2) is in progress")
+    with pytest.raises(InternalClientError), away():
+        raise InternalClientError("a mistake of ours")
     with pytest.raises(asyncpg.UndefinedTableError), away():
         await connection.execute("SELECT * FROM nowhere")
     with pytest.raises(InterfaceError), away():

@@ -17,6 +17,7 @@ from crossdock.api.plain import HeaderList, NotAllowed, Receive, Scope, Send, an
 from crossdock.api.reservation_body import MOST_BODY, longer_of, ordered_of, request_of
 from crossdock.errors import CrossdockError, Refused
 from crossdock.intake.hooks import Headers
+from crossdock.inventory.again import rows
 from crossdock.inventory.commit import Commitment, commit
 from crossdock.inventory.extend import Extension, extend
 from crossdock.inventory.release import release
@@ -25,7 +26,6 @@ from crossdock.inventory.reservation import SQL, Answered, Asked, as_it_stands, 
 from crossdock.inventory.reserve import Reserving
 from crossdock.inventory.rules import StockRules
 from crossdock.runtime.groupcommit import GroupCommit
-from crossdock.runtime.postgres import away
 
 PATH = "/v1/reservations"
 BATCH = 200
@@ -33,7 +33,6 @@ BATCH = 200
 LONG = 50
 MOST_WAITING_LINES = 50_000
 MOST_WAITING = 10_000
-_PATIENCE = 5.0
 _MOST_SMALL_BODY = 10_000
 _ONE = re.compile(r"/v1/reservations/(rsv_[0-9a-f]{28})(:[a-z]+)?$")
 _JSON = (b"content-type", b"application/json")
@@ -117,10 +116,8 @@ class ReservationsHandler:
         return "repeated" if outcome.repeated else "done"
 
     async def _read(self, one: str) -> Answered | Refused:
-        with away():
-            async with self._pool.acquire(timeout=_PATIENCE) as conn:
-                rows = await conn.fetch(SQL.reservations, [one])
-        return Answered(id=one, body=as_it_stands(rows[0])) if rows else no_such(one)
+        found = await rows(self._pool, SQL.reservations, [one])
+        return Answered(id=one, body=as_it_stands(found[0])) if found else no_such(one)
 
     async def _count(self, verb: str, work: Awaitable[str]) -> None:
         try:

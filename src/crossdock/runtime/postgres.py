@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import TypeVar
 
 import asyncpg
-from asyncpg.exceptions import InterfaceError
+from asyncpg.exceptions import InterfaceError, InternalClientError
 
 from crossdock.errors import EngineAway
 
@@ -21,6 +21,8 @@ _NAME = re.compile(r"--\s*name:\s*(\S*)\s*$")
 _GOOD_NAME = re.compile(r"[a-z][a-z0-9_]*$")
 # asyncpg says these with a plain InterfaceError, which is also its class for misuse.
 _CLOSED = ("connection is closed", "pool is clos")
+# A server that dies between two messages can leave a connection that waits for the rest of an answer for ever.
+_BROKEN = ("another operation",)
 _AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
@@ -88,8 +90,9 @@ def away() -> Iterator[None]:
     """
     try:
         yield
-    except (*_AWAY, InterfaceError) as error:
-        if isinstance(error, InterfaceError) and not any(text in str(error) for text in _CLOSED):
+    except (*_AWAY, InterfaceError, InternalClientError) as error:
+        told = _CLOSED if isinstance(error, InterfaceError) else _BROKEN
+        if isinstance(error, InterfaceError | InternalClientError) and not any(t in str(error) for t in told):
             raise
         raise EngineAway(f"PostgreSQL cannot be reached: {type(error).__name__}: {error}") from error
 
