@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 
 import asyncpg
 from msgspec import Struct
@@ -109,15 +110,12 @@ async def _allocate(
     ids = [w.prepared.order.reservation for w in moving if w.prepared.order.reservation]
     held = await reserved(conn, ids) if ids else {}
     granted: dict[str, Granted] = {}
-    freed: list[Hold] = []
+    freed: list[tuple[Hold, Decimal]] = []
     system_of = {name: facts.system for name, facts in rules.policy.locations.items()}
     for one in moving:
         order = one.prepared.order
-        holds = before.get(order.order_key, [])
         if one.meaning is Meaning.CANCELLED:
-            for hold in holds:
-                levels.change(hold.sku, hold.location, allocated=-hold.open)
-            freed += holds
+            # Its goods stay held until the warehouse has said that it ships none of them (`inventory.withdraw`).
             continue
         wish = Wish(
             order=order,
@@ -125,7 +123,7 @@ async def _allocate(
             locations=_places(rules, one.prepared),
             system_of=system_of,
             held=held.pop(order.reservation, {}) if one.known is None else {},
-            before=holds,
+            before=before.get(order.order_key, []),
             waited=(now() - one.prepared.item.claimed.received_at).total_seconds(),
         )
         result = allocate(wish, rules.catalog.products, levels, rules.stock.hold_for.total_seconds())
@@ -133,8 +131,8 @@ async def _allocate(
             blocked[order.order_key] = result
             continue
         granted[order.order_key] = result
-        freed += holds
-    await free(conn, [(hold, hold.open) for hold in freed], moving[0].prepared.item.claimed.id if moving else 0)
+        freed += result.freed
+    await free(conn, freed, moving[0].prepared.item.claimed.id if moving else 0)
     came = [w.prepared.order for w in moving if w.prepared.order.order_key in granted and w.known is None]
     await take_over(conn, [(order.reservation, order.order_key) for order in came if order.reservation])
     return granted

@@ -17,6 +17,7 @@ from crossdock.canonical.objects import decode
 from crossdock.canonical.quantity import Quantity
 from crossdock.decide import decide
 from crossdock.errors import NeedsEdit, RetryLater
+from crossdock.inventory.withdraw import free_withdrawn
 from crossdock.journal.decided import Decided
 from tests.inventory.deciding import check_laws, counted, decided, fill_catalog, moved, movements, rules
 from tests.orders.making import line, order, translated
@@ -112,11 +113,37 @@ async def test_a_cancelled_order_gives_its_goods_back(shop: asyncpg.Pool) -> Non
         ("erp", "order_cancel"),
         ("wms-east", "fulfillment_cancel"),
     ]
+    # Until the warehouse has agreed, it may still ship them.
+    assert (await levels(shop))["CD-1", "EAST"] == (10, 4, 0)
+    assert await free_withdrawn(shop) == 0
+    await shop.execute("INSERT INTO withdrawn_fulfillment (reference) VALUES ('shop/1#1')")
+    assert await free_withdrawn(shop) == 1
     assert (await levels(shop))["CD-1", "EAST"] == (10, 0, 0)
     assert [row[:3] for row in await own_rows(shop)] == [
         ("allocation", "shop/1#1/1/CD-1", 4),
         ("release", "shop/1#1/1/CD-1/4", 4),
     ]
+    assert await free_withdrawn(shop) == 0
+
+
+async def test_what_shipped_before_it_could_be_cancelled_is_freed_once(shop: asyncpg.Pool) -> None:
+    await placed(shop, order("1", line(1, quantity="4")))
+    await placed(shop, order("1", line(1, quantity="4"), version=2, status="cancelled"))
+    await decided(shop, movements(moved("s1", "-3", "ship", 5, reference="shop/1#1")), first=3)
+    assert (await levels(shop))["CD-1", "EAST"] == (7, 1, 0)
+    await shop.execute("INSERT INTO withdrawn_fulfillment (reference) VALUES ('shop/1#1')")
+    assert await free_withdrawn(shop) == 1
+    assert (await levels(shop))["CD-1", "EAST"] == (7, 0, 0)
+
+
+async def test_a_smaller_order_holds_what_it_held_until_the_warehouse_agrees(shop: asyncpg.Pool) -> None:
+    await placed(shop, order("1", line(1, quantity="4")))
+    await placed(shop, order("1", line(1, quantity="3"), version=2), first=101)
+    assert (await levels(shop))["CD-1", "EAST"] == (10, 4, 0)
+    assert await held(shop) == [("shop/1#1", "1", "CD-1", "EAST", 4, 3), ("shop/1#2", "1", "CD-1", "EAST", 3, 0)]
+    await shop.execute("INSERT INTO withdrawn_fulfillment (reference) VALUES ('shop/1#1')")
+    await free_withdrawn(shop)
+    assert (await levels(shop))["CD-1", "EAST"] == (10, 3, 0)
 
 
 async def test_a_changed_order_is_allocated_anew(shop: asyncpg.Pool) -> None:

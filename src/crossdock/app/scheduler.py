@@ -19,6 +19,7 @@ from crossdock.connectors.file_drop.fetch import Resolve
 from crossdock.errors import EngineAway, RetryLater
 from crossdock.inventory.expire import expire
 from crossdock.inventory.measure_pace import measure_pace
+from crossdock.inventory.withdraw import free_withdrawn
 from crossdock.journal.keep import keep
 from crossdock.journal.outbox import PAGE, STREAM, SUBJECTS, relay
 from crossdock.runtime.embedded.state import Endpoints
@@ -48,7 +49,7 @@ async def run_scheduler(stop: asyncio.Event, wired: Wired, endpoints: Endpoints)
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(_relay(stop, pool, bus, source))
-            group.create_task(_expire(stop, pool))
+            group.create_task(_give_back(stop, pool))
             group.create_task(watch_stock(stop, pool, wired))
             if wired.estate.declared.inventory is not None:
                 group.create_task(_measure(stop, pool))
@@ -91,15 +92,19 @@ async def _measure(stop: asyncio.Event, pool: asyncpg.Pool) -> None:
             await _rest(stop, PACE_SECONDS)
 
 
-async def _expire(stop: asyncio.Event, pool: asyncpg.Pool) -> None:
-    """Give back what reservations hold whose time is over, those too that ended while no scheduler ran."""
+async def _give_back(stop: asyncio.Event, pool: asyncpg.Pool) -> None:
+    """Give back what reservations hold whose time is over, those too that ended while no scheduler ran; and what was
+    held for fulfillment orders that are withdrawn."""
     while not stop.is_set():
         try:
             ended = await expire(pool)
             if ended:
                 log.info("reservations.expired", count=ended)
+            withdrawn = await free_withdrawn(pool)
+            if withdrawn:
+                log.info("allocations.freed", fulfillment_orders=withdrawn)
         except (EngineAway, RetryLater) as error:
-            log.info("reservations.expire_later", reason=error.reason)
+            log.info("stock.give_back_later", reason=error.reason)
         await _rest(stop, EXPIRE_SECONDS)
 
 

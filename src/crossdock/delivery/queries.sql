@@ -86,6 +86,10 @@ WITH tried AS (
 )
 SELECT id FROM written
 
+-- name: note_withdrawn
+-- Fulfillment orders that their warehouse ships nothing more of.
+INSERT INTO withdrawn_fulfillment (reference) SELECT DISTINCT unnest($1::text[]) ON CONFLICT DO NOTHING
+
 -- name: record_exchanges
 -- Keeps what travelled; ids in the order given.
 INSERT INTO exchange (system, method, url, request, status, response)

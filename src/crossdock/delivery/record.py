@@ -18,6 +18,8 @@ from crossdock.triage.close import close_by_success
 from crossdock.triage.open import NewCase, open_cases
 
 _MAX_KEPT = 1_000_000
+WITHDRAWS = "fulfillment_cancel"
+"""The operation by which a warehouse agrees to ship nothing more of a fulfillment order."""
 
 
 async def record(
@@ -51,6 +53,9 @@ async def record(
     if again:
         await close_by_success(conn, [], [item.outgoing.delivery_id for item in again])
     await _cases(conn, system, stuck)
+    withdrawn = [item.outgoing.reference for item in delivered if item.outgoing.operation == WITHDRAWS]
+    if withdrawn:
+        await conn.execute(SQL.note_withdrawn, withdrawn)
     await record_events(
         conn,
         [

@@ -45,10 +45,15 @@ class Taken(Struct, frozen=True):
 
 
 class Granted(Struct, frozen=True):
-    """What an order got: where each line ships from, and the holds to write. Lines without goods are in no split."""
+    """What an order got: where each line ships from, and the holds to write. Lines without goods are in no split.
+
+    `freed`: how much of each earlier hold the new ones took over. What is left of them stays held until the warehouse
+    has said that it ships no more of it.
+    """
 
     splits: tuple[Split, ...]
     taken: tuple[Taken, ...]
+    freed: tuple[tuple[Hold, Decimal], ...] = ()
 
 
 class _Need(Struct, frozen=True):
@@ -98,8 +103,9 @@ def allocate(
             short.append((need, left))
     if short:
         return _missing(short, wish, hold_for)
-    room.commit()
-    return Granted(tuple(_split(location, lines, wish) for location, lines in sorted(at.items())), tuple(taken))
+    freed = room.commit(wish.before)
+    splits = tuple(_split(location, lines, wish) for location, lines in sorted(at.items()))
+    return Granted(splits, tuple(taken), freed)
 
 
 def _split(location: str, lines: list[tuple[int, Quantity]], wish: Wish) -> Split:
@@ -159,15 +165,23 @@ class _Room:
         """Take it, for now."""
         self._taken[sku, location] += quantity
 
-    def commit(self) -> None:
-        """Change the levels: the reservation and what was held before are given up, what was taken is allocated."""
+    def commit(self, before: Sequence[Hold]) -> tuple[tuple[Hold, Decimal], ...]:
+        """Change the levels: the reservation is given up, what was taken is allocated, out of what was held before as
+        far as that goes. How much of each earlier hold that took."""
         for (sku, location), quantity in self._held.items():
             self._levels.change(sku, location, reserved=-quantity)
-        for (sku, location), quantity in self._before.items():
-            self._levels.change(sku, location, allocated=-quantity)
-        for (sku, location), quantity in self._taken.items():
+        left = dict(self._taken)
+        freed: list[tuple[Hold, Decimal]] = []
+        for hold in before:
+            pair = (hold.sku, hold.location)
+            quantity = min(hold.open, left.get(pair, ZERO))
+            if quantity:
+                left[pair] -= quantity
+                freed.append((hold, quantity))
+        for (sku, location), quantity in left.items():
             if quantity:
                 self._levels.change(sku, location, allocated=quantity)
+        return tuple(freed)
 
 
 def _places(need: _Need, room: _Room, wish: Wish) -> list[tuple[str, Decimal]]:

@@ -259,6 +259,18 @@ SELECT 'crossdock', f.reference || '/' || f.line || '/' || f.sku || '/' || f.fre
        f.quantity, p.unit, now(), $5, f.reference, -f.quantity
 FROM freed f JOIN product p ON p.sku = f.sku
 
+-- name: withdrawn
+-- Fulfillment orders that their warehouse ships nothing more of, locked; those another transaction has are left to it.
+SELECT reference FROM withdrawn_fulfillment ORDER BY reference LIMIT $1 FOR UPDATE SKIP LOCKED
+
+-- name: held_for
+-- Where goods are held for these fulfillment orders.
+SELECT DISTINCT sku, location FROM allocation WHERE reference = ANY($1::text[]) AND freed < quantity
+
+-- name: forget_withdrawn
+-- Fulfillment orders for which nothing is held any more.
+DELETE FROM withdrawn_fulfillment WHERE reference = ANY($1::text[])
+
 -- name: reserved_lines
 -- What these reservations hold, by SKU and location.
 SELECT r.id, r.state, l.sku, l.location, sum(l.quantity) AS quantity
