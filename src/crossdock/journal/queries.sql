@@ -1,12 +1,15 @@
 -- name: keep
 -- Keeps messages that are new and opens a document for each: the numbers drawn for the inputs, in their order, and those
 -- of the documents opened. Numbers are drawn first, so that message and document are written without looking for each
--- other by their keys.
+-- other by their keys. Interface, topic and overtakes may be given once for all.
 WITH incoming AS MATERIALIZED (
-    SELECT nextval('message_id_seq') AS message_id, nextval('document_id_seq') AS id, i.*
+    SELECT nextval('message_id_seq') AS message_id, nextval('document_id_seq') AS id,
+           coalesce(i.interface, ($1::text[])[1]) AS interface, coalesce(i.topic, ($2::text[])[1]) AS topic,
+           coalesce(i.overtakes, ($8::boolean[])[1]) AS overtakes,
+           i.dedup_key, i.key, i.version, i.body, i.digest, i.headers, i.items, i.problem
     FROM unnest(
-        $1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bytea[],
-        $7::bigint[], $8::boolean[], $9::bytea[], $10::integer[], $11::text[]
+        $1::text[], $2::text[], $3::text[], $4::text[], $5::text::bigint[], $6::bytea[],
+        $7::text::bigint[], $8::boolean[], $9::bytea[], $10::integer[], $11::text[]
     ) AS i (interface, topic, dedup_key, key, version, body, digest, overtakes, headers, items, problem)
 ), kept AS (
     INSERT INTO message (id, interface, topic, dedup_key, headers, body) OVERRIDING SYSTEM VALUE
