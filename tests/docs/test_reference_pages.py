@@ -13,9 +13,11 @@ from litestar import Litestar
 
 from crossdock import settings
 from crossdock.api.contract import HOT_PATHS
+from crossdock.api.event_table import EVENTS
 from crossdock.api.metrics import FiguresCollector
 from crossdock.api.routes import routes
 from crossdock.app.metrics import RECEIVED
+from crossdock.inventory.lock import LEVEL_CHANGED
 from crossdock.observe.overview import Overview
 from crossdock.runtime.telemetry import REGISTRY
 from crossdock.sdk.connector import load_connector
@@ -53,7 +55,7 @@ def test_metrics() -> None:
 
 
 def test_events() -> None:
-    documented = {name for name in first_cells("reference/events.md") if re.fullmatch(r"[a-z_]+\.[a-z_]+", name)}
+    documented = {name for name in first_cells("reference/events.md") if re.fullmatch(r"[a-z_]+(\.[a-z_]+)+", name)}
     fixed = set()
     for path in (ROOT / "src/crossdock").rglob("*.py"):
         if "node_modules" in path.parts:
@@ -64,7 +66,8 @@ def test_events() -> None:
                 fixed |= {value.value for value in values if isinstance(value, ast.Constant)}
     sent = {sends.object for name in CONNECTORS for sends in load_connector(name).manifest.sends} - {"stock_level"}
     of_orders = {f"sales_order.{what}" for what in ("accepted", "changed", "cancelled")}
-    assert documented == fixed | of_orders | {f"{kind}.delivered" for kind in sent}
+    assert documented == set(EVENTS)
+    assert documented == fixed | of_orders | {f"{kind}.delivered" for kind in sent} | {LEVEL_CHANGED}
 
 
 def test_paths() -> None:

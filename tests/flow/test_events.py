@@ -10,9 +10,11 @@ import asyncpg
 import msgspec
 
 from crossdock.journal.outbox import STREAM, SUBJECTS
+from crossdock.journal.replay import Wanted, replay
 from crossdock.runtime.embedded import Engines, erase
 from crossdock.runtime.nats import Bus
 from crossdock.settings import Settings
+from tests.api.test_asyncapi import check_event
 from tests.flow.staging import Stage, staged
 
 
@@ -69,6 +71,8 @@ async def test_every_event_is_relayed_once_and_in_order(stage: Stage, bus: Bus) 
         ("stock.movements_applied", 60),
     ]
     assert await read(bus) == events
+    async for message in replay(bus, Wanted()):
+        check_event(msgspec.json.decode(message.payload))
     told = await stage.pool.fetch("SELECT data FROM event WHERE type = $1 ORDER BY xid, id", LEVELS)
     newest = {one["key"]: one["data"]["on_hand"] for row in told for one in msgspec.json.decode(row["data"])}
     levels = await stage.pool.fetch("SELECT sku, location, on_hand FROM stock_level WHERE sequence > 0")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from litestar.types import ControllerRouterHandler
 
-from crossdock.api import health, metrics, schemas
+from crossdock.api import asyncapi, health, metrics, schemas
 from crossdock.api.ops import books, cases, documents, overview, reconciliations
 from crossdock.observe.overview import OverviewReader
 
@@ -16,6 +16,7 @@ def routes() -> list[ControllerRouterHandler]:
     return [
         *health.HANDLERS,
         *schemas.HANDLERS,
+        *asyncapi.HANDLERS,
         *metrics.handlers(reader),
         *books.HANDLERS,
         *cases.HANDLERS,

@@ -23,6 +23,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("crossdock.cli.replay", "app"),
     "reconcile": ("crossdock.cli.reconcile", "app"),
     "kpi": ("crossdock.cli.kpi", "show_kpi"),
+    "events": ("crossdock.cli.events", "app"),
+    "openapi": ("crossdock.cli.contracts", "show_openapi"),
+    "asyncapi": ("crossdock.cli.contracts", "show_asyncapi"),
     "migrate": ("crossdock.cli.migrate", "migrate"),
 }
 

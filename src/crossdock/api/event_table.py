@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every event that is told: when, about what, and what it carries. `docs/reference/events.md` says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from crossdock.api.event_data import (
+    CancellationTold,
+    CountTold,
+    DeliveryTold,
+    ForecastTold,
+    LevelTold,
+    MovementsTold,
+    OrderTold,
+    PromisedMissing,
+    ReceiptTold,
+    ReservationState,
+)
+from crossdock.canonical.fulfillment import Shipment
+from crossdock.inventory.reservation import Reservation
+
+
+class EventKind(Struct, frozen=True):
+    """A kind of event: when it is told, what `data` is, and what its `subject` (the business key) looks like.
+
+    `placed`: the key ends with a place, which is a token of its own in the bus's subject.
+    """
+
+    when: str
+    data: type[Struct]
+    key: str
+    placed: bool = False
+
+
+_ORDER = "order/{channel}/{number}"
+_DELIVERED = "the key of the document that was delivered"
+
+EVENTS: Mapping[str, EventKind] = {
+    "cancellation.accepted": EventKind(
+        "a cancellation as a document of its own entered", CancellationTold, "cancellation/{key}"
+    ),
+    "demand.forecast_taken": EventKind(
+        "a version of a forecast replaced the one before", ForecastTold, "forecast/{forecast_id}"
+    ),
+    "fulfillment_order.delivered": EventKind(
+        "a location's system took or cancelled a fulfillment order", DeliveryTold, _DELIVERED
+    ),
+    "inbound_receipt.accepted": EventKind(
+        "a notice of goods on their way was taken", ReceiptTold, "inbound/{reference}"
+    ),
+    "inventory.level.changed": EventKind("a level moved", LevelTold, "stock/{sku}@{location}", placed=True),
+    "reservation.committed": EventKind("a buyer has ordered", ReservationState, "{id}"),
+    "reservation.created": EventKind("goods are held before there is an order", Reservation, "{id}"),
+    "reservation.expired": EventKind("its time was over", ReservationState, "{id}"),
+    "reservation.extended": EventKind("it is held longer", ReservationState, "{id}"),
+    "reservation.released": EventKind("its owner gave it back", ReservationState, "{id}"),
+    "sales_order.accepted": EventKind("a new order was accepted", OrderTold, _ORDER),
+    "sales_order.cancelled": EventKind("an order was cancelled at its source", OrderTold, _ORDER),
+    "sales_order.changed": EventKind(
+        "a newer version of an order was accepted, or a cancelled one is open again", OrderTold, _ORDER
+    ),
+    "sales_order.delivered": EventKind(
+        "the ERP has the order, its change or its cancellation", DeliveryTold, _DELIVERED
+    ),
+    "shipment.confirmed": EventKind("goods left", Shipment, _ORDER),
+    "shipment.delivered": EventKind("a store or the ERP was told of a shipment", DeliveryTold, _DELIVERED),
+    "stock.counted": EventKind("a count was taken", CountTold, "the key of the count"),
+    "stock.movements_applied": EventKind("movements entered the ledger", MovementsTold, "the key of the batch"),
+    "stock.promised_missing": EventKind(
+        "a count misses goods that are promised", PromisedMissing, "the key of the count"
+    ),
+}
