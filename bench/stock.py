@@ -32,12 +32,19 @@ LEVELS_PER_CALL = 250
 """Shopify: at most 250 quantities per call."""
 PATIENCE = 180.0
 UNDECIDED = "SELECT EXISTS (SELECT FROM document WHERE state IN ('received', 'retry'))"
-UNTOLD = "SELECT EXISTS (SELECT FROM channel_stock WHERE dirty)"
+UNTOLD = """
+SELECT EXISTS (
+    SELECT FROM publication p WHERE p.waiting > 0 OR EXISTS (
+        SELECT FROM event e
+        WHERE e.type = 'inventory.level.changed' AND (e.xid, e.id) > (p.followed_xid, p.followed_id)
+    )
+)
+"""
 LEVELS = "SELECT sku, location, on_hand::bigint AS on_hand FROM stock_level"
 LAG = """
-SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM told_at - wanted_at))::float8 AS p50,
-       percentile_cont(0.99) WITHIN GROUP (ORDER BY extract(epoch FROM told_at - wanted_at))::float8 AS p99
-FROM channel_stock
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM told_at - changed_at))::float8 AS p50,
+       percentile_cont(0.99) WITHIN GROUP (ORDER BY extract(epoch FROM told_at - changed_at))::float8 AS p99
+FROM told_stock WHERE told_at >= to_timestamp($1)
 """
 
 
@@ -101,7 +108,7 @@ class Yard:
         told = time.time() - poured.began
         after = cpu_by_part(self._root)
         used = spent(before, after, count)
-        lag = await self._conn.fetchrow(LAG)
+        lag = await self._conn.fetchrow(LAG, poured.began)
         made = {name: value - calls[name] for name, value in (await self._calls()).items()}
         fewest = math.ceil(len(changed) / LEVELS_PER_CALL)
         return {

@@ -84,12 +84,12 @@ async def _cancellations(desk: Desk, batch: Sequence[Translated]) -> list[Decide
 
 async def _movements(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
     rules = desk.rules
-    return await apply(desk.conn, batch, rules.catalog, rules.policy.locations, rules.tell_stock, desk.levels)
+    return await apply(desk.conn, batch, rules.catalog, rules.policy.locations, desk.levels)
 
 
 async def _counts(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
     rules = desk.rules
-    return await count(desk.conn, batch, rules.catalog, rules.policy.locations, rules.tell_stock, desk.levels)
+    return await count(desk.conn, batch, rules.catalog, rules.policy.locations, desk.levels)
 
 
 async def _notices(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:

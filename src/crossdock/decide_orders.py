@@ -44,7 +44,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     """What decisions are made with, compiled from the estate.
 
     `outgoing`: (system, operation) → outgoing interface. `channel_system`: channel → the system that is told of its
-    shipments. `tell_stock`: (channel system, location) pairs whose levels are published. `stock`: what may be sold.
+    shipments. `stock`: what may be sold.
     """
 
     catalog: Catalog
@@ -52,7 +52,6 @@ class Rules(Struct, frozen=True, kw_only=True):
     interfaces: Mapping[str, InterfaceFacts]
     outgoing: Mapping[tuple[str, str], str]
     channel_system: dict[str, str]
-    tell_stock: Sequence[tuple[str, str]]
     stock: StockRules
 
     def facts(self, interface: str) -> InterfaceFacts:

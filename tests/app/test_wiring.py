@@ -15,6 +15,7 @@ from crossdock.app.wiring import hook_routes, policy_of, rules_of, secret_of, sy
 from crossdock.catalog.cache import Catalog
 from crossdock.errors import NeedsConfig
 from crossdock.estate.findings import EstateError
+from crossdock.inventory.rules import ChannelRule, Held
 from crossdock.routing.policy import LocationFacts
 from tests.app.estates import idle_estate
 
@@ -77,7 +78,6 @@ def test_a_missing_secret_names_its_place_and_never_its_value(estate: Path) -> N
 def test_rules_say_whom_to_tell(estate: Path) -> None:
     rules = rules_of(wire(estate), Catalog())
     assert rules.channel_system == {"shopify-us": "shopify-us"}
-    assert list(rules.tell_stock) == [("shopify-us", "DC-EAST"), ("shopify-us", "DC-WEST")]
     assert rules.outgoing["netsuite", "order_cancel"] == "netsuite.orders"
     assert rules.outgoing["warehouse", "fulfillment_cancel"] == "warehouse.orders"
     facts = rules.facts("shopify-us.orders")
@@ -122,10 +122,12 @@ async def test_systems_have_their_limits_and_what_they_are_told(estate: Path) ->
     try:
         assert sorted(systems) == ["netsuite", "shopify-us", "warehouse"]
         assert systems["netsuite"].limits.concurrency == 3
-        assert {name: (one.publishes_stock, one.safety) for name, one in systems.items()} == {
-            "netsuite": (False, 0),
-            "shopify-us": (True, 4),
-            "warehouse": (False, 0),
+        assert {name: one.channel for name, one in systems.items()} == {
+            "netsuite": None,
+            "shopify-us": ChannelRule(
+                name="shopify-us", system="shopify-us", locations=("DC-EAST", "DC-WEST"), held=Held(safety=4)
+            ),
+            "warehouse": None,
         }
         assert systems["shopify-us"].operations["stock_levels"].batch == 250
     finally:

@@ -345,7 +345,12 @@ class Filling:
             "breaker_reason = 'warehouse answered 503: maintenance (5 times in a row)' WHERE system = 'warehouse'"
         )
         await self.conn.executemany(
-            "INSERT INTO channel_stock (system, sku, location, wanted, wanted_sequence, dirty, dirty_since, told, "
-            "told_at) VALUES ('shopify-us', $1, 'WH-EAST', 10, 2, $2, $3, 9, $4)",
-            [(f"CD-{1000 + n}", n % 4 == 0, self.ago(n), self.ago(n + 3)) for n in range(40)],
+            "INSERT INTO channel_stock (system, sku, location, told, told_sequence, told_at) "
+            "VALUES ('shopify-us', $1, 'WH-EAST', 9, 2, $2)",
+            [(f"CD-{1000 + n}", self.ago(n + 3)) for n in range(40)],
+        )
+        await self.conn.execute(
+            "INSERT INTO publication (system, channel, waiting, waiting_since, lag_p50, lag_p95, lag_p99) "
+            "VALUES ('shopify-us', 'shopify-us', 10, $1, 0.8, 1.4, 1.9)",
+            self.ago(36),
         )

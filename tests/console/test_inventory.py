@@ -46,10 +46,10 @@ async def stocked(pool: asyncpg.Pool) -> None:
         ],
     )
     await pool.execute(
-        "INSERT INTO channel_stock (system, sku, location, wanted, wanted_sequence, dirty_since, told, told_at) VALUES "
-        "('shopify-us', 'NS-1', 'DC-EAST', 12, 1, now(), 12, now()), "
-        "('shopify-us', 'NS-1', 'DC-WEST', 2, 1, now(), 2, now()), "
-        "('portal', 'NS-1', '', 9, 1, now(), 9, now())"
+        "INSERT INTO channel_stock (system, sku, location, told, told_sequence, told_at) VALUES "
+        "('shopify-us', 'NS-1', 'DC-EAST', 12, 1, now()), "
+        "('shopify-us', 'NS-1', 'DC-WEST', 2, 1, now()), "
+        "('portal', 'NS-1', '', 9, 1, now())"
     )
     await pool.execute(
         "INSERT INTO reservation (id, channel, idempotency_key, digest, expires_at, body) "

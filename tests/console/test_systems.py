@@ -31,6 +31,8 @@ CALM: dict[str, Any] = {
         ({"breaker": "half_open"}, "warn", "probing"),
         ({"paused": True, "breaker": "open"}, "warn", "paused"),
         ({"stock_problems": 2}, "warn", "stock refused"),
+        ({"stock_waiting": 2, "stock_reason": "429"}, "warn", "stock waits"),
+        ({"stock_waiting": 0, "stock_reason": "429"}, "good", "answers"),
     ],
 )
 def test_the_worst_thing_decides(change: dict[str, Any], tone: str, word: str) -> None:

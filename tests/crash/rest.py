@@ -17,7 +17,9 @@ SELECT
     (SELECT count(*) FROM delivery d WHERE d.state IN ('due', 'sending') AND NOT EXISTS (
         SELECT FROM delivery e WHERE e.key = d.key AND e.system = d.system AND e.id < d.id AND e.state = 'case'
     )) AS deliveries,
-    (SELECT count(*) FROM channel_stock WHERE dirty) AS levels,
+    (SELECT sum(waiting) FROM publication) + (SELECT count(*) FROM publication_call) AS levels,
+    (SELECT count(*) FROM publication p JOIN event e ON (e.xid, e.id) > (p.followed_xid, p.followed_id)
+     WHERE e.type = 'inventory.level.changed') AS unseen,
     (SELECT count(*) FROM event e, outbox_cursor c WHERE c.name = 'nats' AND (e.xid, e.id) > (c.xid, c.id)) AS events
 """
 

@@ -12,6 +12,15 @@ from nats.js.api import AckPolicy, ConsumerConfig
 
 from crossdock.journal.outbox import STREAM, SUBJECTS
 
+# What the stream must hold, in its order: a row of the outbox may be many events.
+EVENT_IDS = """
+SELECT e.xid::text || '-' || e.id || CASE WHEN e.many THEN '-' || n ELSE '' END AS name
+FROM event e
+CROSS JOIN LATERAL generate_series(
+    1, CASE WHEN e.many THEN json_array_length(convert_from(e.data, 'UTF8')::json) ELSE 1 END
+) AS n
+ORDER BY e.xid, e.id, n
+"""
 _ID = "Nats-Msg-Id"
 
 

@@ -13,7 +13,7 @@ import pytest
 from tests.crash.outside import Counted, counted, differences
 from tests.crash.rest import at_rest
 from tests.crash.stack import Stack
-from tests.crash.stream import stream_ids
+from tests.crash.stream import EVENT_IDS, stream_ids
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("crash-rest")]
 ORDERS = 30
@@ -108,6 +108,6 @@ async def test_while_nats_hangs_the_path_goes_on_and_every_event_follows_exactly
     finally:
         nats.send_signal(signal.SIGCONT)
     await at_rest(stack)
-    rows = await stack.fetch("SELECT xid::text || '-' || id AS name FROM event ORDER BY xid, id")
+    rows = await stack.fetch(EVENT_IDS)
     assert await stream_ids(stack.endpoints.nats_url) == [row["name"] for row in rows]
     assert await differences(stack) == []

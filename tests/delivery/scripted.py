@@ -13,6 +13,7 @@ import asyncpg
 
 from crossdock.delivery.drive import Driver
 from crossdock.delivery.system import System
+from crossdock.inventory.feed import StockFeed
 from crossdock.sdk.manifest import Limits, Sends
 from crossdock.sdk.sending import Delivered, Exchange, Failed, Outcome, Outgoing
 from tests.journal.filling import Filling, canonical_order
@@ -84,30 +85,35 @@ def system(sender: Scripted, *operations: Sends, name: str = "netsuite", **chang
         "sender": sender,
         "operations": {one.operation: one for one in operations or (SALES_ORDER,)},
         "limits": Limits(concurrency=4, timeout=5.0),
-        "publishes_stock": False,
     }
     return System(**{**values, **changes})
 
 
 @asynccontextmanager
 async def driven(
-    pool: asyncpg.Pool, given: System, worker: str = "w1", tries: list[tuple[str, str]] | None = None
+    pool: asyncpg.Pool,
+    given: System,
+    worker: str = "w1",
+    tries: list[tuple[str, str]] | None = None,
+    feed: StockFeed | None = None,
 ) -> AsyncIterator[Driver]:
-    """A driver at work as long as the block; it ends in order."""
+    """A driver at work as long as the block, with `feed` when the system is a channel; it ends in order."""
     stop = asyncio.Event()
 
     def note(name: str, outcome: str, _seconds: float) -> None:
         if tries is not None:
             tries.append((name, outcome))
 
-    driver = Driver(pool, given, worker, stop, note)
-    running = asyncio.create_task(driver.run())
+    driver = Driver(pool, given, worker, stop, note, feed)
+    running = [asyncio.create_task(driver.run())]
+    if feed is not None:
+        running.append(asyncio.create_task(feed.run(stop)))
     try:
         yield driver
     finally:
         stop.set()
         driver.wake()
-        await running
+        await asyncio.gather(*running)
 
 
 async def until(condition: Callable[[], Any], seconds: float = 20.0) -> None:

@@ -1,21 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A channel is told the newest level of each SKU, stock-outs at once, and again when it could not be told."""
+"""A channel is told what it may sell: the newest number of each SKU, stock-outs at once, again when it did not hear."""
 
 from __future__ import annotations
 
+import asyncio
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
-from crossdock.delivery import stock
-from crossdock.errors import NeedsEdit, OutcomeUnknown, RetryLater
-from crossdock.sdk.manifest import Sends
+from crossdock.catalog.cache import Catalog
+from crossdock.delivery import tell
+from crossdock.delivery.drive import Driver
+from crossdock.errors import NeedsConfig, NeedsEdit, OutcomeUnknown, RetryLater
+from crossdock.inventory import conflate
+from crossdock.inventory.feed import StockFeed
+from crossdock.inventory.rules import ChannelRule, Held, StockRules
+from crossdock.inventory.tell_again import tell_again
+from crossdock.sdk.manifest import Limits, Sends
+from crossdock.sdk.sending import Delivered, Failed, Outcome, Outgoing
 from tests.delivery.scripted import SALES_ORDER, Owed, Scripted, driven, failed, system, until
 from tests.inventory.test_apply import entered, movement
 
 LEVELS = Sends(operation="stock_levels", object="stock_level", batch=250, idempotency="absolute")
+SHOP = ChannelRule(name="us", system="shop", locations=("EAST",))
+UNSEEN = """
+SELECT NOT EXISTS (SELECT FROM publication) OR EXISTS (SELECT FROM publication_call) OR EXISTS (
+    SELECT FROM publication p WHERE p.waiting > 0 OR EXISTS (
+        SELECT FROM event e
+        WHERE e.type = 'inventory.level.changed' AND (e.xid, e.id) > (p.followed_xid, p.followed_id)
+    )
+)
+"""
 
 
 @pytest.fixture
@@ -23,101 +45,266 @@ def sender() -> Scripted:
     return Scripted()
 
 
-def shop(sender: Scripted, *operations: Sends, **changes: Any) -> Any:
-    return system(sender, *(operations or (LEVELS,)), name="shop", publishes_stock=True, **changes)
+@asynccontextmanager
+async def publishing(
+    pool: asyncpg.Pool, sender: Any, *operations: Sends, channel: ChannelRule = SHOP, worker: str = "w1", **changes: Any
+) -> AsyncIterator[Driver]:
+    """A worker that tells `channel` its stock as long as the block."""
+    feed = StockFeed(pool, StockRules(version="r/1", channels={channel.name: channel}), Catalog())
+    shop = system(sender, *(operations or (LEVELS,)), name="shop", channel=channel, **changes)
+    async with driven(pool, shop, worker, feed=feed) as driver:
+        yield driver
 
 
-def told(sender: Scripted) -> list[dict[str, tuple[int, int]]]:
-    """Per call: SKU → quantity and safety."""
-    return [
-        {item.document.sku: (int(item.document.on_hand), int(item.document.safety)) for item in batch}
-        for batch in sender.batches
-        if batch[0].operation == "stock_levels"
+def told(sender: Scripted) -> list[dict[str, int]]:
+    """Per call: SKU → number."""
+    calls = [batch for batch in sender.batches if batch[0].operation == "stock_levels"]
+    return [{item.document.sku: int(item.document.on_hand) for item in batch} for batch in calls]
+
+
+async def at_rest(pool: asyncpg.Pool) -> bool:
+    """The channel knows all there is to know."""
+    return not await pool.fetchval(UNSEEN)
+
+
+async def known(pool: asyncpg.Pool) -> dict[str, int | None]:
+    rows = await pool.fetch("SELECT sku, told FROM channel_stock ORDER BY sku")
+    return {row["sku"]: None if row["told"] is None else int(row["told"]) for row in rows}
+
+
+async def test_only_the_newest_number_travels_in_one_call_and_nothing_is_subtracted_twice(
+    pool: asyncpg.Pool, sender: Scripted
+) -> None:
+    for number in range(30):
+        await entered(pool, [movement(f"a{number}", "1"), movement(f"b{number}", "2", sku="CD-2")])
+    async with publishing(pool, sender, channel=replace(SHOP, held=Held(safety=3))):
+        await until(lambda: at_rest(pool))
+    assert told(sender) == [{"CD-1": 27, "CD-2": 57}]
+    (batch,) = sender.batches
+    level = batch[0].document
+    assert (level.location, level.safety, level.allocated, level.reserved) == ("EAST", 0, 0, 0)
+    assert await known(pool) == {"CD-1": 27, "CD-2": 57}
+    row = await pool.fetchrow("SELECT channel, waiting, problems, calls, fewest_calls, lag_p50 > 0 FROM publication")
+    assert tuple(row) == ("us", 0, 0, 1, 1, True)
+    assert await pool.fetchval("SELECT count(*) FROM told_stock WHERE told_at >= changed_at") == 2
+    # This sender answers each item by itself.
+    assert await pool.fetchval("SELECT count(*) FROM exchange") == 2
+
+
+async def test_a_summed_channel_is_told_one_number_of_a_sku(pool: asyncpg.Pool, sender: Scripted) -> None:
+    await entered(pool, [movement("m1", "10"), movement("m2", "5", location="WEST")])
+    async with publishing(pool, sender, channel=replace(SHOP, locations=("EAST", "WEST"), summed=True)):
+        await until(lambda: at_rest(pool))
+    assert [[(i.document.sku, i.document.location, i.document.on_hand) for i in b] for b in sender.batches] == [
+        [("CD-1", "", 15)]
     ]
 
 
-async def clean(pool: asyncpg.Pool) -> bool:
-    return not await pool.fetchval("SELECT count(*) FROM channel_stock WHERE system = 'shop' AND dirty")
-
-
-async def test_only_the_newest_level_travels_in_one_call(pool: asyncpg.Pool, sender: Scripted) -> None:
-    for number in range(30):
-        await entered(pool, [movement(f"a{number}", "1"), movement(f"b{number}", "2", sku="CD-2")])
-    async with driven(pool, shop(sender, safety=3)):
-        await until(lambda: clean(pool))
-    assert told(sender) == [{"CD-1": (30, 3), "CD-2": (60, 3)}]
-    rows = await pool.fetch("SELECT sku, told FROM channel_stock WHERE system = 'shop' ORDER BY sku")
-    assert [tuple(row) for row in rows] == [("CD-1", Decimal(30)), ("CD-2", Decimal(60))]
-
-
-async def test_a_stock_out_does_not_wait(pool: asyncpg.Pool, sender: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stock, "QUIET_SECONDS", 3600.0)
-    monkeypatch.setattr(stock, "LONGEST_WAIT", 3600.0)
-    await entered(
-        pool, [movement("m1", "10"), movement("m2", "5", sku="CD-2"), movement("m3", "-5", "ship", sku="CD-2")]
-    )
-    await entered(pool, [movement("m4", "-10", "ship")])
-    async with driven(pool, shop(sender)):
-        await until(lambda: clean_of(pool, "CD-1"))
-    assert told(sender) == [{"CD-1": (0, 0)}]
-
-
-async def clean_of(pool: asyncpg.Pool, sku: str) -> bool:
-    dirty = await pool.fetchval("SELECT dirty FROM channel_stock WHERE system = 'shop' AND sku = $1", sku)
-    return dirty is False
-
-
-async def test_a_level_that_moves_while_it_is_told_is_told_again(pool: asyncpg.Pool, sender: Scripted) -> None:
-    await entered(pool, [movement("m1", "10")])
-    moved = False
-
-    async def move_once(operation: str, batch: Any) -> Any:
-        nonlocal moved
-        if not moved:
-            moved = True
-            await entered(pool, [movement("m2", "1")])
-        return await answer(operation, batch)
-
-    answer, sender.send = sender.send, move_once  # type: ignore[method-assign]  # the script for this one test
-    async with driven(pool, shop(sender)):
-        await until(lambda: clean(pool))
-    assert told(sender) == [{"CD-1": (10, 0)}, {"CD-1": (11, 0)}]
-
-
-@pytest.mark.parametrize("error", [RetryLater("429", throttled=True, after=0.1), RetryLater("503", after=0.1)])
-async def test_a_failed_call_is_made_again_with_what_is_true_then(
-    pool: asyncpg.Pool, sender: Scripted, error: RetryLater
+async def test_a_stock_out_does_not_wait_for_rest(
+    pool: asyncpg.Pool, sender: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sender.script["CD-1@EAST"] = [failed(error)]
-    await entered(pool, [movement("m1", "10")])
-    async with driven(pool, shop(sender)):
-        await until(lambda: len(sender.batches) >= 2)
-        await entered(pool, [movement("m2", "1")])
-        sender.script.clear()
-        await until(lambda: clean(pool))
-    assert told(sender)[0] == {"CD-1": (10, 0)}
-    assert told(sender)[-1] == {"CD-1": (11, 0)}
-
-
-@pytest.mark.parametrize("error", [NeedsEdit("no such item"), OutcomeUnknown("cut"), ValueError("a bug")])
-async def test_one_level_that_cannot_be_told_keeps_its_reason_and_stops_no_other(
-    pool: asyncpg.Pool, sender: Scripted, error: Exception
-) -> None:
-    one_a_call = Sends(operation="stock_levels", object="stock_level", batch=1, idempotency="absolute")
-    sender.script["CD-1@EAST"] = [error if isinstance(error, ValueError) else failed(error)]
     await entered(pool, [movement("m1", "10"), movement("m2", "5", sku="CD-2")])
-    async with driven(pool, shop(sender, one_a_call)):
-        await until(lambda: clean_of(pool, "CD-2"))
-        await until(lambda: problem(pool, "CD-1"))
-    row = await pool.fetchrow(
-        "SELECT problem, dirty, not_before > now() FROM channel_stock WHERE sku = 'CD-1' AND system = 'shop'"
+    async with publishing(pool, sender):
+        await until(lambda: at_rest(pool))
+        monkeypatch.setattr(conflate, "QUIET_SECONDS", 3600.0)
+        monkeypatch.setattr(conflate, "LONGEST_WAIT", 3600.0)
+        await entered(pool, [movement("m3", "-1", "ship", sku="CD-2")])
+        await entered(pool, [movement("m4", "-10", "ship")])
+        await until(lambda: at_rest(pool))
+    assert told(sender)[1:] == [{"CD-1": 0, "CD-2": 4}]
+    assert [item.document.sku for item in sender.batches[1]] == ["CD-1", "CD-2"]
+
+
+async def test_a_number_that_moves_while_it_is_told_is_told_again(pool: asyncpg.Pool, sender: Scripted) -> None:
+    await entered(pool, [movement("m1", "10")])
+    sender.gate = asyncio.Event()
+    async with publishing(pool, sender):
+        await until(lambda: sender.batches)
+        await entered(pool, [movement("m2", "1")])
+        sender.gate.set()
+        await until(lambda: at_rest(pool))
+    assert told(sender) == [{"CD-1": 10}, {"CD-1": 11}]
+    first, second = (batch[0].document.sequence for batch in sender.batches)
+    assert first < second
+    assert sender.most_at_once == 1
+
+
+async def test_calls_run_side_by_side_within_the_systems_limits(pool: asyncpg.Pool, sender: Scripted) -> None:
+    one_a_call = Sends(operation="stock_levels", object="stock_level", batch=1, idempotency="absolute")
+    await entered(pool, [movement("m1", "10"), movement("m2", "5", sku="CD-2"), movement("m3", "5", location="WEST")])
+    sender.gate = asyncio.Event()
+    channel = replace(SHOP, locations=("EAST", "WEST"))
+    async with publishing(pool, sender, one_a_call, channel=channel, limits=Limits(concurrency=2, timeout=5.0)):
+        await until(lambda: sender.most_at_once == 2)
+        sender.gate.set()
+        await until(lambda: at_rest(pool))
+    assert (sender.most_at_once, len(sender.batches)) == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("error", "arrived"),
+    [
+        (RetryLater("429", throttled=True, after=0.3), False),
+        (NeedsConfig("token expired"), False),
+        (RetryLater("503", after=0.1), True),
+        (OutcomeUnknown("cut"), True),
+    ],
+)
+async def test_a_failed_call_is_made_again_with_what_is_true_then(
+    pool: asyncpg.Pool, sender: Scripted, error: Any, arrived: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tell, "CONFIG_PAUSE", 0.1)
+    await entered(pool, [movement("m1", "10")])
+    async with publishing(pool, sender):
+        await until(lambda: at_rest(pool))
+        sender.script["CD-1@EAST"] = [failed(error)]
+        await entered(pool, [movement("m2", "1")])
+        await until(lambda: len(sender.batches) >= 3)
+        await until(lambda: _reason(pool, error.reason))
+        assert await known(pool) == {"CD-1": None if arrived else 10}
+        await entered(pool, [movement("m3", "-1", "adjustment")])
+        await asyncio.sleep(0)
+        sender.script.clear()
+        await until(lambda: at_rest(pool))
+    # What surely did not arrive need not be told once it is what the channel shows; what may have arrived must be.
+    assert await known(pool) == {"CD-1": 10}
+    assert told(sender)[:3] == [{"CD-1": 10}, {"CD-1": 11}, {"CD-1": 11}]
+    assert not arrived or told(sender)[-1] == {"CD-1": 10}
+    row = await pool.fetchrow("SELECT p.reason, c.problem FROM publication p, channel_stock c")
+    assert row["problem"] == ""
+
+
+async def _reason(pool: asyncpg.Pool, reason: str) -> bool:
+    return bool(await pool.fetchval("SELECT reason = $1 FROM publication", reason))
+
+
+async def test_a_channel_that_was_down_hears_the_newest_numbers_only(pool: asyncpg.Pool, sender: Scripted) -> None:
+    await entered(pool, [movement("m1", "10"), movement("m2", "10", sku="CD-2")])
+    async with publishing(pool, sender):
+        await until(lambda: at_rest(pool))
+        down = failed(RetryLater("503", after=0.1))
+        sender.script = {"CD-1@EAST": [down], "CD-2@EAST": [down]}
+        for number in range(5):
+            await entered(pool, [movement(f"n{number}", "1"), movement(f"o{number}", "1", sku="CD-2")])
+        await until(lambda: len(sender.batches) >= 3)
+        await entered(pool, [movement("n9", "-15", "ship"), movement("o9", "1", sku="CD-2")])
+        failures = len(sender.batches)
+        sender.script.clear()
+        await until(lambda: at_rest(pool))
+    last = {sku: number for call in told(sender)[failures:] for sku, number in call.items()}
+    assert last == {"CD-1": 0, "CD-2": 16}
+    assert await known(pool) == {"CD-1": 0, "CD-2": 16}
+
+
+async def test_a_throttled_system_rests_with_its_deliveries(pool: asyncpg.Pool, sender: Scripted) -> None:
+    sender.script["CD-1@EAST"] = [failed(RetryLater("429", throttled=True, after=30.0))]
+    owed = Owed(pool)
+    await entered(pool, [movement("m1", "10")])
+    async with publishing(pool, sender, LEVELS, SALES_ORDER) as driver:
+        await until(lambda: sender.batches)
+        await until(lambda: not driver.open)
+        await owed.order("A", {"system": "shop"})
+        await until(lambda: _reason(pool, "429"))
+    assert len(sender.batches) == 1
+
+
+async def test_a_refused_sku_keeps_its_reason_and_stops_no_other(pool: asyncpg.Pool, sender: Scripted) -> None:
+    sender.script["CD-1@EAST"] = [failed(NeedsEdit("no such item"))]
+    await entered(pool, [movement("m1", "10"), movement("m2", "5", sku="CD-2")])
+    async with publishing(pool, sender):
+        await until(lambda: _problems(pool, 1))
+        await entered(pool, [movement("m3", "1"), movement("m4", "1", sku="CD-2")])
+        await until(lambda: _known(pool, "CD-2", 6))
+        row = await pool.fetchrow("SELECT told, problem, not_before > now() FROM channel_stock WHERE sku = 'CD-1'")
+        assert tuple(row) == (None, "no such item", True)
+    # A worker that takes over leaves it alone as well, until its time has come.
+    async with publishing(pool, sender, worker="w2"):
+        await until(lambda: _problems(pool, 1))
+        await entered(pool, [movement("m5", "1", sku="CD-2")])
+        await until(lambda: _known(pool, "CD-2", 7))
+    assert told(sender) == [{"CD-1": 10, "CD-2": 5}, {"CD-2": 6}, {"CD-2": 7}]
+    sender.script.clear()
+    await pool.execute("UPDATE channel_stock SET not_before = now() WHERE sku = 'CD-1'")
+    async with publishing(pool, sender, worker="w3"):
+        await until(lambda: at_rest(pool))
+    assert told(sender)[-1] == {"CD-1": 11}
+    assert await pool.fetchval("SELECT count(*) FROM channel_stock WHERE problem <> ''") == 0
+
+
+async def _problems(pool: asyncpg.Pool, number: int) -> bool:
+    return bool(await pool.fetchval("SELECT problems = $1 AND waiting = $1 FROM publication", number))
+
+
+async def _known(pool: asyncpg.Pool, sku: str, number: int) -> bool:
+    return (await known(pool)).get(sku) == number
+
+
+async def test_a_number_that_spoils_its_calls_is_found_and_stops_no_other(
+    pool: asyncpg.Pool, sender: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tell, "LONGEST_WAIT", 0.1)
+    sender.script["CD-1@EAST"] = [ValueError("a bug")]
+    await entered(pool, [movement("m1", "10"), movement("m2", "5", sku="CD-2")])
+    async with publishing(pool, sender):
+        await until(lambda: _known(pool, "CD-2", 5))
+        await until(lambda: _problems(pool, 1))
+    row = await pool.fetchrow("SELECT problem FROM channel_stock WHERE sku = 'CD-1'")
+    assert row["problem"] == "the connector failed: ValueError: a bug"
+
+
+async def test_a_worker_that_takes_over_tells_what_differs_and_nothing_else(
+    pool: asyncpg.Pool, sender: Scripted
+) -> None:
+    await entered(pool, [movement("m1", "10"), movement("m2", "5", sku="CD-2")])
+    async with publishing(pool, sender):
+        await until(lambda: at_rest(pool))
+    await entered(pool, [movement("m3", "1")])
+    async with publishing(pool, sender, worker="w2"):
+        await until(lambda: at_rest(pool))
+    assert told(sender) == [{"CD-1": 10, "CD-2": 5}, {"CD-1": 11}]
+
+
+async def test_a_call_that_died_with_its_worker_is_made_again(pool: asyncpg.Pool, sender: Scripted) -> None:
+    """The number is back at the one last acknowledged, but nobody knows whether the channel took the one between."""
+    await entered(pool, [movement("m1", "10")])
+    async with publishing(pool, sender):
+        await until(lambda: at_rest(pool))
+    before = sender.batches[0][0].document.sequence
+    await pool.execute(
+        "INSERT INTO publication_call (system, sequence, skus, locations) VALUES ('shop', $1, '{CD-1}', '{EAST}')",
+        before + 10**9,
     )
-    assert str(getattr(error, "reason", error)) in row["problem"]
-    assert tuple(row)[1:] == (True, True)
+    async with publishing(pool, sender, worker="w2"):
+        await until(lambda: at_rest(pool))
+    assert told(sender) == [{"CD-1": 10}, {"CD-1": 10}]
+    assert sender.batches[1][0].document.sequence > before + 10**9
+    assert await pool.fetchval("SELECT count(*) FROM publication_call") == 0
 
 
-async def problem(pool: asyncpg.Pool, sku: str) -> bool:
-    return bool(await pool.fetchval("SELECT problem FROM channel_stock WHERE system = 'shop' AND sku = $1", sku))
+async def test_changed_rules_are_told_when_a_worker_starts_with_them(pool: asyncpg.Pool, sender: Scripted) -> None:
+    await entered(pool, [movement("m1", "10"), movement("m2", "5", location="WEST")])
+    async with publishing(pool, sender, channel=replace(SHOP, locations=("EAST", "WEST"))):
+        await until(lambda: at_rest(pool))
+    async with publishing(pool, sender, channel=replace(SHOP, held=Held(cap=4)), worker="w2"):
+        await until(lambda: at_rest(pool))
+    calls = [{item.reference: int(item.document.on_hand) for item in batch} for batch in sender.batches]
+    assert calls == [{"CD-1@EAST": 10, "CD-1@WEST": 5}, {"CD-1@EAST": 4, "CD-1@WEST": 0}]
+    assert await pool.fetchval("SELECT max(told_at - changed_at) < $1 FROM told_stock", timedelta(minutes=1))
+
+
+async def test_goods_that_come_within_the_horizon_are_told(
+    pool: asyncpg.Pool, sender: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crossdock.inventory.feed.REFRESH_SECONDS", 0.2)
+    await entered(pool, [movement("m1", "10")])
+    async with publishing(pool, sender, channel=replace(SHOP, horizon=timedelta(days=2))):
+        await until(lambda: at_rest(pool))
+        await pool.execute(
+            "INSERT INTO expected_stock (reference, sku, location, source, quantity, due_at, version, status, "
+            "document_id) VALUES ('PO-1', 'CD-1', 'EAST', 'erp', 7, now() + interval '1 day', 1, 'open', 1)"
+        )
+        await until(lambda: _known(pool, "CD-1", 17))
+    assert told(sender) == [{"CD-1": 10}, {"CD-1": 17}]
 
 
 async def test_deliveries_and_levels_go_on_after_the_breaker_was_open(pool: asyncpg.Pool, sender: Scripted) -> None:
@@ -126,18 +313,99 @@ async def test_deliveries_and_levels_go_on_after_the_breaker_was_open(pool: asyn
     for number in range(5):
         sender.script[f"F{number}"] = [failed(RetryLater("503", after=2.0))]
         await owed.order(f"F{number}", {"system": "shop"})
-    async with driven(pool, shop(sender, LEVELS, SALES_ORDER)):
+    async with publishing(pool, sender, LEVELS, SALES_ORDER):
         await until(lambda: breaker(pool, "open"))
         sender.script.clear()
         for number in range(10):
             await entered(pool, [movement(f"m{number}", "1")])
-        await until(lambda: clean(pool))
+        await until(lambda: at_rest(pool))
         await entered(pool, [movement("last", "1")])
-        await until(lambda: clean(pool))
+        await until(lambda: at_rest(pool))
         await until(owed.at_rest)
     assert set((await owed.states()).values()) == {"delivered"}
-    assert told(sender)[-1] == {"CD-1": (11, 0)}
+    assert told(sender)[-1] == {"CD-1": 11}
 
 
 async def breaker(pool: asyncpg.Pool, state: str) -> bool:
     return bool(await pool.fetchval("SELECT breaker = $1 FROM system_lease WHERE system = 'shop'", state))
+
+
+async def test_a_paused_system_is_told_nothing_until_it_goes_on(pool: asyncpg.Pool, sender: Scripted) -> None:
+    await pool.execute("INSERT INTO system_lease (system, worker, expires_at, paused) VALUES ('shop', '', now(), true)")
+    await entered(pool, [movement("m1", "10")])
+    async with publishing(pool, sender):
+        await until(lambda: pool.fetchval("SELECT waiting = 1 FROM publication"))
+        assert sender.batches == []
+        await pool.execute("UPDATE system_lease SET paused = false")
+        await until(lambda: at_rest(pool))
+    assert told(sender) == [{"CD-1": 10}]
+
+
+async def test_a_number_somebody_doubts_is_told_again_and_a_refused_one_at_once(
+    pool: asyncpg.Pool, sender: Scripted
+) -> None:
+    sender.script["CD-2@EAST"] = [failed(NeedsEdit("not listed")), Delivered(reference="listed by now")]
+    await entered(pool, [movement("m1", "10"), movement("m2", "5", sku="CD-2")])
+    async with publishing(pool, sender):
+        await until(lambda: _problems(pool, 1))
+        async with pool.acquire() as conn:
+            await tell_again(conn, "shop", [("CD-2", "EAST"), ("CD-1", "EAST")])
+        await until(lambda: _known(pool, "CD-1", 10))
+        await until(lambda: _known(pool, "CD-2", 5))
+    assert sorted(sku for call in told(sender)[1:] for sku in call) == ["CD-1", "CD-2"]
+
+
+class Flaky:
+    """A channel with a memory of what it shows, that fails by chance: before or after it took the numbers."""
+
+    def __init__(self, seed: int) -> None:
+        self.shows: dict[tuple[str, str], Decimal] = {}
+        self._rng = random.Random(seed)
+        self.healthy = False
+
+    async def send(self, operation: str, batch: Sequence[Outgoing]) -> list[Outcome]:
+        await asyncio.sleep(self._rng.random() * 0.02)
+        how = 1.0 if self.healthy else self._rng.random()
+        if how < 0.2:
+            return [Failed(error=RetryLater("429", throttled=True, after=0.05))] * len(batch)
+        if 0.2 <= how < 0.3:
+            return [Failed(error=RetryLater("503", after=0.05))] * len(batch)
+        self.shows.update({(one.document.sku, one.document.location): one.document.on_hand for one in batch})
+        if how < 0.6:
+            return [Failed(error=OutcomeUnknown("cut"))] * len(batch)
+        return [Delivered(reference="ok") for _ in batch]
+
+    async def find(self, operation: str, batch: Sequence[Outgoing]) -> list[Delivered | None]:
+        return [None] * len(batch)
+
+    async def close(self) -> None:
+        return None
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_at_rest_the_channel_shows_what_it_may_sell_whatever_happened_before(
+    pool: asyncpg.Pool, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conflate, "QUIET_SECONDS", 0.02)
+    monkeypatch.setattr(conflate, "GATHER_SECONDS", 0.05)
+    monkeypatch.setattr(tell, "LONGEST_WAIT", 0.1)
+    rng, channel = random.Random(seed), replace(SHOP, locations=("EAST", "WEST"), held=Held(safety=2))
+    shop = Flaky(seed)
+    batch = Sends(operation="stock_levels", object="stock_level", batch=2, idempotency="absolute")
+    for life in range(3):
+        shop.healthy = life == 2
+        async with publishing(pool, shop, batch, channel=channel, worker=f"w{life}"):
+            for number in range(25):
+                move = movement(
+                    f"{life}-{number}", str(rng.choice([-3, -1, 1, 4])), "adjustment",
+                    sku=rng.choice(["CD-1", "CD-2"]), location=rng.choice(["EAST", "WEST"]),
+                )  # fmt: skip
+                await entered(pool, [move])
+                await asyncio.sleep(rng.random() * 0.05)
+            if life == 2:
+                await until(lambda: at_rest(pool))
+    rows = await pool.fetch("SELECT sku, location, on_hand FROM stock_level WHERE sequence > 0")
+    may_sell = {(row["sku"], row["location"]): max(row["on_hand"] - 2, Decimal(0)) for row in rows}
+    assert shop.shows == may_sell
+    rows = await pool.fetch("SELECT sku, location, told FROM channel_stock")
+    assert {(row["sku"], row["location"]): row["told"] for row in rows} == may_sell

@@ -49,7 +49,6 @@ def rules(*, governed: bool = True, hold_for: timedelta = timedelta(minutes=15))
         interfaces={},
         outgoing={},
         channel_system={},
-        tell_stock=[("shop", "EAST")],
         stock=StockRules(version="r/1", governed=governed, hold_for=hold_for, locations=PLACES),
     )
 

@@ -24,7 +24,6 @@ from crossdock.journal.decided import Decided
 from tests.orders.making import NOON, catalog, translated
 
 LOCATIONS = {"EAST": None, "WEST": None}
-TELL = [("shop", "EAST"), ("portal", "EAST"), ("portal", "WEST")]
 
 
 def movement(movement_id: str, quantity: str = "5", kind: str = "receipt", **changes: Any) -> StockMovement:
@@ -46,7 +45,7 @@ async def enter(conn: asyncpg.Connection, *documents: list[StockMovement], sourc
     ]
     products = catalog("CD-1", "CD-2")
     locked = await lock_levels(conn, (), pairs_of(batch, products, LOCATIONS))
-    decided = await apply(conn, batch, products, LOCATIONS, TELL, locked)
+    decided = await apply(conn, batch, products, LOCATIONS, locked)
     await write_levels(conn, locked)
     return decided
 
@@ -61,12 +60,7 @@ async def levels(conn: Any) -> dict[tuple[str, str], int]:
     return {(row["sku"], row["location"]): int(row["on_hand"]) for row in rows}
 
 
-async def wanted(conn: Any) -> dict[tuple[str, str, str], int]:
-    rows = await conn.fetch("SELECT system, sku, location, wanted FROM channel_stock")
-    return {(row["system"], row["sku"], row["location"]): int(row["wanted"]) for row in rows}
-
-
-async def test_movements_add_up_and_channels_are_to_be_told(pool: asyncpg.Pool) -> None:
+async def test_movements_add_up(pool: asyncpg.Pool) -> None:
     (decided,) = await entered(
         pool,
         [
@@ -79,29 +73,22 @@ async def test_movements_add_up_and_channels_are_to_be_told(pool: asyncpg.Pool) 
     )
     assert (decided.accepted, decided.note, decided.parts) == (True, "", ())
     assert await levels(pool) == {("CD-1", "EAST"): 7, ("CD-1", "WEST"): 4, ("CD-2", "EAST"): -1}
-    assert await wanted(pool) == {
-        ("shop", "CD-1", "EAST"): 7,
-        ("portal", "CD-1", "EAST"): 7,
-        ("portal", "CD-1", "WEST"): 4,
-        ("shop", "CD-2", "EAST"): 0,
-        ("portal", "CD-2", "EAST"): 0,
-    }
     assert await pool.fetchval("SELECT count(*) FROM stock_movement") == 5
 
 
 async def test_a_pick_alone_moves_no_level_and_tells_nobody(pool: asyncpg.Pool) -> None:
     await entered(pool, [movement("m1", "-4", "pick")])
     assert await levels(pool) == {}
-    assert await wanted(pool) == {}
+    assert await pool.fetchval("SELECT count(*) FROM event WHERE type = 'inventory.level.changed'") == 0
     assert await pool.fetchval("SELECT count(*) FROM stock_movement") == 1
 
 
 async def test_movements_that_cancel_out_leave_the_level_as_it_was(pool: asyncpg.Pool) -> None:
     await entered(pool, [movement("m1", "10")])
-    before = await pool.fetchrow("SELECT * FROM channel_stock WHERE system = 'shop'")
+    before = await pool.fetchrow("SELECT * FROM stock_level")
     await entered(pool, [movement("m2", "4"), movement("m3", "-4", "ship")])
     assert await levels(pool) == {("CD-1", "EAST"): 10}
-    assert await pool.fetchrow("SELECT * FROM channel_stock WHERE system = 'shop'") == before
+    assert await pool.fetchrow("SELECT * FROM stock_level") == before
 
 
 async def test_a_known_movement_is_entered_once(pool: asyncpg.Pool) -> None:
@@ -189,20 +176,13 @@ def test_any_interleaving_and_repetition_ends_in_the_sum_of_the_ledger(
     async def run() -> None:
         pool = await asyncpg.create_pool(database, min_size=1, max_size=4)
         try:
-            await pool.execute("TRUNCATE stock_movement, stock_level, channel_stock")
+            await pool.execute("TRUNCATE stock_movement, stock_level")
             await asyncio.gather(*(entered(pool, batch) for batch in batches))
             expected: dict[tuple[str, str], int] = defaultdict(int)
             for number, sku, location in {one for document in documents for one in document}:
                 expected[sku, location] += 0 if number in _PICKS else _QUANTITY[number]
             have = await levels(pool)
             assert {place: level for place, level in have.items() if level} == {p: n for p, n in expected.items() if n}
-            told = await wanted(pool)
-            assert told == {
-                (system, sku, location): max(level, 0)
-                for (sku, location), level in have.items()
-                for system, place in TELL
-                if place == location
-            }
         finally:
             await pool.close()
 

@@ -165,7 +165,6 @@ class Promises(RuleBasedStateMachine):
                     interfaces={},
                     outgoing={},
                     channel_system={},
-                    tell_stock=[],
                     stock=STOCK,
                 )
                 (decided,) = await decide(conn, by, [translated(document, kind, next(self.documents))])

@@ -77,6 +77,7 @@ async def test_a_trace_at_a_moment_tells_levels_movements_and_what_channels_had_
     await pool.execute(
         "INSERT INTO interface VALUES ('shop.stock', 'shop', 'out', 'stock_level', 'web', 'gold', '1 h', 1, 'active')"
     )
+    await pool.execute("INSERT INTO channel_stock (system, sku, location, told) VALUES ('shop', 'CD-1', 'EAST', 6)")
     for quantity, sequence, at in ((9, 1, then - timedelta(hours=2)), (10, 2, then), (6, 3, then + timedelta(hours=1))):
         await pool.execute(
             "INSERT INTO told_stock VALUES ('shop', 'CD-1', 'EAST', $1, $2, $3, $3)", Decimal(quantity), sequence, at

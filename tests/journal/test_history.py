@@ -135,9 +135,9 @@ async def test_a_sku_tells_its_movements_levels_and_channels(fill: Filling) -> N
     )  # fmt: skip
     await fill.conn.execute("INSERT INTO stock_level VALUES ('CD-1', 'WH-EAST', 37, 2, $1)", NOON)
     await fill.conn.execute(
-        """INSERT INTO channel_stock (system, sku, location, wanted, wanted_sequence, dirty, dirty_since, told, told_at)
-           VALUES ('shopify-us', 'CD-1', 'WH-EAST', 37, 2, true, $1, 40, $2)""",
-        NOON, NOON + timedelta(seconds=30),
+        """INSERT INTO channel_stock (system, sku, location, told, told_sequence, told_at, problem)
+           VALUES ('shopify-us', 'CD-1', 'WH-EAST', 40, 7, $1, 'not listed')""",
+        NOON + timedelta(seconds=30),
     )  # fmt: skip
     result = await trace(fill.conn, "CD-1")
     assert result.title == "SKU CD-1 · 37 at WH-EAST"
@@ -146,7 +146,8 @@ async def test_a_sku_tells_its_movements_levels_and_channels(fill: Filling) -> N
         "shopify-us told 40 at WH-EAST",
         "ship -3 EA at WH-EAST",
     ]
-    assert [(c.system, c.wanted, c.told, c.dirty) for c in result.channels] == [("shopify-us", 37, 40, True)]
+    (channel,) = result.channels
+    assert (channel.system, channel.told, channel.told_sequence, channel.problem) == ("shopify-us", 40, 7, "not listed")
 
 
 async def test_a_document_side_by_side(fill: Filling, document: int) -> None:

@@ -94,9 +94,9 @@ async def test_systems_say_what_they_are_owed_and_how_they_are(fill: Filling) ->
            VALUES ('netsuite', 'w1', 'infinity', 'open', '5 failures', true, 'jo', 'maintenance')"""
     )
     await fill.conn.execute(
-        """INSERT INTO channel_stock (system, sku, location, wanted, wanted_sequence, dirty, dirty_since, problem)
-           VALUES ('shopify-us', 'CD-1', 'WH', 1, 1, true, now() - interval '90 s', 'no such item'),
-                  ('shopify-us', 'CD-2', 'WH', 1, 1, false, now() - interval '1 d', '')"""
+        """INSERT INTO publication (system, channel, waiting, waiting_since, problems, reason, calls, fewest_calls,
+                                    lag_p50, lag_p95, lag_p99)
+           VALUES ('shopify-us', 'us', 3, now() - interval '90 s', 1, '503', 12, 10, 0.5, 1.5, 2)"""
     )
     with set_clock(NOON + timedelta(seconds=30)):
         erp, store, warehouse = (await overview(fill.conn)).systems
@@ -106,6 +106,9 @@ async def test_systems_say_what_they_are_owed_and_how_they_are(fill: Filling) ->
     )  # fmt: skip
     assert erp.last_success == NOON + timedelta(seconds=5)
     assert (erp.delivered[-1], sum(erp.delivered)) == (1, 1)
-    assert (store.stock_waiting, store.stock_problems) == (1, 1)
+    assert (store.channel, store.stock_waiting, store.stock_problems, store.stock_reason) == ("us", 3, 1, "503")
+    assert (store.stock_calls, store.stock_fewest_calls) == (12, 10)
+    assert (store.told_p50, store.told_p95, store.told_p99) == (0.5, 1.5, 2.0)
+    assert (erp.channel, erp.stock_waiting, erp.stock_lag, erp.told_p99) == ("", 0, None, None)
     assert store.stock_lag == pytest.approx(90, abs=20)
     assert (warehouse.due, warehouse.breaker, warehouse.paused, warehouse.driven) == (0, "closed", False, False)

@@ -9,7 +9,7 @@ from litestar import Response, get
 from litestar.datastructures import State
 from litestar.types import ControllerRouterHandler
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
@@ -32,6 +32,7 @@ class FiguresCollector(Collector):
         """One family per figure."""
         yield from self._interfaces()
         yield from self._systems()
+        yield from self._channels()
         yield _accuracy(self._inventory)
 
     def _interfaces(self) -> Iterator[Metric]:
@@ -68,15 +69,42 @@ class FiguresCollector(Collector):
         stopped = GaugeMetricFamily(
             "crossdock_system_stopped", "1 while a system is paused or its breaker is not closed", labels=["system"]
         )
-        stock = GaugeMetricFamily(
-            "crossdock_stock_lag_seconds", "How long the oldest untold stock level waits", labels=["system"]
-        )
         for row in self._figures.systems:
             for state, number in (("due", row.due), ("sending", row.sending), ("case", row.in_case)):
                 owed.add_metric([row.system, state], number)
             stopped.add_metric([row.system], float(row.paused or row.breaker != "closed"))
-            stock.add_metric([row.system], row.stock_lag or 0.0)
-        yield from (owed, stopped, stock)
+        yield from (owed, stopped)
+
+    def _channels(self) -> Iterator[Metric]:
+        names = ["channel", "system"]
+        lag = GaugeMetricFamily(
+            "crossdock_stock_lag_seconds",
+            "From a change of stock to the channel's acknowledgement over three minutes",
+            labels=[*names, "quantile"],
+        )
+        stale = GaugeMetricFamily(
+            "crossdock_stock_staleness_seconds",
+            "How long the oldest change waits that the channel does not know of",
+            labels=names,
+        )
+        waiting = GaugeMetricFamily("crossdock_stock_waiting", "Numbers the channel has not acknowledged", labels=names)
+        refused = GaugeMetricFamily("crossdock_stock_refused", "Numbers the channel refused", labels=names)
+        calls = CounterMetricFamily("crossdock_stock_calls", "Calls that told the channel its stock", labels=names)
+        fewest = CounterMetricFamily(
+            "crossdock_stock_calls_fewest", "Calls that full batches would have needed", labels=names
+        )
+        for row in self._figures.systems:
+            if not row.channel:
+                continue
+            of = [row.channel, row.system]
+            for quantile, seconds in (("0.5", row.told_p50), ("0.95", row.told_p95), ("0.99", row.told_p99)):
+                lag.add_metric([*of, quantile], seconds or 0.0)
+            stale.add_metric(of, row.stock_lag or 0.0)
+            waiting.add_metric(of, row.stock_waiting)
+            refused.add_metric(of, row.stock_problems)
+            calls.add_metric(of, row.stock_calls)
+            fewest.add_metric(of, row.stock_fewest_calls)
+        yield from (lag, stale, waiting, refused, calls, fewest)
 
 
 def _accuracy(points: Sequence[KpiPoint]) -> GaugeMetricFamily:

@@ -5,10 +5,8 @@ from __future__ import annotations
 
 import asyncpg
 
-from crossdock.app.wiring import Wired, own_interfaces, rules_of
+from crossdock.app.wiring import Wired, own_interfaces
 from crossdock.catalog.accept import accept_crosswalks, accept_customers, accept_products
-from crossdock.catalog.cache import Catalog
-from crossdock.inventory.publish import publish_all
 from crossdock.journal.keep import SQL
 from crossdock.journal.outbox import ensure_cursor
 from crossdock.runtime.migrate import migrate
@@ -31,7 +29,6 @@ async def prepare(database_url: str, wired: Wired) -> list[str]:
             await accept_customers(conn, [(None, customer) for customer in estate.customers()])
             rows = [(row.name, row.system, row.theirs, row.ours) for row in estate.crosswalks]
             await accept_crosswalks(conn, rows, by="estate", reason="seeded from the estate file")
-            await publish_all(conn, rules_of(wired, Catalog()).tell_stock)
     finally:
         await pool.close()
     return ran

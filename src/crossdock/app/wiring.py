@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from msgspec import Struct
 from crossdock.catalog.cache import Catalog
 from crossdock.decide_orders import InterfaceFacts, Rules
 from crossdock.delivery.system import System
+from crossdock.delivery.tell import OPERATION as STOCK_LEVELS
 from crossdock.errors import NeedsConfig
 from crossdock.estate.check import check
 from crossdock.estate.compile import CompiledEstate, compile_estate
@@ -158,11 +159,6 @@ def rules_of(wired: Wired, catalog: Catalog) -> Rules:
             for name, channel in estate.declared.channels.items()
             if "fulfillment" in sends.get(channel.system, ())
         },
-        tell_stock=[
-            (system, location)
-            for system, publication in estate.publications.items()
-            for location in publication.locations
-        ],
         stock=stock_rules_of(estate),
     )
 
@@ -270,17 +266,19 @@ def _channel_of(estate: CompiledEstate, system: str) -> str:
 
 def systems_of(wired: Wired) -> list[System]:
     """Every system that we send to, with its sender; call inside a running event loop."""
+    rules = stock_rules_of(wired.estate)
+    # The check lets one channel of a system be published at most.
+    channels = {channel.system: channel for channel in rules.channels.values() if channel.publish}
     return [
-        _system(wired, name, connector)
+        _system(wired, name, connector, channels)
         for name, connector in wired.connectors.items()
         if connector.make_sender is not None
     ]
 
 
-def _system(wired: Wired, name: str, connector: Connector) -> System:
+def _system(wired: Wired, name: str, connector: Connector, channels: Mapping[str, ChannelRule]) -> System:
     manifest = connector.manifest
     limits = wired.estate.limits(name, manifest.limits)
-    publication = wired.estate.publications.get(name)
     outbound = [mapping for mapping in connector.mappings if mapping.direction == "out"]
     config = SystemConfig(
         name=name,
@@ -297,6 +295,5 @@ def _system(wired: Wired, name: str, connector: Connector) -> System:
         sender=connector.make_sender(config),
         operations={sends.operation: sends for sends in manifest.sends},
         limits=limits,
-        publishes_stock=publication is not None,
-        safety=publication.safety if publication is not None else 0,
+        channel=channels.get(name) if any(one.operation == STOCK_LEVELS for one in manifest.sends) else None,
     )

@@ -20,6 +20,7 @@ from crossdock.decide_orders import Rules
 from crossdock.delivery.drive import Driver
 from crossdock.errors import EngineAway
 from crossdock.flow import work
+from crossdock.inventory.feed import StockFeed
 from crossdock.runtime.embedded.state import Endpoints
 from crossdock.runtime.nats import Bus, Wakes
 from crossdock.runtime.postgres import open_pool, retrying
@@ -42,13 +43,15 @@ async def run_worker(stop: asyncio.Event, wired: Wired, endpoints: Endpoints) ->
     bus = await Bus.connect(endpoints.nats_url, patience=2.0, or_later=True, name="crossdock-worker")
     catalog = Catalog()
     rules, translations = rules_of(wired, catalog), translations_of(wired, catalog)
-    drivers = [Driver(pool, system, name, stop, tried) for system in systems_of(wired)]
+    feed = StockFeed(pool, rules.stock, catalog)
+    drivers = [Driver(pool, system, name, stop, tried, feed) for system in systems_of(wired)]
     try:
         async with asyncio.TaskGroup() as group:
+            group.create_task(feed.run(stop))
             for driver in drivers:
                 group.create_task(driver.run())
             wakes = await bus.wakes("worker")
-            told = [*(driver.wake for driver in drivers), Waker(bus, "scheduler").soon]
+            told = [*(driver.wake for driver in drivers), feed.wake, Waker(bus, "scheduler").soon]
             group.create_task(_work(stop, pool, rules, translations, wakes, told))
     finally:
         await bus.close()

@@ -91,6 +91,8 @@ def health(system: SystemFigures, at: datetime) -> Health:
         return Health("bad", "no worker", f"{count(owes)} wait, and no worker holds its lease: is one running?")
     if system.stock_problems:
         return Health("warn", "stock refused", f"{count(system.stock_problems)} stock levels were refused")
+    if system.stock_reason and system.stock_waiting:
+        return Health("warn", "stock waits", f"{count(system.stock_waiting)} stock levels wait: {system.stock_reason}")
     return Health("good", "answers") if system.driven or system.last_success else Health("idle", "quiet")
 
 

@@ -27,6 +27,7 @@ from crossdock.delivery.send import send
 from crossdock.delivery.stock import StockPublisher
 from crossdock.delivery.system import Item, System, Tried
 from crossdock.errors import EngineAway, NeedsConfig
+from crossdock.inventory.feed import StockFeed
 from crossdock.journal.record import storable
 from crossdock.runtime.clock import now
 from crossdock.runtime.postgres import away
@@ -52,7 +53,10 @@ log = structlog.get_logger(__name__)
 
 
 class Driver:
-    """Drives one system until `stop` is set. `tried` is told (system, outcome, seconds) of every try, for metrics."""
+    """Drives one system until `stop` is set. `tried` is told (system, outcome, seconds) of every try, for metrics.
+
+    `feed`: where a channel's stock is read from; it is told none of it without.
+    """
 
     def __init__(
         self,
@@ -61,6 +65,7 @@ class Driver:
         worker: str,
         stop: asyncio.Event,
         tried: Callable[[str, str, float], None],
+        feed: StockFeed | None = None,
     ) -> None:
         self._pool = pool
         self._system = system
@@ -89,8 +94,22 @@ class Driver:
         self._last_round = 0
         ahead = system.limits.concurrency * AHEAD * max(s.batch for s in system.operations.values())
         self._most = min(ahead, MOST_RECORDED)
-        self._stock = StockPublisher(pool, system) if system.publishes_stock else None
+        self._stock: StockPublisher | None = None
+        if system.channel is not None and feed is not None:
+            self._stock = StockPublisher(pool, system, system.channel, feed, self, stop)
         self._breaker_changed = False
+
+    @property
+    def fence(self) -> int:
+        """The fence of the lease while it is ours, else 0."""
+        return self._fence if asyncio.get_running_loop().time() < self._ours_until else 0
+
+    @property
+    def open(self) -> bool:
+        """Whether the system may be called now: not paused, not resting, and its breaker lets a call through."""
+        clock = asyncio.get_running_loop().time()
+        broken = self._breaker.state == "open" and clock < self._breaker.until
+        return not (self._paused or broken) and clock >= self._rest_until
 
     def wake(self) -> None:
         """Something may be due now."""
@@ -98,6 +117,14 @@ class Driver:
 
     async def run(self) -> None:
         """Drive the system until stopped; survives an absent database, and gives the lease back at the end."""
+        if self._stock is None:
+            await self._run()
+            return
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._stock.run())
+            group.create_task(self._run())
+
+    async def _run(self) -> None:
         while not self._stop.is_set():
             try:
                 with away():
@@ -144,10 +171,7 @@ class Driver:
         async with self._pool.acquire() as conn:
             items = await claim(conn, self._system, self._fence, allowed, self._under_way)
         self._start(items)
-        told = False
-        if self._stock is not None and self._breaker.state != "open":
-            told = await self._stock.turn(self._one_call)
-        return bool(items) or bool(self._under_way) or told
+        return bool(items) or bool(self._under_way)
 
     async def _hold(self, clock: float) -> bool:
         async with self._pool.acquire() as conn, conn.transaction():
@@ -210,18 +234,23 @@ class Driver:
             verdict = judge(tried, since)
             self._hear(verdict, ended)
             if verdict.outcome == "throttled":
-                self._rest_until = max(self._rest_until, ended + min(verdict.wait, LONGEST_REST))
+                self.rest(verdict.wait)
             self._tried(self._system.name, verdict.outcome, ended - began)
             self._done.append((tried, verdict))
         self._wake.set()
         if len(self._done) * 2 >= self._most:
             self._half_done.set()
 
-    async def _one_call(self) -> asyncio.Semaphore:
+    async def slot(self) -> asyncio.Semaphore:
         """A slot of the system for a call that is no delivery, with its token taken; the caller releases it."""
         await self._slots.acquire()
         await self._take_token()
         return self._slots
+
+    def rest(self, seconds: float) -> None:
+        """Leave the system alone, as long as it asks, up to a minute."""
+        until = asyncio.get_running_loop().time() + min(seconds, LONGEST_REST)
+        self._rest_until = max(self._rest_until, until)
 
     async def _take_token(self) -> None:
         if self._bucket is not None:
@@ -279,7 +308,7 @@ class Driver:
         if self._calls:
             await asyncio.wait(self._calls, timeout=self._system.limits.timeout)
         if self._stock is not None:
-            await self._stock.finish(self._system.limits.timeout)
+            await self._stock.ended()
         try:
             with away():
                 await self._record()

@@ -1,143 +1,362 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Publish stock levels to a channel system: only the newest level of a SKU travels, in as few calls as can be.
+"""Publish stock to a channel system: of every SKU only the newest number travels, in as few calls as can be.
 
-A level is told once it has come to rest or has waited long enough; stock-outs at once. Levels are absolute, so a call
-whose outcome is unknown is simply made again with what is true then.
+What is to be told follows from levels, rules and what the channel was told last; nothing of it is kept in memory alone,
+so a worker that takes over knows all there is to tell. Numbers are absolute: a call whose outcome is unknown is simply
+made again with what is true then.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
-from decimal import Decimal
-from uuid import NAMESPACE_URL, uuid5
+from typing import Protocol
 
 import asyncpg
 import structlog
+from msgspec import Struct
 
-from crossdock.canonical.stock import StockLevel
 from crossdock.delivery.owe import SQL as DELIVERY
-from crossdock.delivery.send import ask
 from crossdock.delivery.system import System
-from crossdock.errors import CrossdockError, RetryLater
-from crossdock.inventory.publish import Wanted, claim_dirty, record_told, record_untold
-from crossdock.runtime.backoff import backoff
+from crossdock.delivery.tell import OPERATION, Answer, Teller
+from crossdock.errors import EngineAway
+from crossdock.inventory.conflate import GATHER_SECONDS, Conflation, Number
+from crossdock.inventory.feed import Changes, StockFeed
+from crossdock.inventory.offer import offer
+from crossdock.inventory.publish import (
+    Call,
+    Publication,
+    begin_call,
+    doubted,
+    earlier,
+    load_told,
+    record_calls,
+    show,
+    take_over,
+)
+from crossdock.inventory.rules import ChannelRule
+from crossdock.inventory.tally import LagWindow, Tally
 from crossdock.runtime.clock import now
-from crossdock.sdk.sending import Delivered, Exchange, Outcome, Outgoing
+from crossdock.runtime.postgres import away
+from crossdock.sdk.sending import Exchange
 
-OPERATION = "stock_levels"
-QUIET_SECONDS = 0.5
-LONGEST_WAIT = 3.0
-# A call that would be only partly filled waits this long for company.
-GATHER_SECONDS = 0.4
+IDLE_SECONDS = 0.25
+AWAY_SECONDS = 1.0
+SHOW_SECONDS = 1.5
+# That a change has been dealt with is shown sooner: others wait to see it.
+SHOW_SOON = 0.2
+COMPARED_AT_ONCE = 500
+# A number changes without any change of stock when goods that are expected come within the horizon.
+HORIZON_SECONDS = 60.0
 
 log = structlog.get_logger(__name__)
 
 
-class StockPublisher:
-    """Tells one channel system its stock levels, one call at a time. A turn starts a call and does not wait for it."""
+class Line(Protocol):
+    """What the driver of a system grants to those who call it beside its deliveries."""
 
-    def __init__(self, pool: asyncpg.Pool, system: System) -> None:
+    @property
+    def fence(self) -> int:
+        """The fence of the system's lease while it is ours, else 0."""
+        ...
+
+    @property
+    def open(self) -> bool:
+        """Whether the system may be called now."""
+        ...
+
+    async def slot(self) -> asyncio.Semaphore:
+        """A slot for one call within the system's limits; the caller releases it."""
+        ...
+
+    def rest(self, seconds: float) -> None:
+        """Leave the system alone: it asked for that."""
+        ...
+
+
+class _Ended(Struct, frozen=True):
+    """A call that has ended, to be written."""
+
+    call: Call
+    exchanges: Sequence[Exchange]
+
+
+class StockPublisher:
+    """Tells one channel its stock while `run` runs and the lease of its system is ours."""
+
+    def __init__(
+        self, pool: asyncpg.Pool, system: System, channel: ChannelRule, feed: StockFeed, line: Line, stop: asyncio.Event
+    ) -> None:
         self._pool = pool
         self._system = system
-        self._batch = system.operations[OPERATION].batch
-        self._call: asyncio.Task[None] | None = None
-        self._attempt = 0
+        self._channel = channel
+        self._feed = feed
+        self._line = line
+        self._stop = stop
+        self._size = system.operations[OPERATION].batch
+        self._teller = Teller(system)
+        self._queue = Conflation(self._size)
+        self._tally = Tally(self._size, GATHER_SECONDS)
+        self._lags = LagWindow()
+        self._fence = 0
+        self._sequence = 0
+        # SKUs that changed and are not compared yet; everything is to be compared when `_all_since` is set.
+        self._changes: dict[str, datetime] = {}
+        self._all_since: datetime | None = None
+        self._compared_at = 0.0
+        self._catalog_version = -1
+        self._place = (0, 0)
+        self._reason = ""
         self._rest_until = 0.0
+        self._heard = False
+        self._shown_at = 0.0
+        self._asking = False
+        self._calls: set[asyncio.Task[None]] = set()
+        self._ended: deque[_Ended] = deque()
+        self._wake = asyncio.Event()
+        self._over = asyncio.Event()
+        feed.listen(self._hear)
 
-    async def turn(self, slot: Callable[[], Awaitable[asyncio.Semaphore]]) -> bool:
-        """Start a call when one is worth making; whether one is under way."""
-        if self._call is not None:
-            if not self._call.done():
-                return True
-            finished, self._call = self._call, None
-            finished.result()
-        if asyncio.get_running_loop().time() < self._rest_until:
-            return False
+    async def run(self) -> None:
+        """Publish until stopped; survives an absent database. At the end calls may take as long as the system may."""
+        while not self._stop.is_set():
+            try:
+                with away():
+                    wait = await self._turn()
+            except EngineAway as error:
+                log.warning("stock.engine_away", system=self._system.name, reason=error.reason)
+                wait = AWAY_SECONDS
+            except Exception:  # edge: a round that failed must not end publishing; what is known is read again
+                log.exception("stock.round_failed", system=self._system.name)
+                self._fence, wait = 0, AWAY_SECONDS
+            await self._pause(wait)
+        await self._finish()
+        self._over.set()
+
+    async def ended(self) -> None:
+        """Return when `run` has: nothing is called and nothing is to be written any more."""
+        await self._over.wait()
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        self._wake.clear()
+
+    def _hear(self, changes: Changes | None) -> None:
+        if not self._fence:
+            # Not ours to tell; whoever takes over compares everything.
+            return
+        if changes is None:
+            slow = self._channel.horizon is not None or self._channel.derived_buffer
+            if slow or self._catalog_version != self._feed.view.catalog.version:
+                self._all_since = self._all_since or now()
+        else:
+            for sku, at in changes.items():
+                self._changes.setdefault(sku, at)
+            self._heard = True
+        self._wake.set()
+
+    async def _turn(self) -> float:
+        """One round: compare what changed, write what ended, begin a call. Seconds until the next is of use."""
+        fence = self._line.fence
+        if not fence:
+            return IDLE_SECONDS
+        if fence != self._fence:
+            await self._begin(fence)
+        await self._compare()
+        await self._record()
+        loop = asyncio.get_running_loop()
+        await self._show(loop.time())
+        wait = SHOW_SOON if self._heard and not self._queue.waiting else IDLE_SECONDS
+        if self._asking or loop.time() < self._rest_until or not self._line.open:
+            return wait
+        due = self._queue.due(loop.time())
+        if due > 0:
+            return min(wait, due)
+        self._asking = True
+        call = asyncio.create_task(self._call(self._fence))
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+        return wait
+
+    async def _begin(self, fence: int) -> None:
+        """Take over from whoever drove the system before, us perhaps: what was told is read, everything is compared."""
+        self._fence = 0
+        if self._calls:
+            await asyncio.wait(self._calls)
+        self._ended.clear()
+        self._changes.clear()
+        await self._feed.ready()
+        queue = Conflation(self._size)
+        async with self._pool.acquire() as conn, conn.transaction():
+            if not await conn.fetchval(DELIVERY.check_fence, self._system.name, fence):
+                return
+            cut = await take_over(conn, self._channel)
         async with self._pool.acquire() as conn:
-            wanted = await claim_dirty(conn, self._system.name, self._batch, QUIET_SECONDS, LONGEST_WAIT)
-        if not wanted or not self._worth(wanted):
-            return False
-        self._call = asyncio.create_task(self._tell(wanted, slot))
-        return True
+            highest = await load_told(conn, self._system.name, cut, queue)
+            before = await earlier(conn, self._system.name)
+        self._queue, self._sequence, self._place = queue, max(self._sequence, highest), (0, 0)
+        self._tally = Tally(self._size, GATHER_SECONDS, before.calls, before.fewest_calls)
+        self._all_since, self._fence, self._heard = before.known_until, fence, True
+        log.info("stock.publishes", system=self._system.name, channel=self._channel.name, fence=fence)
 
-    async def finish(self, within: float) -> None:
-        """Let a call that is under way end, for at most `within` seconds; what was not told stays to be told."""
-        if self._call is not None:
-            await asyncio.wait([self._call], timeout=within)
-            if self._call.done() and not self._call.cancelled() and self._call.exception() is not None:
-                log.warning("stock.not_recorded", system=self._system.name, reason=repr(self._call.exception()))
+    async def _compare(self) -> None:
+        """Offer the queue the numbers of SKUs that changed, or of all, in portions: others have work to do too."""
+        view, loop = self._feed.view, asyncio.get_running_loop()
+        if self._channel.horizon is not None and loop.time() >= self._compared_at + HORIZON_SECONDS:
+            self._all_since = self._all_since or now()
+        if self._all_since is not None:
+            since, self._all_since = self._all_since, None
+            self._compared_at, self._catalog_version = loop.time(), view.catalog.version
+            bundles = (sku for sku, product in view.catalog.products.items() if product.components)
+            everything = list({*view.skus, *bundles, *self._queue.skus})
+            for start in range(0, len(everything), COMPARED_AT_ONCE):
+                for sku in everything[start : start + COMPARED_AT_ONCE]:
+                    self._offer(sku, max(since, view.changed_at(self._channel, sku) or since))
+                await asyncio.sleep(0)
+        while self._changes:
+            for sku in list(self._changes)[:COMPARED_AT_ONCE]:
+                self._offer(sku, self._changes.pop(sku))
+            if self._changes:
+                await asyncio.sleep(0)
+        if self._all_since is None:
+            self._place = self._feed.place
 
-    def _worth(self, wanted: Sequence[Wanted]) -> bool:
-        oldest = min(level.dirty_since for level in wanted)
-        waited = (now() - oldest).total_seconds()
-        return len(wanted) >= self._batch or waited >= GATHER_SECONDS or any(level.quantity == 0 for level in wanted)
+    def _offer(self, sku: str, changed_at: datetime) -> None:
+        numbers = offer(self._feed.view, self._channel, sku, self._queue.told(sku))
+        self._queue.offer(sku, numbers, changed_at, asyncio.get_running_loop().time())
 
-    async def _tell(self, wanted: Sequence[Wanted], slot: Callable[[], Awaitable[asyncio.Semaphore]]) -> None:
-        slots = await slot()
-        started = now()
+    async def _call(self, fence: int) -> None:
+        """Tell the channel what comes first, as soon as its limits allow; numbers are taken as late as can be."""
+        numbers: list[Number] = []
+        loop = asyncio.get_running_loop()
+        slots = await self._line.slot()
         try:
-            batch = [_outgoing(level, started, self._system.safety) for level in wanted]
-            outcomes = await ask(self._system, OPERATION, batch)
+            self._asking = False
+            if self._stop.is_set() or fence != self._fence or fence != self._line.fence or not self._line.open:
+                return
+            numbers = self._queue.take(loop.time(), self._teller.most)
+            if not numbers:
+                return
+            self._wake.set()
+            self._sequence = max(self._sequence + 1, int(now().timestamp() * 1000))
+            sequence = self._sequence
+            with away():
+                async with self._pool.acquire() as conn:
+                    noted = await begin_call(conn, self._system.name, fence, sequence, numbers)
+            if noted is None:
+                # Another worker drives the system now and knows all there is to tell.
+                self._fence = 0
+                return
+            answer = await self._teller.tell(numbers, sequence)
+        except EngineAway as error:
+            # Nothing is told that could not be written down first.
+            log.warning("stock.engine_away", system=self._system.name, reason=error.reason)
+            self._queue.failed(numbers, loop.time(), unknown=False)
+            self._rest_until = loop.time() + AWAY_SECONDS
+            return
         finally:
             slots.release()
-        told = [level for level, outcome in zip(wanted, outcomes, strict=True) if isinstance(outcome, Delivered)]
-        failed = [
-            (level, outcome.error)
-            for level, outcome in zip(wanted, outcomes, strict=True)
-            if not isinstance(outcome, Delivered)
-        ]
-        self._attempt = 0 if told or not failed else self._attempt + 1
+        self._end(noted, sequence, answer)
+
+    def _end(self, call_id: int, sequence: int, answer: Answer) -> None:
+        """Sort what a call came to into the queue and leave it to be written."""
+        clock = asyncio.get_running_loop().time()
+        self._queue.delivered(answer.told)
+        self._queue.failed(answer.kept, clock, unknown=False)
+        self._queue.failed([number for number, _ in answer.unknown], clock, unknown=True)
+        for number, _, wait in answer.refused:
+            self._queue.refused(number, clock, wait)
+        self._tally.count(len(answer.told), clock)
+        self._lags.add([(answer.ended_at - one.changed_at).total_seconds() for one in answer.told], clock)
+        call = Call(
+            id=call_id,
+            sequence=sequence,
+            ended_at=answer.ended_at,
+            told=answer.told,
+            unknown=[(number.sku, number.location, reason) for number, reason in answer.unknown],
+            refused=[(number.sku, number.location, reason, wait) for number, reason, wait in answer.refused],
+        )
+        self._ended.append(_Ended(call, answer.exchanges))
+        self._reason = answer.reason
+        if answer.rest:
+            self._rest_until = clock + answer.rest
+            if answer.throttled:
+                self._line.rest(answer.rest)
+        if answer.reason or answer.refused:
+            why = answer.reason or answer.refused[0][1]
+            untold = len(answer.kept) + len(answer.unknown) + len(answer.refused)
+            log.warning("stock.untold", system=self._system.name, numbers=untold, reason=why)
+        self._wake.set()
+
+    async def _record(self) -> None:
+        """Write how calls ended; on a lost connection it is written by a later round."""
+        ended = list(self._ended)
+        if not ended:
+            return
         async with self._pool.acquire() as conn, conn.transaction():
-            await self._keep_exchanges(conn, outcomes)
-            await record_told(conn, self._system.name, told)
-            await record_untold(
-                conn, self._system.name, [(level, error.reason, self._wait(error)) for level, error in failed]
-            )
-        if failed:
-            log.warning("stock.untold", system=self._system.name, levels=len(failed), reason=failed[0][1].reason)
+            if not await conn.fetchval(DELIVERY.check_fence, self._system.name, self._fence):
+                # Whoever has the lease now tells again what these calls told.
+                self._ended.clear()
+                self._fence = 0
+                return
+            await _keep_exchanges(conn, self._system.name, [one for end in ended for one in end.exchanges])
+            await record_calls(conn, self._channel, [end.call for end in ended])
+        for _ in ended:
+            self._ended.popleft()
 
-    def _wait(self, error: CrossdockError) -> float:
-        """Seconds until a level is told again; a throttled or absent system rests altogether."""
-        retry = isinstance(error, RetryLater)
-        asked = error.after if isinstance(error, RetryLater) else None
-        wait = asked if asked is not None else backoff(max(1, self._attempt), first=0.5, most=30.0)
-        if retry:
-            self._rest_until = asyncio.get_running_loop().time() + wait
-            return 0.0
-        return max(wait, 5.0)
+    async def _show(self, clock: float) -> None:
+        waiting = self._queue.waiting
+        soon = self._heard and not waiting and not self._ended
+        if not self._fence or clock < self._shown_at + (SHOW_SOON if soon else SHOW_SECONDS):
+            return
+        if soon:
+            self._heard = False
+        state = Publication(
+            waiting=waiting,
+            waiting_since=self._queue.oldest,
+            problems=self._queue.problems,
+            reason=self._reason,
+            calls=self._tally.calls,
+            fewest_calls=self._tally.fewest,
+            lags=self._lags.quantiles((0.5, 0.95, 0.99), clock),
+            place=self._place,
+        )
+        async with self._pool.acquire() as conn:
+            await show(conn, self._channel, self._fence, state)
+            again = await doubted(conn, self._system.name)
+        self._shown_at = clock
+        for sku, place in again:
+            if self._queue.doubt(sku, place):
+                self._changes.setdefault(sku, now())
 
-    async def _keep_exchanges(self, conn: asyncpg.Connection, outcomes: Sequence[Outcome]) -> None:
-        found: dict[int, Exchange] = {
-            id(outcome.exchange): outcome.exchange for outcome in outcomes if outcome.exchange is not None
-        }
-        if found:
-            await conn.execute(
-                DELIVERY.record_exchanges,
-                self._system.name,
-                [e.method for e in found.values()],
-                [e.url for e in found.values()],
-                [e.request for e in found.values()],
-                [e.status for e in found.values()],
-                [e.response for e in found.values()],
-            )
+    async def _finish(self) -> None:
+        if self._calls:
+            await asyncio.wait(self._calls, timeout=self._system.limits.timeout)
+        try:
+            with away():
+                if self._fence and self._fence == self._line.fence:
+                    await self._record()
+                    # What changes from now on, nobody has seen.
+                    self._shown_at, self._place = 0.0, (0, 0)
+                    await self._show(asyncio.get_running_loop().time())
+        except EngineAway as error:
+            log.warning("stock.not_recorded", system=self._system.name, reason=error.reason)
 
 
-def _outgoing(level: Wanted, at: datetime, safety: int) -> Outgoing:
-    reference = f"{level.sku}@{level.location}"
-    return Outgoing(
-        delivery_id=0,
-        operation=OPERATION,
-        reference=reference,
-        idempotency_key=str(uuid5(NAMESPACE_URL, f"{reference}/{level.sequence}")),
-        document=StockLevel(
-            sku=level.sku,
-            location=level.location,
-            on_hand=level.quantity,
-            safety=Decimal(safety),
-            sequence=level.sequence,
-            as_of=at,
-        ),
-        known={},
-    )
+async def _keep_exchanges(conn: asyncpg.Connection, system: str, exchanges: Iterable[Exchange]) -> None:
+    found = list(exchanges)
+    if found:
+        await conn.execute(
+            DELIVERY.record_exchanges,
+            system,
+            [e.method for e in found],
+            [e.url for e in found],
+            [e.request for e in found],
+            [e.status for e in found],
+            [e.response for e in found],
+        )

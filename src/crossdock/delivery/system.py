@@ -9,20 +9,19 @@ from datetime import datetime
 from msgspec import Struct
 
 from crossdock.errors import NeedsEdit
+from crossdock.inventory.rules import ChannelRule
 from crossdock.sdk.manifest import Limits, Sends
 from crossdock.sdk.sending import Outcome, Outgoing, Sender
 
 
 class System(Struct, frozen=True, kw_only=True):
-    """A system that we send to. `publishes_stock`: it is told stock levels, each with `safety` of
-    its unit held back."""
+    """A system that we send to. `channel`: the one whose stock it is told, None when it is told none."""
 
     name: str
     sender: Sender
     operations: Mapping[str, Sends]
     limits: Limits
-    publishes_stock: bool
-    safety: int = 0
+    channel: ChannelRule | None = None
 
     @property
     def needs_known(self) -> list[str]:

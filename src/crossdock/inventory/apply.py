@@ -55,14 +55,12 @@ async def apply(
     batch: Sequence[Translated],
     catalog: Catalog,
     locations: Mapping[str, object],
-    tell: Sequence[tuple[str, str]],
     levels: Levels,
 ) -> list[Decided]:
     """Decide on documents of movements, in the same order; one statement for all of them.
 
-    `locations`: the stock locations there are. `tell`: (channel system, location) pairs whose levels a channel is told.
-    `levels`: those of `pairs_of`, locked. A movement that is not acceptable becomes a part of its own; the
-    others of its document are applied.
+    `locations`: the stock locations there are. `levels`: those of `pairs_of`, locked. A movement that is not acceptable
+    becomes a part of its own; the others of its document are applied.
     """
     good: list[_Good] = []
     refused: list[list[RefusedPart]] = []
@@ -77,13 +75,11 @@ async def apply(
             else:
                 good.append(_Good(item.claimed.id, document.source, movement, checked.value, checked.unit))
         refused.append(parts)
-    entered = await _enter(conn, good, tell, levels)
+    entered = await _enter(conn, good, levels)
     return [_decide(item, parts, entered.get(item.claimed.id, 0)) for item, parts in zip(batch, refused, strict=True)]
 
 
-async def _enter(
-    conn: asyncpg.Connection, good: list[_Good], tell: Sequence[tuple[str, str]], levels: Levels
-) -> dict[int, int]:
+async def _enter(conn: asyncpg.Connection, good: list[_Good], levels: Levels) -> dict[int, int]:
     if not good:
         return {}
     moves = [one.movement for one in good]
@@ -103,8 +99,6 @@ async def _enter(
         # Few sources have these: an empty column reads as its default.
         [m.lot for m in moves] if any(m.lot for m in moves) else [],
         [m.expires_on for m in moves] if any(m.expires_on for m in moves) else [],
-        [system for system, _ in tell],
-        [location for _, location in tell],
     )
     levels.absorb(row for row in rows if row["what"] == "level")
     left = [row for row in rows if row["what"] == "left"]

@@ -67,7 +67,6 @@ async def count(
     batch: Sequence[Translated],
     catalog: Catalog,
     locations: Mapping[str, object],
-    tell: Sequence[tuple[str, str]],
     levels: Levels,
 ) -> list[Decided]:
     """Decide on counts, in the same order. `levels`: those of `pairs_of_counts` and of every SKU at
@@ -76,7 +75,7 @@ async def count(
     good = [one for one in read if isinstance(one, _Read)]
     said = await _news(conn, good, catalog, levels)
     weighed = await weigh(conn, said, levels)
-    await enter(conn, weighed, tell, levels)
+    await enter(conn, weighed, levels)
     new = await _record(conn, good)
     by_document: dict[int, list[Said]] = {}
     for one in weighed:

@@ -92,9 +92,7 @@ async def _ranks(conn: asyncpg.Connection, pairs: set[Pair], levels: Levels) -> 
     return ranks
 
 
-async def enter(
-    conn: asyncpg.Connection, weighed: Sequence[Said], tell: Sequence[tuple[str, str]], levels: Levels
-) -> None:
+async def enter(conn: asyncpg.Connection, weighed: Sequence[Said], levels: Levels) -> None:
     """Write what was said, the differences into the ledger, and the moments into the levels."""
     valid = [one for one in weighed if not one.stale]
     # That nothing is where nothing was is worth no row.
@@ -115,8 +113,6 @@ async def enter(
             [_ON_HAND] * len(entered),
             [],
             [],
-            [system for system, _ in tell],
-            [location for _, location in tell],
         )
         levels.absorb(row for row in rows if row["what"] == "level")
     await _record(conn, [one for one in weighed if not one.absent or one.difference])

@@ -1,72 +1,179 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The conflating queue of stock levels: what each channel must be told, and what it was told."""
+"""What a channel was told of stock, as the database keeps it: the newest number of each SKU, all of them with their
+times, calls under way, and how publishing goes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 
 import asyncpg
 from msgspec import Struct
 
-from crossdock.inventory.lock import SQL
-from crossdock.journal.record import storable
+from crossdock.canonical.objects import encode
+from crossdock.canonical.stock import Availability
+from crossdock.inventory.conflate import Conflation, Number
+from crossdock.inventory.level import Pair
+from crossdock.inventory.rules import ChannelRule
+from crossdock.journal.record import Event, record_events, storable
+from crossdock.runtime.clock import now
+from crossdock.runtime.postgres import load_queries
+
+SQL = load_queries(__package__, "publish.sql")
+PAGE = 20_000
+# A call that was cut off with its worker may still be having its effect.
+SETTLE_SECONDS = 1.0
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
-    """A level that a channel must be told. `sequence` is the level's; `dirty_since`: when it began to wait."""
+class Call(Struct, frozen=True, kw_only=True):
+    """A call that told numbers under `sequence`, and how it ended: what was told; of what may or may not have arrived
+    (SKU, location, why); of what was refused (SKU, location, why, seconds until it is told again)."""
 
-    sku: str
-    location: str
-    quantity: Decimal
+    id: int
     sequence: int
-    dirty_since: datetime
+    ended_at: datetime
+    told: Sequence[Number] = ()
+    unknown: Sequence[tuple[str, str, str]] = ()
+    refused: Sequence[tuple[str, str, str, float]] = ()
 
 
-async def claim_dirty(conn: asyncpg.Connection, system: str, limit: int, quiet: float, longest: float) -> list[Wanted]:
-    """At most `limit` levels to tell `system` now: zeros, those at rest for `quiet` s or waiting for `longest` s."""
-    rows = await conn.fetch(SQL.claim_dirty, system, limit, quiet, longest)
-    return [
-        Wanted(
-            sku=row["sku"],
-            location=row["location"],
-            quantity=row["wanted"],
-            sequence=row["wanted_sequence"],
-            dirty_since=row["dirty_since"],
-        )
-        for row in rows
-    ]
+class Publication(Struct, frozen=True, kw_only=True):
+    """How publishing to a system goes. `lags`: seconds, p50, p95 and p99; `place`: in the outbox, see `StockFeed`."""
+
+    waiting: int
+    waiting_since: datetime | None
+    problems: int
+    reason: str
+    calls: int
+    fewest_calls: int
+    lags: Sequence[float]
+    place: tuple[int, int]
 
 
-async def record_told(conn: asyncpg.Connection, system: str, told: Sequence[Wanted]) -> None:
-    """Write what `system` acknowledged; a level that has moved on meanwhile is told again."""
-    if told:
-        ordered = sorted(told, key=lambda level: (level.sku, level.location))
-        await conn.execute(
-            SQL.record_told,
-            system,
-            [level.sku for level in ordered],
-            [level.location for level in ordered],
-            [level.quantity for level in ordered],
-            [level.sequence for level in ordered],
-        )
+class Earlier(Struct, frozen=True, kw_only=True):
+    """What is known of publishing before us. `known_until`: changes made before then had been told."""
+
+    known_until: datetime
+    calls: int = 0
+    fewest_calls: int = 0
 
 
-async def record_untold(conn: asyncpg.Connection, system: str, failed: Sequence[tuple[Wanted, str, float]]) -> None:
-    """Write what went wrong with levels: (level, reason, seconds until it is tried again)."""
-    if failed:
-        await conn.execute(
-            SQL.record_untold,
-            system,
-            [level.sku for level, _, _ in failed],
-            [level.location for level, _, _ in failed],
-            [storable(reason, 500) for _, reason, _ in failed],
-            [wait for _, _, wait in failed],
-        )
+async def take_over(conn: asyncpg.Connection, channel: ChannelRule) -> set[Pair]:
+    """Make what an earlier worker was telling when it died unknown; the (SKU, location) of it. In a transaction."""
+    await conn.execute(SQL.follow_anew, channel.system)
+    await conn.execute(SQL.forget_other_places, channel.system, channel.summed)
+    return {(row["sku"], row["location"]) for row in await conn.fetch(SQL.take_over_calls, channel.system)}
 
 
-async def publish_all(conn: asyncpg.Connection, tell: Sequence[tuple[str, str]]) -> None:
-    """Make every known level of (channel system, location) pairs to be told, where the system was never told of it."""
-    if tell:
-        await conn.execute(SQL.publish_all, [system for system, _ in tell], [location for _, location in tell])
+async def load_told(conn: asyncpg.Connection, system: str, cut: Collection[Pair], queue: Conflation) -> int:
+    """Fill `queue` with what `system` was told, as the database has it; the highest sequence it was told under.
+
+    What was `cut` off is told again a moment later: it may still be having its effect.
+    """
+    clock = asyncio.get_running_loop().time()
+    sku, location, highest = "", "", 0
+    while True:
+        rows = await conn.fetch(SQL.told_page, system, sku, location, PAGE)
+        for row in rows:
+            sku, location = row["sku"], row["location"]
+            wait, refused = SETTLE_SECONDS if (sku, location) in cut else row["wait"], row["refused"]
+            until = clock + wait if wait else 0.0
+            queue.restore(sku, location, None if refused else row["told"], until, refused=refused)
+            highest = max(highest, row["told_sequence"])
+        if len(rows) < PAGE:
+            return highest
+
+
+async def earlier(conn: asyncpg.Connection, system: str) -> Earlier:
+    """How publishing to `system` stood when it was shown last."""
+    row = await conn.fetchrow(SQL.publication, system)
+    return Earlier(**row) if row is not None else Earlier(known_until=now())
+
+
+async def doubted(conn: asyncpg.Connection, system: str) -> list[Pair]:
+    """Numbers that are to be told again because somebody found that `system` may not show them; at most a page."""
+    return [(row["sku"], row["location"]) for row in await conn.fetch(SQL.doubted, system, PAGE)]
+
+
+async def begin_call(
+    conn: asyncpg.Connection, system: str, fence: int, sequence: int, numbers: Sequence[Number]
+) -> int | None:
+    """Note what is about to be told; the call's id, or None when the lease of `system` is not ours any more."""
+    found: int | None = await conn.fetchval(
+        SQL.begin_call, system, fence, sequence, [one.sku for one in numbers], [one.location for one in numbers]
+    )
+    return found
+
+
+async def record_calls(conn: asyncpg.Connection, channel: ChannelRule, calls: Sequence[Call]) -> None:
+    """Write how calls ended, in the order in which they did, with an event for every number told; in a transaction."""
+    system = channel.system
+    for call in calls:
+        if call.told:
+            await _record_told(conn, channel, call)
+        if call.unknown:
+            skus, places, reasons = zip(*call.unknown, strict=True)
+            problems = [storable(reason, 500) or "no reason" for reason in reasons]
+            await conn.execute(SQL.record_unknown, system, skus, places, call.sequence, problems)
+        if call.refused:
+            skus, places, reasons, waits = zip(*call.refused, strict=True)
+            problems = [storable(reason, 500) or "no reason" for reason in reasons]
+            await conn.execute(SQL.record_refused, system, skus, places, call.sequence, problems, waits)
+    await conn.execute(SQL.end_calls, [call.id for call in calls])
+
+
+async def _record_told(conn: asyncpg.Connection, channel: ChannelRule, call: Call) -> None:
+    told = call.told
+    await conn.execute(
+        SQL.record_told,
+        channel.system,
+        [one.sku for one in told],
+        [one.location for one in told],
+        [one.quantity for one in told],
+        call.sequence,
+        call.ended_at,
+    )
+    await conn.copy_records_to_table(
+        "told_stock",
+        records=[
+            (channel.system, one.sku, one.location, one.quantity, call.sequence, one.changed_at, call.ended_at)
+            for one in told
+        ],
+        columns=("system", "sku", "location", "quantity", "sequence", "changed_at", "told_at"),
+    )
+    data = encode([_event(channel.name, one, call) for one in told])
+    await record_events(conn, [Event(type="availability.changed", key="", document_id=0, data=data, many=True)])
+
+
+def _event(channel: str, number: Number, call: Call) -> Mapping[str, object]:
+    place = f"{number.sku}@{number.location}" if number.location else number.sku
+    return {
+        "key": f"availability/{channel}/{place}",
+        "data": Availability(
+            channel=channel,
+            sku=number.sku,
+            location=number.location,
+            available=number.quantity,
+            sequence=call.sequence,
+            as_of=call.ended_at,
+        ),
+    }
+
+
+async def show(conn: asyncpg.Connection, channel: ChannelRule, fence: int, state: Publication) -> None:
+    """Show how publishing goes, unless the lease has gone to another worker."""
+    await conn.execute(
+        SQL.show_publication,
+        channel.system,
+        fence,
+        channel.name,
+        state.waiting,
+        state.waiting_since,
+        state.problems,
+        storable(state.reason, 500),
+        state.calls,
+        state.fewest_calls,
+        *state.lags,
+        *state.place,
+    )

@@ -207,6 +207,6 @@ SELECT max(started_at) FROM reconciliation WHERE kind = $1 AND asked_by = 'sched
 
 -- name: tell_again
 -- Makes numbers be told again: nobody knows what the channel shows.
-UPDATE channel_stock c SET told = NULL, problem = '', not_before = '-infinity', dirty = true, dirty_since = now()
+UPDATE channel_stock c SET told = NULL, problem = '', not_before = NULL
 FROM unnest($2::text[], $3::text[]) AS i (sku, location)
 WHERE c.system = $1 AND c.sku = i.sku AND c.location = i.location

@@ -318,8 +318,8 @@ SELECT reference, location, quantity, received, due_at FROM expected_stock
 WHERE sku = $1 AND status = 'open' AND received < quantity ORDER BY due_at, reference LIMIT $2
 
 -- name: trace_channels
--- What stores were told of a SKU, and what they should be told.
-SELECT c.system, c.location, c.wanted, c.dirty, c.dirty_since, c.told, c.told_at, c.problem
+-- What stores were told of a SKU, and what keeps them from hearing more.
+SELECT c.system, c.location, c.told, c.told_sequence, c.told_at, c.problem, c.not_before
 FROM (SELECT DISTINCT system FROM interface) s
 JOIN channel_stock c ON c.system = s.system AND c.sku = $1
 ORDER BY c.system, c.location LIMIT $2

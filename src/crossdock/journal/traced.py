@@ -199,16 +199,16 @@ class ToldMark(Struct, frozen=True, kw_only=True):
 
 
 class ChannelMark(Struct, frozen=True, kw_only=True):
-    """What a store was told of a traced SKU; `dirty`: a newer value waits to be told since `dirty_since`."""
+    """What a store was told of a traced SKU: the number it shows, None when it is not known whether it arrived;
+    `problem`: why it does not hear more, `not_before`: when it is told again after it refused."""
 
     system: str
     location: str
-    wanted: Decimal
-    dirty: bool
-    dirty_since: datetime
     told: Decimal | None
+    told_sequence: int
     told_at: datetime | None
     problem: str
+    not_before: datetime | None
 
 
 class Entry(Struct, frozen=True, kw_only=True):

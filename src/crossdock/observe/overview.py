@@ -55,8 +55,12 @@ class InterfaceFigures(Struct, frozen=True, kw_only=True):
 class SystemFigures(Struct, frozen=True, kw_only=True):
     """A system. `driven`: a worker holds its lease; `delivered`: counts per minute.
 
-    `stock_lag`: seconds the oldest untold stock level waits, None when the store knows all. `last_success`: looked for
-    among the newest 5,000 obligations of all systems, None = longer ago.
+    `last_success`: looked for among the newest 5,000 obligations of all systems, None = longer ago.
+
+    Of stock it is told as a `channel` ("" = none): `stock_lag`: seconds that the oldest change waits which it does not
+    know of, None when it knows all; `stock_problems`: numbers it refused; `stock_reason`: why the last call told
+    nothing; calls made and the fewest that would have done; `told_p50` and so on: seconds from a change to its
+    acknowledgement over three minutes.
     """
 
     system: str
@@ -77,6 +81,13 @@ class SystemFigures(Struct, frozen=True, kw_only=True):
     stock_since: datetime | None
     stock_lag: float | None
     stock_problems: int
+    channel: str = ""
+    stock_reason: str = ""
+    stock_calls: int = 0
+    stock_fewest_calls: int = 0
+    told_p50: float | None = None
+    told_p95: float | None = None
+    told_p99: float | None = None
     delivered: list[int]
 
 

@@ -64,23 +64,22 @@ WITH known AS (
     SELECT system, max(settled_at) AS last_success
     FROM delivery
     WHERE id > (SELECT coalesce(max(id), 0) - 5000 FROM delivery) AND state = 'delivered' GROUP BY system
-), stock AS (
-    SELECT system, count(*) AS stock_waiting, min(dirty_since) AS stock_since,
-           count(*) FILTER (WHERE problem <> '') AS stock_problems
-    FROM channel_stock WHERE dirty GROUP BY system
 )
 SELECT k.system, coalesce(o.due, 0) AS due, coalesce(o.sending, 0) AS sending, coalesce(o.in_case, 0) AS in_case,
        o.oldest_at, t.last_success, coalesce(l.breaker, 'closed') AS breaker, l.breaker_until,
        coalesce(l.breaker_reason, '') AS breaker_reason, coalesce(l.paused, false) AS paused,
        coalesce(l.paused_by, '') AS paused_by, coalesce(l.pause_reason, '') AS pause_reason,
        coalesce(l.expires_at > now(), false) AS driven, l.seen_at,
-       coalesce(s.stock_waiting, 0) AS stock_waiting, s.stock_since,
-       extract(epoch FROM now() - s.stock_since)::float8 AS stock_lag, coalesce(s.stock_problems, 0) AS stock_problems
+       coalesce(p.waiting, 0) AS stock_waiting, p.waiting_since AS stock_since,
+       extract(epoch FROM now() - p.waiting_since)::float8 AS stock_lag, coalesce(p.problems, 0) AS stock_problems,
+       coalesce(p.channel, '') AS channel, coalesce(p.reason, '') AS stock_reason, coalesce(p.calls, 0) AS stock_calls,
+       coalesce(p.fewest_calls, 0) AS stock_fewest_calls, p.lag_p50 AS told_p50, p.lag_p95 AS told_p95,
+       p.lag_p99 AS told_p99
 FROM known k
 LEFT JOIN owed o USING (system)
 LEFT JOIN last_taken t USING (system)
 LEFT JOIN system_lease l USING (system)
-LEFT JOIN stock s USING (system)
+LEFT JOIN publication p USING (system)
 ORDER BY k.system
 
 -- name: delivered

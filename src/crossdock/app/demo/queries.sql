@@ -17,8 +17,16 @@ SELECT
             WHERE e.system = d.system AND e.key = d.key AND e.id < d.id AND e.state = 'case' LIMIT 1
         ) IS NULL
     ) AS deliveries_open,
-    (SELECT count(*) FROM channel_stock WHERE NOT dirty) AS stock_told,
-    (SELECT count(*) FROM channel_stock WHERE dirty AND problem = '') AS stock_waiting,
+    (SELECT count(*) FROM channel_stock WHERE told IS NOT NULL AND problem = '') AS stock_told,
+    (
+        -- What channels have not acknowledged, without what they refused, and changes nobody has looked at yet.
+        SELECT coalesce(sum(p.waiting - p.problems), 0) + (SELECT count(*) FROM publication_call)
+            + (SELECT count(*) FROM channel_stock WHERE told IS NULL AND problem = '') + count(*) FILTER (WHERE EXISTS (
+            SELECT FROM event e
+            WHERE e.type = 'inventory.level.changed' AND (e.xid, e.id) > (p.followed_xid, p.followed_id)
+        ))
+        FROM publication p
+    ) AS stock_waiting,
     coalesce(lag.p50, 0)::float8 AS lag_p50,
     coalesce(lag.p99, 0)::float8 AS lag_p99
 FROM (
