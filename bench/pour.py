@@ -38,9 +38,12 @@ class Poured(Struct, frozen=True, kw_only=True):
 
 
 class _Line(asyncio.Protocol):
-    """One connection: the next request leaves when the answer to the last one is complete."""
+    """One connection: the next request leaves when the answer to the last one is complete, and not before it is due
+    (`time.perf_counter`). What it waits for a free connection counts as its latency."""
 
-    def __init__(self, requests: Iterator[bytes], statuses: dict[int, int], latencies: list[float]) -> None:
+    def __init__(
+        self, requests: Iterator[tuple[float, bytes]], statuses: dict[int, int], latencies: list[float]
+    ) -> None:
         self._requests = requests
         self._statuses = statuses
         self._latencies = latencies
@@ -56,11 +59,19 @@ class _Line(asyncio.Protocol):
     def begin(self) -> None:
         """Send the next request, or end when there is none."""
         assert self._transport is not None
-        request = next(self._requests, None)
+        due, request = next(self._requests, (0.0, None))
         if request is None:
             self._transport.close()
             return
-        self._sent = time.perf_counter()
+        wait = due - time.perf_counter()
+        if wait > 0:
+            asyncio.get_running_loop().call_later(wait, self._send, due, request)
+        else:
+            self._send(due or time.perf_counter(), request)
+
+    def _send(self, due: float, request: bytes) -> None:
+        assert self._transport is not None
+        self._sent = due
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
@@ -86,12 +97,14 @@ def _length(head: bytes) -> int:
     return int(lowered[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
 
 
-async def pour(host: str, port: int, requests: list[bytes], connections: int) -> Poured:
-    """Send every request once over `connections` at a time. TimeoutError after five minutes."""
+async def pour(host: str, port: int, requests: list[bytes], connections: int, rate: float = 0.0) -> Poured:
+    """Send every request once over `connections` at a time, `rate` of them a second (0: as fast as they are answered).
+    TimeoutError after five minutes."""
     loop = asyncio.get_running_loop()
     statuses: dict[int, int] = {}
     latencies: list[float] = []
-    queue = iter(requests)
+    start = time.perf_counter() + 0.2
+    queue = ((start + number / rate if rate else 0.0, request) for number, request in enumerate(requests))
     lines = []
     for _ in range(connections):
         _, line = await loop.create_connection(lambda: _Line(queue, statuses, latencies), host, port)
@@ -111,12 +124,12 @@ async def pour(host: str, port: int, requests: list[bytes], connections: int) ->
     )
 
 
-async def pour_apart(url: str, file: Path, connections: int = 64) -> Poured:
-    """Pour the requests stored in `file` at `url` from a process of its own. RuntimeError when one was not
-    accepted: the benchmark is of accepted orders."""
+async def pour_apart(url: str, file: Path, connections: int = 64, *, rate: float = 0.0, accepted: int = 200) -> Poured:
+    """Pour the requests stored in `file` at `url` from a process of its own. RuntimeError when one was not answered
+    with `accepted`: the benchmark is of accepted requests."""
     child = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "bench.pour", url, str(file), "--connections", str(connections)),
+        *("-m", "bench.pour", url, str(file), "--connections", str(connections), "--rate", str(rate)),
         stdout=asyncio.subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
@@ -124,8 +137,8 @@ async def pour_apart(url: str, file: Path, connections: int = 64) -> Poured:
     if child.returncode != 0:
         raise RuntimeError("the load generator failed, see above")
     poured = msgspec.json.decode(output, type=Poured)
-    if set(poured.statuses) != {200}:
-        raise RuntimeError(f"not every request was answered with 200: {poured.statuses}")
+    if set(poured.statuses) != {accepted}:
+        raise RuntimeError(f"not every request was answered with {accepted}: {poured.statuses}")
     return poured
 
 
@@ -135,11 +148,12 @@ def main() -> None:
     parser.add_argument("url")
     parser.add_argument("file", type=Path)
     parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--rate", type=float, default=0.0)
     given = parser.parse_args()
     host, _, port = given.url.removeprefix("http://").partition(":")
     requests = load(given.file)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        poured = runner.run(pour(host, int(port), requests, given.connections))
+        poured = runner.run(pour(host, int(port), requests, given.connections, given.rate))
     sys.stdout.write(msgspec.json.encode(poured).decode())
 
 

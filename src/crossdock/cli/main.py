@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "events": ("crossdock.cli.events", "app"),
     "openapi": ("crossdock.cli.contracts", "show_openapi"),
     "asyncapi": ("crossdock.cli.contracts", "show_asyncapi"),
+    "reservations": ("crossdock.cli.reservations", "app"),
     "migrate": ("crossdock.cli.migrate", "migrate"),
 }
 

@@ -21,16 +21,17 @@ async def release(pool: asyncpg.Pool, ids: Sequence[str]) -> list[Answered | Ref
     One that has ended already is answered as it stands; one that an order took over is refused. Raises EngineAway,
     RetryLater.
     """
+    return await transaction(pool, lambda conn: release_in(conn, ids))
 
-    async def work(conn: asyncpg.Connection) -> list[Answered | Refused]:
-        known = [row["id"] for row in await conn.fetch(SQL.reservations, sorted(set(ids)))]
-        rows = await give_back(conn, known, SQL.release_reservations)
-        if rows:
-            event = Event(type="reservation.released", key="", document_id=0, data=told_states(rows), many=True)
-            await record_events(conn, [event])
-        return await _answers(conn, ids)
 
-    return await transaction(pool, work)
+async def release_in(conn: asyncpg.Connection, ids: Sequence[str]) -> list[Answered | Refused]:
+    """The same in the caller's transaction, which has locked no level yet."""
+    known = [row["id"] for row in await conn.fetch(SQL.reservations, sorted(set(ids)))]
+    rows = await give_back(conn, known, SQL.release_reservations)
+    if rows:
+        event = Event(type="reservation.released", key="", document_id=0, data=told_states(rows), many=True)
+        await record_events(conn, [event])
+    return await _answers(conn, ids)
 
 
 async def give_back(conn: asyncpg.Connection, ids: Sequence[str], statement: str) -> list[asyncpg.Record]:

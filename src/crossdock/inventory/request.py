@@ -24,7 +24,7 @@ _MOST_DECIMALS = 9
 _FINEST = Decimal(1).scaleb(-_MOST_DECIMALS)
 
 
-class Need(Struct, frozen=True, kw_only=True):
+class Need(Struct, frozen=True, kw_only=True, gc=False):
     """A line that may be decided on. `quantity` in base units, `factor` of which make one of what was asked in.
 
     `parts`: SKU → how much of it one base unit takes (itself 1, or components); `whole`: never parts of one; `places`:

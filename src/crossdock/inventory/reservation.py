@@ -21,7 +21,7 @@ SQL = load_queries(__package__, "reservations.sql")
 MOST_LINES = 1_000
 
 
-class ReservationLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ReservationLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """Goods that a request wants held. `line` "" = its number, from 1; `unit` "" = the SKU's own.
 
     `locations`: where the goods may come from, the best first; () = any location of the channel.
@@ -51,7 +51,7 @@ class Asked(Struct, frozen=True):
     digest: int
 
 
-class HeldGoods(Struct, frozen=True):
+class HeldGoods(Struct, frozen=True, gc=False):
     """Goods held at one location, in the SKU's base unit; of a bundle, one of its components."""
 
     sku: str
@@ -59,7 +59,7 @@ class HeldGoods(Struct, frozen=True):
     quantity: Decimal
 
 
-class HeldLine(Struct, frozen=True, kw_only=True):
+class HeldLine(Struct, frozen=True, kw_only=True, gc=False):
     """A line as it was asked for, and where its goods are held."""
 
     line: str

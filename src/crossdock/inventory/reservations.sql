@@ -86,11 +86,12 @@ FROM living l WHERE r.id = l.id
 RETURNING r.id, r.channel, r.reference, r.state, r.order_key, r.expires_at
 
 -- name: list_reservations
--- Reservations in these states, the newest first; of one channel, or of all (NULL).
+-- Reservations in a state, the newest first: of one channel, or of all ("").
 SELECT id, channel, reference, state, order_key, created_at, expires_at, ended_at
 FROM (
-    SELECT *, CASE WHEN r.state = 'active' AND r.expires_at <= clock_timestamp() THEN 'expired' ELSE r.state END AS now
-    FROM reservation r WHERE $2::text IS NULL OR r.channel = $2
+    SELECT id, channel, reference, order_key, created_at, expires_at, ended_at,
+           CASE WHEN state = 'active' AND expires_at <= clock_timestamp() THEN 'expired' ELSE state END AS state
+    FROM reservation WHERE $2 = '' OR channel = $2
 ) r
-WHERE $1::text[] IS NULL OR r.now = ANY($1)
+WHERE $1 = 'any' OR state = $1
 ORDER BY created_at DESC LIMIT $3
