@@ -8,6 +8,7 @@ location enters the ledger without moving what is on hand, because the count has
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 
 import asyncpg
@@ -95,7 +96,7 @@ async def _enter(conn: asyncpg.Connection, good: list[_Good], levels: Levels) ->
         [m.occurred_at for m in moves],
         [one.document_id for one in good],
         [m.reference for m in moves],
-        [_effect(m, levels) for m in moves],
+        [_effect(m, levels.counted) for m in moves],
         # Few sources have these: an empty column reads as its default.
         [m.lot for m in moves] if any(m.lot for m in moves) else [],
         [m.expires_on for m in moves] if any(m.expires_on for m in moves) else [],
@@ -107,12 +108,13 @@ async def _enter(conn: asyncpg.Connection, good: list[_Good], levels: Levels) ->
     return {row["document_id"]: row["entered"] for row in rows if row["what"] == "entered"}
 
 
-def _effect(movement: StockMovement, levels: Levels) -> int:
-    blocked = movement.status == "quarantined"
-    effect = _EFFECTS.get(movement.kind, _ON_HAND_BLOCKED if blocked else _ON_HAND)
-    if effect in _LATE:
-        counted_at = levels.at(movement.sku, movement.location).counted_at
-        if counted_at is not None and movement.occurred_at <= counted_at:
+def _effect(movement: StockMovement, counted: Mapping[Pair, datetime]) -> int:
+    effect = _EFFECTS.get(movement.kind, _ON_HAND)
+    if effect == _ON_HAND and movement.status == "quarantined":
+        effect = _ON_HAND_BLOCKED
+    if counted and effect in _LATE:
+        at = counted.get((movement.sku, movement.location))
+        if at is not None and movement.occurred_at <= at:
             return _LATE[effect]
     return effect
 

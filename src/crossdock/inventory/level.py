@@ -56,6 +56,8 @@ class Levels:
         self._deltas: dict[Pair, Delta] = {}
         self.moved: dict[Pair, Level] = {}
         """Levels that changed in this transaction, as they are now."""
+        self.counted = {pair: level.counted_at for pair, level in self._levels.items() if level.counted_at is not None}
+        """The moment of the newest count of each level that was counted when it was locked."""
 
     def at(self, sku: str, location: str) -> Level:
         """The level; zeros where nothing is known. KeyError when it was not locked: that is a bug, it may change."""
@@ -81,12 +83,14 @@ class Levels:
         """Take over levels that a statement wrote; holds changed in memory and not written yet stay on top."""
         for row in rows:
             pair = (row["sku"], row["location"])
-            level = self.at(*pair)
-            pending = self._deltas.get(pair, Delta())
+            level = self._levels.get(pair) or self.at(*pair)
             level.on_hand, level.quarantined = row["on_hand"], row["quarantined"]
-            level.allocated = row["allocated"] + pending.allocated
-            level.reserved = row["reserved"] + pending.reserved
+            level.allocated, level.reserved = row["allocated"], row["reserved"]
             level.sequence, level.changed_at = row["sequence"], row["changed_at"]
+            pending = self._deltas.get(pair)
+            if pending is not None:
+                level.allocated += pending.allocated
+                level.reserved += pending.reserved
             self.moved[pair] = level
 
     def take_deltas(self) -> Iterator[tuple[Pair, Delta]]:
@@ -97,24 +101,7 @@ class Levels:
                 yield pair, deltas[pair]
 
 
-def level_event(level: Level) -> dict[str, object]:
-    """One element of an `inventory.level.changed` row: its key and data."""
-    return {
-        "key": f"stock/{level.sku}@{level.location}",
-        "data": {
-            "sku": level.sku,
-            "location": level.location,
-            "on_hand": level.on_hand,
-            "quarantined": level.quarantined,
-            "allocated": level.allocated,
-            "reserved": level.reserved,
-            "sequence": level.sequence,
-            "changed_at": level.changed_at,
-        },
-    }
-
-
-class Told(Struct, frozen=True):
+class Told(Struct, frozen=True, gc=False):
     """A level as an `inventory.level.changed` event tells it."""
 
     sku: str
@@ -124,15 +111,32 @@ class Told(Struct, frozen=True):
     allocated: Decimal
     reserved: Decimal
     sequence: int
-    changed_at: datetime
+    changed_at: datetime | None
 
 
-class _Element(Struct, frozen=True):
+class LevelEvent(Struct, frozen=True, gc=False):
+    """One element of an `inventory.level.changed` row."""
+
     key: str
     data: Told
 
 
-_MANY = msgspec.json.Decoder(list[_Element])
+def level_event(level: Level) -> LevelEvent:
+    """What is told of a level that moved."""
+    told = Told(
+        level.sku,
+        level.location,
+        level.on_hand,
+        level.quarantined,
+        level.allocated,
+        level.reserved,
+        level.sequence,
+        level.changed_at,
+    )
+    return LevelEvent(f"stock/{level.sku}@{level.location}", told)
+
+
+_MANY = msgspec.json.Decoder(list[LevelEvent])
 _ONE = msgspec.json.Decoder(Told)
 
 

@@ -34,25 +34,24 @@ async def lock_levels(
     is zero, and nobody takes anything of it. `whole`: locations whose every level is locked too, while nobody else
     makes a new one there.
     """
-    new, places = sorted(set(moved)), set(whole)
+    new, places = set(moved), set(whole)
     if places:
         await _lock_locations(conn, places | {location for _, location in new}, places)
     if new:
-        await _make(conn, new, locked=bool(places))
-    wanted = {*pairs, *new}
+        await _make(conn, sorted(new), locked=bool(places))
+    wanted = new.union(pairs)
     if places:
         wanted |= {(row["sku"], row["location"]) for row in await conn.fetch(SQL.levels_at, sorted(places))}
     if not wanted:
         return Levels((), ())
     ordered = sorted(wanted)
     rows = await conn.fetch(SQL.lock_levels, [sku for sku, _ in ordered], [location for _, location in ordered])
-    return Levels([Level(**row) for row in rows], ordered)
+    return Levels([Level(*row) for row in rows], ordered)
 
 
 async def _make(conn: asyncpg.Connection, pairs: list[Pair], *, locked: bool) -> None:
     """Rows for levels that are not there yet; hardly ever any."""
-    skus, locations = [sku for sku, _ in pairs], [location for _, location in pairs]
-    missing = await conn.fetch(SQL.missing_levels, skus, locations)
+    missing = await conn.fetch(SQL.missing_levels, [sku for sku, _ in pairs], [location for _, location in pairs])
     if missing:
         if not locked:
             await _lock_locations(conn, {row["location"] for row in missing}, set())
