@@ -170,6 +170,15 @@ async def test_what_was_counted_is_counted_once_and_the_lost_message_that_comes_
     assert sorted(int(row["quantity"]) for row in counts) == [-3, -2]
 
 
+async def test_a_store_that_shows_another_number_is_told_again(stage: Stage) -> None:
+    stage.shop.store.set_by_hand(f"{sku(1)}@{EAST}", 99)
+    await stage.pool.execute("UPDATE channel_stock SET told_at = told_at - interval '1 hour'")
+    report = await compared(stage, "shopify-us")
+    assert told(report) == {("shopify-us", sku(1), EAST): ("phantom", "told_again", 49)}
+    await stage.until(lambda: stage.shop.store.levels[f"{sku(1)}@{EAST}"]["available"] == 50)
+    assert await stage.cases() == []
+
+
 async def test_a_late_event_settles_and_is_not_counted(stage: Stage) -> None:
     stage.warehouse.faults.add(Fault("late", count=1, seconds=1.5, match="stock"))
     move(stage, "adjustment", 1, -3)

@@ -72,6 +72,8 @@ async def test_a_source_that_counts_no_versions_always_says_the_newest(pool: asy
         (period(sku="NONE"), "forecast.sku_known"),
         (period(channel="mars"), "forecast.channel_known"),
         (period("-1"), "forecast.quantity"),
+        (period(days=0), "forecast.days"),
+        (period(days=367), "forecast.days"),
         (period("NaN"), "forecast.quantity"),
         (period("71"), "forecast.twice"),
     ],

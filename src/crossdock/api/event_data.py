@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
@@ -40,6 +40,17 @@ class DeliveryTold(Struct, frozen=True, kw_only=True):
     operation: str
     reference: str
     their_reference: str
+
+
+class DayTold(Struct, frozen=True, kw_only=True):
+    """The demand of a day (UTC) in short: of how many SKUs, and units over all of them, in their base units."""
+
+    day: date
+    skus: int
+    ordered: Decimal
+    shipped: Decimal
+    cancelled: Decimal
+    lost: Decimal
 
 
 class ForecastTold(Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from msgspec import Struct
 from crossdock.api.event_data import (
     CancellationTold,
     CountTold,
+    DayTold,
     DeliveryTold,
     ForecastTold,
     LevelTold,
@@ -42,6 +43,7 @@ EVENTS: Mapping[str, EventKind] = {
     "cancellation.accepted": EventKind(
         "a cancellation as a document of its own entered", CancellationTold, "cancellation/{key}"
     ),
+    "demand.day_closed": EventKind("a day ended and its demand was written for planning", DayTold, "demand/{day}"),
     "demand.forecast_taken": EventKind(
         "a version of a forecast replaced the one before", ForecastTold, "forecast/{forecast_id}"
     ),

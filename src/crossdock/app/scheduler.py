@@ -12,6 +12,7 @@ import asyncpg
 import structlog
 
 from crossdock.app.files import Keep, watch_feed
+from crossdock.app.planning import watch_planning
 from crossdock.app.reconciling import watch_stock
 from crossdock.app.wiring import Wired
 from crossdock.connectors.file_drop.feed import feed_of
@@ -51,6 +52,7 @@ async def run_scheduler(stop: asyncio.Event, wired: Wired, endpoints: Endpoints)
             group.create_task(_relay(stop, pool, bus, source))
             group.create_task(_give_back(stop, pool))
             group.create_task(watch_stock(stop, pool, wired))
+            group.create_task(watch_planning(stop, pool, wired))
             if wired.estate.declared.inventory is not None:
                 group.create_task(_measure(stop, pool))
             for feed in feeds:

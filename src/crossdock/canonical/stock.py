@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Literal
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from crossdock.canonical.money import Money
 from crossdock.canonical.party import Text
@@ -173,12 +173,14 @@ class InboundReceipt(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ForecastPeriod(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Expected demand for a SKU for `days` days from `starts_on`, in its base unit; channel "" = all of them."""
+    """Expected demand for a SKU for `days` days (1 to 366) from `starts_on`, in its base unit; channel "" = all.
+
+    What is wrong with a period is found when it is decided on, so that it spoils no other."""
 
     sku: Key
     channel: Text = ""
     starts_on: date
-    days: Annotated[int, Meta(ge=1, le=366)]
+    days: int
     quantity: Decimal
 
 

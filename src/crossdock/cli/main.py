@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cases": ("crossdock.cli.cases", "app"),
     "replay": ("crossdock.cli.replay", "app"),
     "reconcile": ("crossdock.cli.reconcile", "app"),
+    "export": ("crossdock.cli.export", "app"),
     "kpi": ("crossdock.cli.kpi", "show_kpi"),
     "events": ("crossdock.cli.events", "app"),
     "openapi": ("crossdock.cli.contracts", "show_openapi"),

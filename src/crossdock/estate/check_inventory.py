@@ -13,7 +13,9 @@ from crossdock.estate.shape import ChannelStock, Inventory
 
 
 def check_inventory(estate: Estate) -> Iterator[Finding]:
-    """Findings about `inventory`."""
+    """Findings about `inventory` and `planning`."""
+    if estate.planning is not None:
+        yield from _time(estate, ("planning", "every"), estate.planning.every)
     inventory = estate.inventory
     if inventory is None:
         return

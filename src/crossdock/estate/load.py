@@ -20,6 +20,7 @@ from crossdock.estate.shape import (
     Inventory,
     Location,
     Owner,
+    Planning,
     Routing,
     StockPublication,
     System,
@@ -45,6 +46,7 @@ ENTRIES: dict[str, type[Struct]] = {
 SINGLES: dict[str, type[Struct]] = {
     "routing": Routing,
     "inventory": Inventory,
+    "planning": Planning,
     "products": Table,
     "customers": Table,
 }
@@ -68,6 +70,7 @@ class Estate(Struct, frozen=True, kw_only=True):
     files: dict[str, Feed]
     routing: Routing = Routing()
     inventory: Inventory | None = None
+    planning: Planning | None = None
     products: Table | None = None
     customers: Table | None = None
     places: dict[At, Place]

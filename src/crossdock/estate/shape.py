@@ -203,6 +203,14 @@ class Inventory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reconcile: Reconcile = Reconcile()
 
 
+class Planning(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a planning system is given: files in `folder` (beside the estate file) with the demand of each day that has
+    ended and what channels may sell, written anew `every` so often. Days are UTC."""
+
+    folder: Annotated[str, Meta(min_length=1, max_length=1000)]
+    every: str = "1h"
+
+
 class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A CSV file beside the estate file that names it."""
 

@@ -7,6 +7,7 @@ nobody; safety stock may be used, because it is kept for just this: an order tha
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_FLOOR, Decimal
@@ -20,6 +21,11 @@ from crossdock.errors import CrossdockError, NeedsEdit, RetryLater
 from crossdock.inventory.free import Hold
 from crossdock.inventory.level import ZERO, Levels, Pair
 from crossdock.journal.decided import Routed, Split
+
+# As `_missing` says it; a SKU may hold spaces, not a semicolon and a space.
+_SAID_MISSING = re.compile(
+    r"line [^:]+: (?P<left>[0-9.]+) of [0-9.]+ (?P<unit>[A-Z0-9]{2,3}) (?P<sku>.+?) missing(?=; line |$)"
+)
 
 
 class Wish(Struct, frozen=True, kw_only=True):
@@ -208,6 +214,11 @@ def _places(need: _Need, room: _Room, wish: Wish) -> list[tuple[str, Decimal]]:
 def _makes(need: _Need, room: _Room, location: str) -> Decimal:
     most = min(room.left(sku, location) / each for sku, each in need.parts.items())
     return most.to_integral_value(ROUND_FLOOR) if need.whole else most
+
+
+def missing_of(reason: str) -> list[tuple[str, Quantity]]:
+    """SKU and quantity of what a refusal for want of goods says is missing; at most ten of them, as it tells."""
+    return [(found["sku"], Quantity(Decimal(found["left"]), found["unit"])) for found in _SAID_MISSING.finditer(reason)]
 
 
 def _missing(short: list[tuple[_Need, Decimal]], wish: Wish, hold_for: float) -> CrossdockError:

@@ -20,6 +20,7 @@ from crossdock.journal.decided import Decided, NewEvent, RefusedPart, Translated
 from crossdock.runtime.postgres import load_queries
 
 SQL = load_queries(__package__, "planning.sql")
+_MOST_DAYS = 366
 
 
 class _Read(Struct, frozen=True):
@@ -125,6 +126,14 @@ def _check(period: ForecastPeriod, catalog: Catalog, channels: Container[str]) -
             rule="forecast.channel_known",
             value=period.channel,
             fix="put a channel of the estate, or leave it empty for all of them",
+        )
+    if not 1 <= period.days <= _MOST_DAYS:
+        return NeedsEdit(
+            f"a period of {period.days} days cannot be",
+            field="periods[0].days",
+            rule="forecast.days",
+            value=period.days,
+            fix=f"put 1 to {_MOST_DAYS} days",
         )
     if not period.quantity.is_finite() or not 0 <= period.quantity < 10**15:
         return NeedsEdit(

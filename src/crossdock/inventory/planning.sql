@@ -74,3 +74,67 @@ DELETE FROM sales_rate WHERE rate < 0.000001
 -- name: move_pace
 -- So far sales are measured.
 UPDATE outbox_cursor SET xid = $1::bigint::text::xid8, id = $2, moved_at = now() WHERE name = 'sales-rate'
+
+-- name: orders_placed
+-- Orders placed in a span of time, as they stand.
+SELECT o.order_key, o.channel, o.placed_at AS at, coalesce(v.body, m.body) AS body
+FROM sales_order o
+JOIN document d ON d.id = o.document_id
+JOIN message m ON m.id = d.message_id
+LEFT JOIN LATERAL (
+    SELECT body FROM document_version w WHERE w.document_id = d.id AND w.stage = 'canonical' ORDER BY number DESC LIMIT 1
+) v ON true
+WHERE o.placed_at >= $1 AND o.placed_at < $2
+
+-- name: orders_cancelled
+-- Orders cancelled in a span of time; `shipped`: what had left before, by SKU.
+SELECT o.order_key, o.channel, o.changed_at AS at, coalesce(v.body, m.body) AS body,
+       (
+           SELECT json_object_agg(s.sku, s.quantity)::text FROM (
+               SELECT l.value ->> 'sku' AS sku, sum((l.value ->> 'shipped')::numeric) AS quantity
+               FROM fulfillment_order f CROSS JOIN LATERAL jsonb_each(f.lines) l
+               WHERE f.order_key = o.order_key GROUP BY 1
+           ) s
+       ) AS shipped
+FROM sales_order o
+JOIN document d ON d.id = o.document_id
+JOIN message m ON m.id = d.message_id
+LEFT JOIN LATERAL (
+    SELECT body FROM document_version w WHERE w.document_id = d.id AND w.stage = 'canonical' ORDER BY number DESC LIMIT 1
+) v ON true
+WHERE o.changed_at >= $1 AND o.changed_at < $2 AND o.status = 'cancelled'
+
+-- name: goods_shipped
+-- Shipments that left in a span of time.
+SELECT s.order_key, o.channel, s.shipped_at AS at, coalesce(v.body, m.body) AS body
+FROM shipment s
+JOIN sales_order o ON o.order_key = s.order_key
+JOIN document d ON d.id = s.document_id
+JOIN message m ON m.id = d.message_id
+LEFT JOIN LATERAL (
+    SELECT body FROM document_version w WHERE w.document_id = d.id AND w.stage = 'canonical' ORDER BY number DESC LIMIT 1
+) v ON true
+WHERE s.shipped_at >= $1 AND s.shipped_at < $2
+
+-- name: orders_short
+-- Orders that goods were missing for, since a span of time, and that got none: they wait for a person or were given up.
+SELECT c.opened_at AS at, c.reason, v.body
+FROM triage_case c
+JOIN document d ON d.id = c.document_id
+JOIN LATERAL (
+    SELECT body FROM document_version w WHERE w.document_id = d.id AND w.stage = 'canonical' ORDER BY number DESC LIMIT 1
+) v ON true
+WHERE c.rule = 'order.stock' AND c.opened_at >= $1 AND c.opened_at < $2 AND c.delivery_id IS NULL
+  AND d.kind = 'sales_order' AND d.state IN ('case', 'rejected')
+
+-- name: first_day
+-- The day of the first order there is.
+SELECT (min(placed_at) AT TIME ZONE 'UTC')::date FROM sales_order
+
+-- name: days_closed
+-- The last day whose demand was told.
+SELECT max(day) FROM demand_day
+
+-- name: close_day
+-- A day is told; no row when it was told already.
+INSERT INTO demand_day (day) VALUES ($1) ON CONFLICT DO NOTHING RETURNING day
