@@ -19,6 +19,8 @@ def estate(tmp_path: Path) -> Path:
     """The estate as the demo lays it out, with the files that it makes beside it."""
     with as_file(files("crossdock.app.demo").joinpath("estate.yaml")) as shipped:
         shutil.copyfile(shipped, tmp_path / "estate.yaml")
+    with as_file(files("crossdock.app.demo").joinpath("selling.yaml")) as shipped:
+        shutil.copyfile(shipped, tmp_path / "selling.yaml")
     (tmp_path / "products.csv").write_text("sku,location\nCD-00001,DC-EAST\n")
     (tmp_path / "customers.csv").write_text("customer_id\nWEB-STORE\n")
     write_key(tmp_path / "netsuite-key.pem")
@@ -41,6 +43,11 @@ def test_it_says_who_takes_what(wired: Wired) -> None:
         ("shopify-us", "orders/cancelled"): "shopify-us.orders",
         ("warehouse", "stock.movements"): "warehouse.stock",
         ("warehouse", "shipment.confirmed"): "warehouse.shipments",
+        ("warehouse", "stock.counted"): "warehouse.counts",
+        ("portal", "order.placed"): "portal.orders",
+        ("portal", "order.cancelled"): "portal.orders",
+        ("marketplace", "order.placed"): "marketplace.orders",
+        ("marketplace", "order.cancelled"): "marketplace.orders",
     }
 
 
@@ -53,6 +60,10 @@ def test_everything_that_is_owed_has_an_interface(wired: Wired) -> None:
         ("warehouse", "fulfillment_cancel"),
         ("shopify-us", "fulfillment"),
         ("shopify-us", "stock_levels"),
+        ("portal", "fulfillment"),
+        ("portal", "stock_levels"),
+        ("marketplace", "fulfillment"),
+        ("marketplace", "stock_levels"),
     }
     assert set(wired.estate.outgoing) == owed
 
@@ -63,4 +74,5 @@ def test_every_system_knows_every_location(wired: Wired) -> None:
     for system in ("warehouse", "netsuite", "shopify-us"):
         assert set(wired.estate.names(system)["location"]) == places
     assert wired.estate.erp_of("us") == "netsuite"
-    assert wired.estate.publications["shopify-us"].locations == ("DC-EAST", "DC-WEST")
+    told = {name: rules.locations for name, (_, rules) in wired.estate.stock_channels.items()}
+    assert told == dict.fromkeys(("shopify-us", "portal", "marketplace"), ("DC-EAST", "DC-WEST"))

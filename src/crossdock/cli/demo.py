@@ -147,4 +147,9 @@ def _print(verdict: Verdict) -> None:
         if name != "samples":
             seen.add_row(name.replace("_", " "), str(getattr(oracle, name)))
     out.print(seen)
+    named = ("lag_p50", "lag_p99", "calls", "fewest_calls", "sold", "refused")
+    told = table("channel", *(name.replace("_", " ") for name in named), right=named, title="What channels were told")
+    for name, channel in verdict.channels.items():
+        told.add_row(name, *(str(getattr(channel, figure)) for figure in named))
+    out.print(told)
     out.print("[green]The books balance.[/]" if verdict.balanced else "[red]The books do NOT balance.[/]")

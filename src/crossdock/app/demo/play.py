@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Play a morning at a distributor: orders pour in, some twice, out of order or broken; stock moves; shipments leave."""
+"""Play a morning at a distributor: three channels sell the same goods, stock moves, shipments leave.
+
+The store's orders pour in, some twice, out of order or broken; the portal reserves before its buyers order, the
+marketplace sells what it was told.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 
 from msgspec import Struct
 
@@ -12,37 +18,74 @@ from crossdock.app.demo.control import Control
 HOOKS = {
     "shopify": ["orders/create", "orders/updated", "orders/cancelled"],
     "warehouse": ["stock.movements", "stock.counted", "shipment.confirmed"],
+    "portal": ["order.placed", "order.cancelled"],
+    "marketplace": ["order.placed", "order.cancelled"],
 }
 # Shares of the orders that are not what they should be.
 DOUBLED, OVERTAKEN, CHANGED, CANCELLED = 0.05, 0.05, 0.03, 0.02
 BROKEN = ("unknown_sku", "totals_dont_add_up", "negative_total", "missing_address", "wrong_currency", "truncated_json")
 MOVEMENTS_PER_ORDER = 2
 OPENING = 400
+# SKUs that everybody wants: how many there are, what the doors open with at each location, and how many carts the
+# portal and the marketplace each have per order of the store.
+SCARCE = 8
+SCARCE_OPENING = 40
+CARTS_PER_ORDER = 0.5
+# Carts that nobody pays for, and orders that are cancelled later.
+ABANDONED, REGRETTED = 0.1, 0.05
+RESERVED_SECONDS = 10
 
 
 class Script(Struct, frozen=True, kw_only=True):
-    """How much is played. `rate`: orders a second, None = as fast as they are taken."""
+    """How much is played. `rate`: orders a second, None = as fast as they are taken. `gateway`: where the portal
+    reserves; `scarce`: the SKUs that everybody wants; both are filled in when the stage stands."""
 
     orders: int
     seed: int
+    gateway: str = ""
+    scarce: tuple[str, ...] = ()
     rate: float | None = None
     faults: str = ""
 
 
-async def open_doors(control: Control, gateway: str) -> None:
-    """Have every simulator send its webhooks to `gateway`, and the warehouse count its opening stock."""
+async def open_doors(control: Control, gateway: str, scarce: Sequence[str]) -> None:
+    """Have every simulator send its webhooks to `gateway`, and the warehouse receive its opening stock."""
     for system, topics in HOOKS.items():
         await control.subscribe(system, topics, gateway)
-    await control.post("warehouse", "opening", {"quantity": OPENING})
+    few = dict.fromkeys(scarce, SCARCE_OPENING)
+    await control.post("warehouse", "opening", {"quantity": OPENING, "scarce": few})
 
 
 async def play(control: Control, script: Script) -> None:
     """Play the script to its end; what it set in motion may still be under way when this returns."""
     orders = asyncio.create_task(_orders(control, script))
-    movements = asyncio.create_task(_movements(control, script))
-    shipping = asyncio.create_task(_ship_until(control, orders))
-    await asyncio.gather(orders, movements)
-    await shipping
+    selling = asyncio.gather(
+        orders,
+        _movements(control, script),
+        _carts(control, script, "portal", {"mode": "reserve", "crossdock": script.gateway, "channel": "portal"}),
+        _carts(control, script, "marketplace", {"mode": "shown"}),
+    )
+    await asyncio.gather(selling, _ship_until(control, selling))
+
+
+async def _carts(control: Control, script: Script, market: str, how: dict[str, Any]) -> None:
+    """Buyers on the portal or the marketplace, most of whom want what is scarce."""
+    run = await control.post(
+        market,
+        "sell",
+        {
+            "count": max(1, int(script.orders * CARTS_PER_ORDER)),
+            "seed": script.seed,
+            "rate": script.rate * CARTS_PER_ORDER if script.rate else None,
+            "concurrency": 8,
+            "hot": list(script.scarce),
+            "abandon": ABANDONED,
+            "cancels": REGRETTED,
+            "ttl_seconds": RESERVED_SECONDS,
+            **how,
+        },
+    )
+    await control.finish(market, run)
 
 
 async def _orders(control: Control, script: Script) -> None:
@@ -62,6 +105,7 @@ async def _orders(control: Control, script: Script) -> None:
             "reorder": int(count * OVERTAKEN),
             "updates": int(count * CHANGED),
             "cancels": int(count * CANCELLED),
+            "scarce": list(script.scarce),
         },
     )
     await control.finish("shopify", run)
@@ -71,12 +115,21 @@ async def _movements(control: Control, script: Script) -> None:
     count = script.orders * MOVEMENTS_PER_ORDER
     rate = script.rate * MOVEMENTS_PER_ORDER if script.rate else None
     run = await control.post(
-        "warehouse", "movements", {"count": count, "seed": script.seed, "batch": 50, "rate": rate, "skus": 200}
+        "warehouse",
+        "movements",
+        {
+            "count": count,
+            "seed": script.seed,
+            "batch": 50,
+            "rate": rate,
+            "skus": 200,
+            "wanted": list(script.scarce),
+        },
     )
     await control.finish("warehouse", run)
 
 
-async def _ship_until(control: Control, orders: asyncio.Task[None]) -> None:
+async def _ship_until(control: Control, orders: asyncio.Future[Any]) -> None:
     """Ship half of what is open every second until the orders are in, some of it in part."""
     while not orders.done():
         await asyncio.sleep(1.0)

@@ -49,5 +49,32 @@ SELECT sku, location, on_hand FROM stock_level
 SELECT shipment_key FROM shipment
 
 -- name: order_keys_in_triage
--- Orders of which something waits for a person.
-SELECT DISTINCT key FROM document WHERE state = 'case'
+-- Orders of which something waits for a person, and the rule that says why.
+SELECT d.key, coalesce(max(c.rule), '') AS rule
+FROM document d LEFT JOIN triage_case c ON c.document_id = d.id AND c.state = 'open'
+WHERE d.state = 'case' GROUP BY d.key
+
+-- name: stranded
+-- Units that are held for nobody: allocated beyond what fulfillment orders are still to ship, reserved beyond what
+-- living reservations hold, or by reservations that ended long ago.
+SELECT coalesce(sum(abs(l.allocated - coalesce(a.open, 0)) + abs(l.reserved - coalesce(r.held, 0))), 0)
+FROM stock_level l
+LEFT JOIN (
+    SELECT a.sku, a.location, sum(a.quantity - a.freed) AS open
+    FROM allocation a JOIN fulfillment_order f ON f.reference = a.reference
+    WHERE f.state IN ('open', 'partly_shipped') GROUP BY a.sku, a.location
+) a USING (sku, location)
+LEFT JOIN (
+    SELECT n.sku, n.location, sum(n.quantity) AS held
+    FROM reservation_line n JOIN reservation r ON r.id = n.reservation_id
+    WHERE r.state = 'committed' OR (r.state = 'active' AND r.expires_at > now() - interval '10 seconds')
+    GROUP BY n.sku, n.location
+) r USING (sku, location)
+
+-- name: publications
+-- How publishing to each channel went.
+SELECT system, lag_p50, lag_p95, lag_p99, calls, fewest_calls FROM publication ORDER BY system
+
+-- name: told
+-- What each channel was told last.
+SELECT system, sku, location, told FROM channel_stock WHERE told IS NOT NULL

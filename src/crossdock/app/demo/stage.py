@@ -17,12 +17,14 @@ from msgspec import Struct
 
 from crossdock.app.demo.simulators import simulators, write_key
 from crossdock.sandbox.catalog import Catalog, CatalogConfig, make_catalog
+from crossdock.sandbox.market import MarketConfig
 from crossdock.sandbox.netsuite import NetSuiteConfig
 from crossdock.sandbox.serve import ServeConfig
 from crossdock.sandbox.shopify import ShopifyConfig
 from crossdock.sandbox.warehouse import WarehouseConfig
 
 KEY_FILE = "netsuite-key.pem"
+MARKETS = ("portal", "marketplace")
 CHARGES = ("TAX", "DISCOUNT", "FEE")
 
 
@@ -42,19 +44,23 @@ async def staged(
     seed: int,
     products: int,
     locations: int = 2,
+    governed: bool = False,
     tune: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> AsyncIterator[Stage]:
     """The simulated estate in `folder`, its simulators running as long as the block.
 
-    `locations`: how many of the warehouse's two hold goods. `tune`: settings of simulators that differ, by simulator.
+    `locations`: how many of the warehouse's two hold goods. `governed`: with the portal, the marketplace and rules of
+    who may sell what; else one store that is told its stock. `tune`: settings of simulators that differ.
     """
     master = CatalogConfig(seed=seed, products=products, locations=locations, max_stock=0)
     catalog = make_catalog(master)
-    _write_estate(folder, catalog)
+    _write_estate(folder, catalog, "selling.yaml" if governed else "publication.yaml")
     public_key = write_key(folder / KEY_FILE)
     secret, warehouse_secret = secrets.token_hex(16), f"whsec_{b64encode(secrets.token_bytes(32)).decode()}"
     tokens = {"shopify": f"shpat_{secrets.token_hex(16)}", "warehouse": secrets.token_hex(16)}
     config = _simulators(master, seed, public_key, secret, warehouse_secret, tokens, tune or {})
+    markets = {name: _market(master, seed, (tune or {}).get(name, {})) for name in (MARKETS if governed else ())}
+    config = msgspec.structs.replace(config, markets=markets)
     async with simulators(folder, config) as urls:
         environment = {
             "DEMO_SHOPIFY_URL": urls["shopify"],
@@ -65,6 +71,12 @@ async def staged(
             "DEMO_WAREHOUSE_SECRET": warehouse_secret,
             "DEMO_WAREHOUSE_TOKEN": tokens["warehouse"],
         }
+        for name, market in markets.items():
+            environment |= {
+                f"DEMO_{name.upper()}_URL": urls[name],
+                f"DEMO_{name.upper()}_SECRET": market.secret,
+                f"DEMO_{name.upper()}_TOKEN": market.token,
+            }
         yield Stage(folder / "estate.yaml", environment, urls, catalog)
 
 
@@ -106,10 +118,22 @@ def _simulators(
     )
 
 
-def _write_estate(folder: Path, catalog: Catalog) -> None:
+def _market(master: CatalogConfig, seed: int, tune: Mapping[str, Any]) -> MarketConfig:
+    settings = {
+        "catalog": master,
+        "seed": seed,
+        "secret": f"whsec_{b64encode(secrets.token_bytes(32)).decode()}",
+        "token": secrets.token_hex(16),
+        "time_scale": 0.01,
+        **tune,
+    }
+    return msgspec.convert(settings, MarketConfig)
+
+
+def _write_estate(folder: Path, catalog: Catalog, selling: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    estate = files(__package__).joinpath("estate.yaml").read_text("utf-8")
-    (folder / "estate.yaml").write_text(estate, "utf-8")
+    for source, name in (("estate.yaml", "estate.yaml"), (selling, "selling.yaml")):
+        (folder / name).write_text(files(__package__).joinpath(source).read_text("utf-8"), "utf-8")
     places = [place.code for place in catalog.locations]
     products = [
         (p.sku, p.title, p.gtin, f"{p.price_cents / 100:.2f}", catalog.currency, places[p.index % len(places)])

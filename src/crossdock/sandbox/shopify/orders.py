@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from crossdock.sandbox.catalog import Catalog, Customer, Product
 
@@ -46,26 +48,33 @@ def money(cents: int) -> str:
     return f"{cents // 100}.{cents % 100:02d}"
 
 
+class Shelf(NamedTuple):
+    """`scarce`: SKU → units on show, no more can be bought. `wanted`: the buyer came for one of them."""
+
+    scarce: Mapping[str, int] = MappingProxyType({})
+    wanted: bool = False
+
+
 def make_order(
-    rng: random.Random, catalog: Catalog, *, number: int, lines: int | None = None, at: datetime
+    rng: random.Random,
+    catalog: Catalog,
+    *,
+    number: int,
+    lines: int | None = None,
+    at: datetime,
+    shelf: Shelf | None = None,
 ) -> dict[str, Any]:
     """A paid order whose totals add up, as the body of `orders/create`.
 
     `number` gives the ids and the name (`#1001` is number 1), `lines` how many line items (1 to 4 by chance), `at` the
-    moment it was placed (aware). Money is a string with two decimals; `*_set` hold shop and presentment money. Every
-    line is price times quantity, subtotal = lines - discounts, total = subtotal + shipping + tax (inside when
-    `taxes_included`).
+    moment it was placed (aware). Money is a string with two decimals; `*_set` hold shop and presentment money. Totals:
+    lines - discounts = subtotal, + shipping + tax (inside when `taxes_included`) = total.
     """
-    deal = _Deal(rng, catalog.currency)
-    count = lines if lines is not None else rng.choice((1, 2, 2, 3, 3, 4))
-    customer = rng.choice(catalog.customers)
+    deal, customer = _Deal(rng, catalog.currency), rng.choice(catalog.customers)
     ident = order_id(number)
-    picked = (
-        rng.sample(catalog.products, count)
-        if count <= len(catalog.products)
-        else rng.choices(catalog.products, k=count)
-    )
-    items = [_line(rng, product, ident, place, deal) for place, product in enumerate(picked)]
+    shelf = shelf or Shelf()
+    picked = _picked(rng, catalog, lines or rng.choice((1, 2, 2, 3, 3, 4)), shelf)
+    items = [_line(rng, one, ident, place, deal, shelf.scarce.get(one.sku)) for place, one in enumerate(picked)]
     shipping = rng.choice((0, 495, 995))
     stamp = at.astimezone(SHOP_ZONE).isoformat(timespec="seconds")
     address = _address(rng, customer)
@@ -151,8 +160,29 @@ def _totals(items: list[dict[str, Any]], shipping: int, deal: _Deal) -> dict[str
     }
 
 
-def _line(rng: random.Random, product: Product, order: int, place: int, deal: _Deal) -> dict[str, Any]:
+def _picked(rng: random.Random, catalog: Catalog, count: int, shelf: Shelf) -> list[Product]:
+    """What is in a cart and can be bought, a scarce product in first place when that is what the buyer came for."""
+    scarce = shelf.scarce
+    many = count > len(catalog.products)
+    picked = rng.choices(catalog.products, k=count) if many else rng.sample(catalog.products, count)
+    if not scarce:
+        return picked
+    products = catalog.by_sku()
+    shown = [products[sku] for sku, units in scarce.items() if units > 0]
+    if shelf.wanted and shown:
+        picked = [rng.choice(shown), *picked[1:]]
+    bought = {product.sku: product for product in picked if scarce.get(product.sku, 1) > 0}
+    if bought:
+        return list(bought.values())
+    return [rng.choice([product for product in catalog.products if product.sku not in scarce])]
+
+
+def _line(
+    rng: random.Random, product: Product, order: int, place: int, deal: _Deal, most: int | None = None
+) -> dict[str, Any]:
     quantity = rng.choice((1, 1, 2, 3, 6, 12))
+    if most is not None:
+        quantity = min(quantity, most)
     gross = product.price_cents * quantity
     discount = gross // 10 if deal.discounted else 0
     base = gross - discount

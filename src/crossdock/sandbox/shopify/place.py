@@ -15,7 +15,7 @@ from crossdock.sandbox.catalog import Catalog
 from crossdock.sandbox.emitting import Emitter, Event
 from crossdock.sandbox.pacing import Pace, Run
 from crossdock.sandbox.shopify.breaking import BREAKERS, HUGE_LINES
-from crossdock.sandbox.shopify.orders import make_order
+from crossdock.sandbox.shopify.orders import Shelf, make_order
 from crossdock.sandbox.shopify.signing import API_VERSION
 from crossdock.sandbox.shopify.store import Store, stamp
 
@@ -28,7 +28,9 @@ class OrdersRequest(msgspec.Struct, forbid_unknown_fields=True):
     sent twice under
     the same id; `updates` and `cancels` how many orders change or are cancelled afterwards; `reorder` how many
     webhooks are held back so
-    that later ones overtake them. `rate` is orders a second, `concurrency` webhooks in flight."""
+    that later ones overtake them. every second buyer comes for one
+    of `scarce`, and of these SKUs nobody can buy more than is on show. `rate` is orders a second,
+    `concurrency` webhooks in flight."""
 
     count: int = 10
     seed: int = 1
@@ -40,6 +42,7 @@ class OrdersRequest(msgspec.Struct, forbid_unknown_fields=True):
     reorder: int = 0
     updates: int = 0
     cancels: int = 0
+    scarce: list[str] = msgspec.field(default_factory=list)
 
 
 class Plan(msgspec.Struct):
@@ -106,7 +109,14 @@ class OrderStream:
         broken = plan.broken.get(place)
         rng = random.Random(f"{wanted.seed}/{place}")
         lines = HUGE_LINES if broken == "huge" else wanted.lines
-        payload = make_order(rng, self._catalog, number=number, lines=lines, at=datetime.now(UTC))
+        payload = make_order(
+            rng,
+            self._catalog,
+            number=number,
+            lines=lines,
+            at=datetime.now(UTC),
+            shelf=Shelf({sku: self._store.on_show(sku) for sku in wanted.scarce}, place % 2 == 1),
+        )
         self._store.place(payload, broken)
         body = msgspec.json.encode(payload) if broken is None else BREAKERS[broken](payload)
         delay = rng.uniform(0.05, 0.5) if place in plan.delayed else 0.0

@@ -88,6 +88,12 @@ class Store:
         """What a clerk does in the admin: the level changes, and no API call did it."""
         self.books.put("levels", key, {**self.levels[key], "available": quantity, "updated_at": stamp()})
 
+    def on_show(self, sku: str) -> int:
+        """What buyers see of a SKU: available at all locations together."""
+        product = self.by_sku[sku]
+        levels = [int(self.levels[self.level_key(product, place)]["available"]) for place in self.catalog.locations]
+        return max(0, sum(levels))
+
     def shift(self, product: Product, place: Location, *, available: int = 0, committed: int = 0) -> None:
         key = self.level_key(product, place)
         level = {**self.levels[key], "updated_at": stamp()}

@@ -31,9 +31,10 @@ class ShipRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 class MovementsRequest(msgspec.Struct, forbid_unknown_fields=True):
     """`count` movements over the first `skus` products, `batch` to an event, `rate` movements a second (None: as fast
-    as it goes)."""
+    as it goes). Of the SKUs in `wanted` nothing is taken away: they come in, come back, and leave with orders only."""
 
     count: int = 100
+    wanted: list[str] = msgspec.field(default_factory=list)
     skus: int | None = None
     seed: int = 1
     batch: int = 100
@@ -182,12 +183,17 @@ def reject(warehouse: Warehouse, order: dict[str, Any], reason: str = "no_stock"
     )
 
 
-def random_movements(warehouse: Warehouse, rng: random.Random, skus: int, room: int) -> list[dict[str, Any]]:
+def random_movements(
+    warehouse: Warehouse, rng: random.Random, skus: int, room: int, wanted: frozenset[str] = frozenset()
+) -> list[dict[str, Any]]:
     """One movement by chance, or, where there is `room` for two, both ends of a transfer. Stock never goes below
-    zero."""
+    zero. Of the SKUs in `wanted` a few come in or come back, and none are taken away."""
     product = warehouse.catalog.products[rng.randrange(skus)]
     place = rng.choice(warehouse.catalog.locations).code
     kind = rng.choice(("receipt", "receipt", "return", "adjustment", "count", "transfer_out"))
+    if product.sku in wanted:
+        kind = "return" if kind == "return" else "receipt"
+        return [warehouse.move(kind, product.sku, place, Decimal(rng.randint(1, 3)), f"ASN-{rng.randrange(1, 10_000)}")]
     held = int(Decimal(warehouse.stock.get(f"{product.sku}@{place}", {"on_hand": "0"})["on_hand"]))
     others = [entry.code for entry in warehouse.catalog.locations if entry.code != place]
     if kind == "transfer_out" and held > 0 and others and room > 1:

@@ -257,7 +257,9 @@ class WarehouseSim(Simulator):
         while run.made < wanted.count:
             movements: list[dict[str, Any]] = []
             while len(movements) < wanted.batch and run.made + len(movements) < wanted.count:
-                movements += random_movements(self.warehouse, rng, skus, wanted.count - run.made - len(movements))
+                movements += random_movements(
+                    self.warehouse, rng, skus, wanted.count - run.made - len(movements), frozenset(wanted.wanted)
+                )
             self.warehouse.tell_movements(movements)
             run.made += len(movements)
             await self.emitter.room()
