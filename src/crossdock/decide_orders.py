@@ -17,7 +17,7 @@ from crossdock.errors import CrossdockError, NeedsEdit
 from crossdock.fulfillment.plan import Plan, Wanted, left_already, plan
 from crossdock.inventory.allocate import Granted, Wish, allocate, pairs_wanted
 from crossdock.inventory.free import Hold, free, open_holds
-from crossdock.inventory.hold import reserved, take_over, write_holds
+from crossdock.inventory.hold import drop, held_by_orders, reserved_for, take_over, write_holds
 from crossdock.inventory.level import Levels, Pair
 from crossdock.inventory.rules import StockRules
 from crossdock.journal.decided import Decided, Routed, Split, Translated
@@ -67,12 +67,15 @@ async def pairs_of_orders(conn: asyncpg.Connection, rules: Rules, orders: Sequen
     pairs: set[Pair] = set()
     for one in orders:
         pairs |= pairs_wanted(one.order, rules.catalog.products, _places(rules, one))
-    holds = await open_holds(conn, [one.order.order_key for one in orders])
-    pairs |= {(hold.sku, hold.location) for held in holds.values() for hold in held}
-    wanted = [one.order.reservation for one in orders if one.order.reservation]
-    for held in (await reserved(conn, wanted)).values():
+    pairs |= await held_by_orders(conn, [one.order.order_key for one in orders])
+    for held in (await reserved_for(conn, _reservations(orders))).values():
         pairs |= set(held)
     return pairs
+
+
+def _reservations(orders: Sequence[Prepared]) -> dict[str, str]:
+    """The reservations that orders name, with the orders' channels."""
+    return {one.order.reservation: one.order.channel for one in orders if one.order.reservation}
 
 
 async def decide_orders(
@@ -106,22 +109,25 @@ async def _allocate(
     moving = [w for w in weighed if w.meaning in _MOVES_GOODS and w.prepared.order.order_key not in blocked]
     known = [w.prepared.order.order_key for w in moving if w.known is not None]
     before = await open_holds(conn, known) if known else {}
-    ids = [w.prepared.order.reservation for w in moving if w.prepared.order.reservation]
-    held = await reserved(conn, ids) if ids else {}
+    gone = [w for w in weighed if w.meaning is Meaning.NEW_CANCELLED]
+    held = await reserved_for(conn, _reservations([w.prepared for w in (*moving, *gone)]))
+    await _drop(conn, [w.prepared for w in gone], held, levels)
     granted: dict[str, Granted] = {}
     freed: list[tuple[Hold, Decimal]] = []
+    took: list[tuple[str, str]] = []
     system_of = {name: facts.system for name, facts in rules.policy.locations.items()}
     for one in moving:
         order = one.prepared.order
         if one.meaning is Meaning.CANCELLED:
             # Its goods stay held until the warehouse has said that it ships none of them (`inventory.withdraw`).
             continue
+        mine = held.pop(order.reservation, {}) if one.known is None else {}
         wish = Wish(
             order=order,
             routed=one.prepared.routed,
             locations=_places(rules, one.prepared),
             system_of=system_of,
-            held=held.pop(order.reservation, {}) if one.known is None else {},
+            held=mine,
             before=before.get(order.order_key, []),
             waited=(now() - one.prepared.item.claimed.received_at).total_seconds(),
         )
@@ -131,10 +137,22 @@ async def _allocate(
             continue
         granted[order.order_key] = result
         freed += result.freed
+        if mine:
+            took.append((order.reservation, order.order_key))
     await free(conn, freed, moving[0].prepared.item.claimed.id if moving else 0)
-    came = [w.prepared.order for w in moving if w.prepared.order.order_key in granted and w.known is None]
-    await take_over(conn, [(order.reservation, order.order_key) for order in came if order.reservation])
+    await take_over(conn, took)
     return granted
+
+
+async def _drop(
+    conn: asyncpg.Connection, orders: Sequence[Prepared], held: dict[str, dict[Pair, Decimal]], levels: Levels
+) -> None:
+    """Give back what was reserved for orders that came cancelled."""
+    ended = [(one.order.reservation, one.order.order_key) for one in orders if one.order.reservation in held]
+    for reservation, _ in ended:
+        for (sku, location), quantity in held.pop(reservation, {}).items():
+            levels.change(sku, location, reserved=-quantity)
+    await drop(conn, ended)
 
 
 async def _plan(

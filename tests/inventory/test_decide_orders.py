@@ -106,6 +106,22 @@ async def test_a_shipment_from_before_a_count_frees_and_takes_nothing_off(shop: 
     assert (await levels(shop))["CD-1", "EAST"] == (6, 0, 0)
 
 
+async def test_an_order_that_came_cancelled_gives_its_reservation_back(shop: asyncpg.Pool) -> None:
+    await reserve(shop, 4)
+    await placed(shop, order("1", line(1, quantity="3"), reservation="rsv_1", status="cancelled"))
+    assert (await levels(shop))["CD-1", "WEST"] == (4, 0, 0)
+    assert tuple(await shop.fetchrow("SELECT state, order_key FROM reservation")) == ("released", "shop/1")
+
+
+async def test_naming_another_channels_reservation_gives_no_right_to_its_goods(shop: asyncpg.Pool) -> None:
+    await reserve(shop, 4)
+    await shop.execute("UPDATE reservation SET channel = 'portal'")
+    (decision,) = await placed(shop, order("1", line(1, quantity="3"), reservation="rsv_1"))
+    assert to_ship(decision) == {"EAST": [("1", "CD-1", 3)]}
+    assert (await levels(shop))["CD-1", "WEST"] == (4, 0, 4)
+    assert await shop.fetchval("SELECT state FROM reservation") == "active"
+
+
 async def test_a_cancelled_order_gives_its_goods_back(shop: asyncpg.Pool) -> None:
     await placed(shop, order("1", line(1, quantity="4")))
     (decision,) = await placed(shop, order("1", line(1, quantity="4"), version=2, status="cancelled"))

@@ -27,6 +27,29 @@ async def reserved(conn: asyncpg.Connection, ids: Sequence[str]) -> dict[str, di
     return found
 
 
+async def reserved_for(conn: asyncpg.Connection, orders: Mapping[str, str]) -> dict[str, dict[Pair, Decimal]]:
+    """What living reservations hold for orders, given as reservation id → the order's channel. One that another channel
+    made is left out: naming it gives no right to its goods."""
+    found: dict[str, dict[Pair, Decimal]] = {}
+    if orders:
+        for row in await conn.fetch(SQL.reserved_lines, sorted(orders)):
+            if row["channel"] == orders[row["id"]]:
+                found.setdefault(row["id"], {})[row["sku"], row["location"]] = row["quantity"]
+    return found
+
+
+async def drop(conn: asyncpg.Connection, orders: Sequence[tuple[str, str]]) -> None:
+    """End reservations whose orders came cancelled: (reservation id, order key) each; the caller changes the levels."""
+    if orders:
+        ordered = sorted(orders)
+        await conn.execute(SQL.drop_reservations, [one for one, _ in ordered], [key for _, key in ordered])
+
+
+async def held_by_orders(conn: asyncpg.Connection, order_keys: Sequence[str]) -> set[Pair]:
+    """Where goods are held for these orders; nothing is locked by asking."""
+    return {(row["sku"], row["location"]) for row in await conn.fetch(SQL.held_by_orders, sorted(order_keys))}
+
+
 async def take_over(conn: asyncpg.Connection, orders: Sequence[tuple[str, str]]) -> None:
     """Hand reservations over: (reservation id, order key) each. Ended ones are left as they are."""
     if orders:

@@ -230,6 +230,10 @@ WHERE l.sku = i.sku AND l.location = i.location
 SELECT reference, line, sku, location, order_key, quantity - freed AS open
 FROM allocation WHERE order_key = ANY($1::text[]) AND freed < quantity ORDER BY reference, line, sku FOR UPDATE
 
+-- name: held_by_orders
+-- Where goods are held for these orders; nothing is locked.
+SELECT DISTINCT sku, location FROM allocation WHERE order_key = ANY($1::text[]) AND freed < quantity
+
 -- name: allocations_to_free
 -- What is still held for these fulfillment orders, locked in the order of their keys.
 SELECT reference, line, sku, location, order_key, quantity - freed AS open
@@ -264,10 +268,16 @@ DELETE FROM withdrawn_fulfillment WHERE reference = ANY($1::text[])
 
 -- name: reserved_lines
 -- What these reservations hold, by SKU and location.
-SELECT r.id, r.state, l.sku, l.location, sum(l.quantity) AS quantity
+SELECT r.id, r.channel, l.sku, l.location, sum(l.quantity) AS quantity
 FROM reservation r JOIN reservation_line l ON l.reservation_id = r.id
 WHERE r.id = ANY($1::text[]) AND r.state IN ('active', 'committed')
-GROUP BY r.id, r.state, l.sku, l.location ORDER BY r.id, l.sku, l.location
+GROUP BY r.id, r.channel, l.sku, l.location ORDER BY r.id, l.sku, l.location
+
+-- name: drop_reservations
+-- Ends reservations whose orders came cancelled.
+UPDATE reservation r SET state = 'released', ended_at = now(), order_key = i.order_key
+FROM unnest($1::text[], $2::text[]) AS i (id, order_key)
+WHERE r.id = i.id AND r.state IN ('active', 'committed')
 
 -- name: take_reservations
 -- Hands reservations over to the orders that came for them.
