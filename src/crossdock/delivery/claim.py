@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from crossdock.canonical.objects import decode
+from crossdock.canonical.handed import HANDED
 from crossdock.delivery.owe import SQL
 from crossdock.delivery.system import Item, System
 from crossdock.errors import NeedsEdit
@@ -53,7 +53,7 @@ def _item(system: System, row: asyncpg.Record) -> Item:
     document: Any = None
     problem = None
     try:
-        document = decode(row["object"], row["body"] or b"")
+        document = HANDED.decode(row["object"], row["body"] or b"")
     except (msgspec.ValidationError, msgspec.DecodeError, KeyError) as error:
         problem = NeedsEdit(
             f"what is to be sent is no {row['object']}: {error}", rule="canonical", fix="mend the document"

@@ -9,7 +9,7 @@ import asyncpg
 from msgspec import Struct
 
 from crossdock.canonical.fulfillment import FulfillmentLine, FulfillmentOrder
-from crossdock.canonical.objects import encode
+from crossdock.canonical.handed import HANDED
 from crossdock.canonical.quantity import Quantity
 from crossdock.canonical.sales_order import SalesOrder
 from crossdock.errors import NeedsEdit
@@ -136,7 +136,7 @@ def _ask(order: FulfillmentOrder, split: Split) -> NewDelivery:
         operation="fulfillment_order",
         object="fulfillment_order",
         reference=order.reference,
-        body=encode(order),
+        body=HANDED.encode(order),
     )
 
 

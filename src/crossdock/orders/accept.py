@@ -9,6 +9,7 @@ import asyncpg
 import msgspec
 from msgspec import Struct
 
+from crossdock.canonical.handed import HANDED
 from crossdock.canonical.objects import encode
 from crossdock.canonical.party import Party
 from crossdock.canonical.sales_order import SalesOrder
@@ -199,7 +200,7 @@ def _decide(prepared: Prepared, meaning: Meaning, known: Known | None) -> Decide
         deliveries = (_to_erp(order, erp, "order_cancel"),)
     event = {Meaning.NEW: "accepted", Meaning.NEW_CANCELLED: "cancelled", Meaning.CANCELLED: "cancelled"}
     return Decided(
-        body=encode(order),
+        body=HANDED.encode(order),
         deliveries=deliveries,
         events=(NewEvent(type=f"sales_order.{event.get(meaning, 'changed')}", data=_summary(prepared)),),
         accepted=True,
