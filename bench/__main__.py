@@ -12,11 +12,13 @@ import time
 import msgspec
 import uvloop
 
-from bench import growth, intake, ledger, mapping, path, reserve, start, stock
+from bench import availability, growth, intake, ledger, mapping, path, reserve, start, stock
 from bench.figures import Check, Finding, Plan, Say
 from crossdock.runtime.telemetry import configure_logs
 
-ALL = {module.NAME: module.run for module in (intake, path, stock, ledger, growth, reserve, start, mapping)}
+ALL = {
+    module.NAME: module.run for module in (intake, path, stock, ledger, growth, reserve, availability, start, mapping)
+}
 
 
 def main() -> int:

@@ -19,6 +19,7 @@ from crossdock.connectors.shopify.receiver import OrderHead
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 _head = msgspec.json.Decoder(OrderHead)
 _whole = msgspec.json.Decoder()
@@ -43,10 +44,10 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
     await send({"type": "http.response.body", "body": answer})
 
 
-async def serve(port: int) -> None:
-    """Serve until SIGTERM."""
+async def serve(port: int, app: Application) -> None:
+    """Serve `app` until SIGTERM."""
     server = Server(
-        application,
+        app,
         address="127.0.0.1",
         port=port,
         interface=Interfaces.ASGI,
@@ -65,4 +66,4 @@ async def serve(port: int) -> None:
 
 if __name__ == "__main__":
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(int(sys.argv[1])))
+        runner.run(serve(int(sys.argv[1]), application))

@@ -7,8 +7,10 @@ asked for is an explanation's past and what channels were told.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 
 import asyncpg
@@ -41,6 +43,8 @@ BATCH_PATH = "/v1/availability:batch"
 MOST_KEPT = 200_000
 _PATIENCE = 2.0
 _JSON = (b"content-type", b"application/json")
+# The question asked most, of one SKU whose name needs no decoding, is answered without more ado.
+_ONE_SKU = re.compile(rb"channel=([A-Za-z0-9._-]+)&sku=([A-Za-z0-9._-]+)")
 # Kept by whoever asks, and asked again with If-None-Match: the number may be another the next moment.
 _REVALIDATE = (b"cache-control", b"no-cache")
 
@@ -59,6 +63,16 @@ class AvailabilityAnswer(Struct, frozen=True, kw_only=True):
     items: list[AvailabilityItem]
 
 
+class _Kept(Struct, frozen=True, gc=False):
+    """An item as it is sent, and its ETag."""
+
+    item: bytes
+    tag: bytes
+
+
+_NOTHING: dict[str, _Kept] = {}
+
+
 class AvailabilityHandler:
     """Answers from `memory`; keeps encoded items until it is told that they `changed`."""
 
@@ -66,7 +80,7 @@ class AvailabilityHandler:
         self._view = view
         self._pool = pool
         self._memory: StockMemory | None = None
-        self._kept: dict[str, dict[str, bytes]] = {name: {} for name in view.rules.channels}
+        self._kept: dict[str, dict[str, _Kept]] = {name: {} for name in view.rules.channels}
         self._number = 0
         self._instead_of: Mapping[str, set[str]] = {}
         self._instead_version: int | None = None
@@ -100,7 +114,16 @@ class AvailabilityHandler:
         if path == PATH:
             if scope["method"] != "GET":
                 raise NotAllowed(scope["method"], "GET")
-            question = of_query(scope["query_string"])
+            query = scope["query_string"]
+            one = _ONE_SKU.fullmatch(query)
+            if one is not None:
+                channel_name, sku = one[1].decode(), one[2].decode()
+                kept = self._kept.get(channel_name, _NOTHING).get(sku)
+                if kept is not None and self._view.whole:
+                    at, age = self._fresh()
+                    await _answer(scope, send, channel_name, at, (kept.item, kept.tag), (age, age > self._stale_after))
+                    return
+            question = of_query(query)
         elif path == BATCH_PATH:
             if scope["method"] != "POST":
                 raise NotAllowed(scope["method"], "POST")
@@ -114,24 +137,27 @@ class AvailabilityHandler:
             await self._now(question, channel, scope, send)
 
     async def _now(self, question: Question, channel: ChannelRule, scope: Scope, send: Send) -> None:
+        self._fresh()
+        # Of what is read when it is asked for, changes may not be heard.
+        kept = self._kept[channel.name] if self._view.whole else {}
+        if question.explain or not all(sku in kept for sku in question.skus):
+            check_known(question, self._view.catalog.products)
+            await self._fetch(question.skus)
+        if question.explain:
+            items = await self._explained(question, channel)
+        else:
+            items = [self._item(kept, channel, sku).item for sku in question.skus]
+        # What was read meanwhile is newer, never older.
+        at, age = self._fresh()
+        await _answer(scope, send, channel.name, at, _joined(channel.name, items), (age, age > self._stale_after))
+
+    def _fresh(self) -> tuple[datetime, float]:
+        """Up to when everything is known, and how many seconds ago that is. EngineAway before it was read once."""
         memory = self._memory
         age = memory.age if memory is not None else None
         if memory is None or memory.fresh_at is None or age is None:
             raise EngineAway("availability is not in memory yet")
-        # Of what is read when it is asked for, changes may not be heard.
-        kept = self._kept[channel.name] if self._view.whole else {}
-        if question.explain:
-            check_known(question, self._view.catalog.products)
-            await self._fetch(memory, question.skus)
-            items = await self._explained(question, channel)
-        else:
-            found = [kept.get(sku) for sku in question.skus]
-            items = [one for one in found if one is not None]
-            if len(items) != len(found):
-                check_known(question, self._view.catalog.products)
-                await self._fetch(memory, question.skus)
-                items = [self._item(kept, channel, sku) for sku in question.skus]
-        await _answer(scope, send, channel, memory.fresh_at, items, (age, age > self._stale_after))
+        return memory.fresh_at, age
 
     async def _past(self, at: datetime, question: Question, channel: ChannelRule, scope: Scope, send: Send) -> None:
         products = self._view.catalog.products
@@ -147,7 +173,7 @@ class AvailabilityHandler:
             besides = Besides(told=told.get(sku, ()))
             item = item_of(view, channel, sku, besides)
             items.append(encode(item if question.explain else msgspec.structs.replace(item, explanation=())))
-        await _answer(scope, send, channel, at, items, (0.0, False))
+        await _answer(scope, send, channel.name, at, _joined(channel.name, items), (0.0, False))
 
     async def _explained(self, question: Question, channel: ChannelRule) -> list[bytes]:
         try:
@@ -159,10 +185,10 @@ class AvailabilityHandler:
             besides = dict.fromkeys(question.skus, reason)
         return [encode(item_of(self._view, channel, sku, besides[sku])) for sku in question.skus]
 
-    def _item(self, kept: dict[str, bytes], channel: ChannelRule, sku: str) -> bytes:
+    def _item(self, kept: dict[str, _Kept], channel: ChannelRule, sku: str) -> _Kept:
         item = kept.get(sku)
         if item is None:
-            item = encode(item_of(self._view, channel, sku))
+            item = _Kept(*_joined(channel.name, [encode(item_of(self._view, channel, sku))]))
             if self._number >= MOST_KEPT:
                 self._forget_all()
             if self._view.whole:
@@ -175,36 +201,41 @@ class AvailabilityHandler:
             kept.clear()
         self._number = 0
 
-    async def _fetch(self, memory: StockMemory, skus: Sequence[str]) -> None:
-        if not self._view.whole:
+    async def _fetch(self, skus: Sequence[str]) -> None:
+        if not self._view.whole and self._memory is not None:
             missing = self._view.missing(self._with_offered(skus))
             if missing:
-                await memory.fetch(missing)
+                await self._memory.fetch(missing)
 
     def _with_offered(self, skus: Sequence[str]) -> list[str]:
         return [*skus, *(other for sku in skus for other in offered(self._view, sku))]
 
 
-async def _answer(
-    scope: Scope, send: Send, channel: ChannelRule, at: datetime, items: list[bytes], aged: tuple[float, bool]
-) -> None:
-    age, stale = aged
+def _joined(channel: str, items: list[bytes]) -> tuple[bytes, bytes]:
+    """Items as they are sent, and their ETag."""
     whole = items[0] if len(items) == 1 else b",".join(items)
-    tag = b'W/"%s"' % blake2b(whole, digest_size=9, key=channel.name.encode()[:64]).hexdigest().encode()
+    return whole, b'W/"%s"' % blake2b(whole, digest_size=9, key=channel.encode()[:64]).hexdigest().encode()
+
+
+async def _answer(
+    scope: Scope, send: Send, channel: str, at: datetime, items: tuple[bytes, bytes], aged: tuple[float, bool]
+) -> None:
+    whole, tag = items
+    age, stale = aged
     headers: HeaderList = [_JSON, _REVALIDATE, (b"etag", tag), (b"age", b"%d" % age)]
     for name, value in scope["headers"]:
         if name == b"if-none-match" and tag in value:
             await send({"type": "http.response.start", "status": 304, "headers": headers[1:]})
             await send({"type": "http.response.body", "body": b""})
             return
-    body = b'{"channel":%s,"as_of":"%s","age_seconds":%.3f,"stale":%s,"items":[%s]}' % (
-        encode(channel.name),
-        at.isoformat().replace("+00:00", "Z").encode(),
-        age,
-        b"true" if stale else b"false",
-        whole,
-    )
+    body = b'%s%.3f,"stale":%s,"items":[%s]}' % (_head(channel, at), age, b"true" if stale else b"false", whole)
     await answer(send, 200, body, headers)
+
+
+@lru_cache(maxsize=64)
+def _head(channel: str, at: datetime) -> bytes:
+    moment = at.isoformat().replace("+00:00", "Z").encode()
+    return b'{"channel":%s,"as_of":"%s","age_seconds":' % (encode(channel), moment)
 
 
 def _instead_of(view: StockView) -> dict[str, set[str]]:

@@ -56,7 +56,7 @@ def of_query(query: bytes) -> Question:
     skus: list[str] = []
     for part in query.split(b"&"):
         name, _, raw = part.partition(b"=")
-        value = raw.decode("ascii") if raw.isalnum() else _text(raw)
+        value = _text(raw)
         if name == b"sku":
             skus.append(value)
         elif name == b"channel" and channel is None:
@@ -121,7 +121,7 @@ _BATCH_INSTEAD = f"POST /v1/availability:batch answers {MOST_SKUS_IN_BATCH} SKUs
 
 def _text(raw: bytes) -> str:
     try:
-        return unquote_to_bytes(raw.replace(b"+", b" ")).decode("utf-8")
+        return (unquote_to_bytes(raw.replace(b"+", b" ")) if b"%" in raw or b"+" in raw else raw).decode("utf-8")
     except UnicodeDecodeError as error:
         raise _wrong("the query is not UTF-8", "", "encoding", "percent-encode UTF-8", 400) from error
 

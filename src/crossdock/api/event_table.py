@@ -21,6 +21,7 @@ from crossdock.api.event_data import (
     ReservationState,
 )
 from crossdock.canonical.fulfillment import Shipment
+from crossdock.canonical.stock import Availability
 from crossdock.inventory.reservation import Reservation
 
 
@@ -40,6 +41,11 @@ _ORDER = "order/{channel}/{number}"
 _DELIVERED = "the key of the document that was delivered"
 
 EVENTS: Mapping[str, EventKind] = {
+    "availability.changed": EventKind(
+        "a channel acknowledged a number",
+        Availability,
+        "availability/{channel}/{sku} for the sum of its locations, or with @{location}, which is a token of its own",
+    ),
     "cancellation.accepted": EventKind(
         "a cancellation as a document of its own entered", CancellationTold, "cancellation/{key}"
     ),

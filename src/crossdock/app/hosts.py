@@ -60,17 +60,12 @@ def answering_to(names: frozenset[str] | None, app: App) -> App:
     seen: set[bytes] = set()
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-        for header, value in scope["headers"]:
-            if header == b"host":
-                if value in seen:
-                    break
-                if name_of(value.decode("latin-1")) in names:
-                    if len(seen) < _MOST_SEEN:
-                        seen.add(value)
-                    break
+        host = next((value for header, value in scope["headers"] if header == b"host"), b"")
+        if host not in seen:
+            if name_of(host.decode("latin-1")) not in names:
                 raise Refused(_REASON, status=MISDIRECTED, rule="misdirected")
-        else:
-            raise Refused(_REASON, status=MISDIRECTED, rule="misdirected")
+            if len(seen) < _MOST_SEEN:
+                seen.add(host)
         await app(scope, receive, send)
 
     return answering(guarded)

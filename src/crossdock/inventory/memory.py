@@ -223,6 +223,7 @@ class StockMemory:
         """Keep up what changes slowly: the catalog, what is expected, paces, and how the clocks differ."""
         due = asyncio.get_running_loop().time() + REFRESH_SECONDS
         version = self.view.catalog.version
+        by_time = any(channel.horizon is not None for channel in self.view.rules.channels.values())
         while True:
             await asyncio.sleep(CATALOG_SECONDS)
             if self._follower is None:
@@ -238,9 +239,8 @@ class StockMemory:
                         version = self.view.catalog.version
                         if clock >= due:
                             due = clock + REFRESH_SECONDS
-                            await self.view.refresh(conn)
                             # Expected goods come within a horizon by time alone.
-                            changed = True
+                            changed = await self.view.refresh(conn) or by_time
                         elif changed:
                             await self.view.refresh(conn)
             except EngineAway:
