@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from typing import Any
 
 import aiohttp
@@ -20,6 +21,11 @@ class Control:
     def __init__(self, urls: dict[str, str]) -> None:
         self._urls = urls
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
+
+    @property
+    def systems(self) -> Collection[str]:
+        """The simulators there are."""
+        return self._urls.keys()
 
     async def close(self) -> None:
         """Hang up."""

@@ -48,10 +48,11 @@ class Script(Struct, frozen=True, kw_only=True):
     faults: str = ""
 
 
-async def open_doors(control: Control, gateway: str, scarce: Sequence[str]) -> None:
-    """Have every simulator send its webhooks to `gateway`, and the warehouse receive its opening stock."""
+async def open_doors(control: Control, gateway: str, scarce: Sequence[str] = ()) -> None:
+    """Have every simulator there is send its webhooks to `gateway`, and the warehouse receive its opening stock."""
     for system, topics in HOOKS.items():
-        await control.subscribe(system, topics, gateway)
+        if system in control.systems:
+            await control.subscribe(system, topics, gateway)
     few = dict.fromkeys(scarce, SCARCE_OPENING)
     await control.post("warehouse", "opening", {"quantity": OPENING, "scarce": few})
 
