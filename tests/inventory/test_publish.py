@@ -19,13 +19,14 @@ from crossdock.inventory.publish import (
     begin_call,
     earlier,
     load_told,
-    record_calls,
+    record_call,
     show,
     take_over,
 )
 from crossdock.inventory.rules import ChannelRule
 from crossdock.inventory.tally import SLICE_SECONDS, SLICES, LagWindow, Tally
 from crossdock.runtime.clock import set_clock
+from crossdock.sdk.sending import Exchange
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SHOP = ChannelRule(name="us", system="shop", locations=("EAST",))
@@ -45,8 +46,10 @@ async def leased(pool: asyncpg.Pool, fence: int = 1, *, until: str = "infinity")
 
 
 async def recorded(pool: asyncpg.Pool, *calls: Call) -> None:
-    async with pool.acquire() as conn, conn.transaction():
-        await record_calls(conn, SHOP, calls)
+    await leased(pool)
+    for call in calls:
+        async with pool.acquire() as conn:
+            assert await record_call(conn, SHOP, 1, call)
 
 
 async def begun(pool: asyncpg.Pool, numbers: Sequence[Number], sequence: int = 7, fence: int = 1) -> int | None:
@@ -98,6 +101,27 @@ async def test_no_call_begins_when_the_lease_is_gone(pool: asyncpg.Pool, fence: 
     await leased(pool, fence, until=until)
     assert await begun(pool, [number("A", 5)]) is None
     assert await pool.fetchval("SELECT count(*) FROM publication_call") == 0
+
+
+async def test_what_a_call_told_is_not_written_by_who_lost_the_lease(pool: asyncpg.Pool) -> None:
+    await leased(pool)
+    first = await begun(pool, [number("A", 5)])
+    assert first is not None
+    await leased(pool, 2)
+    call = Call(
+        id=first, sequence=7, ended_at=NOON, told=[number("A", 5)], unknown=[("B", "EAST", "cut")],
+        refused=[("C", "EAST", "no", 1.0)],
+    )  # fmt: skip
+    async with pool.acquire() as conn:
+        assert not await record_call(conn, SHOP, 1, call, [Exchange(method="PUT")])
+    for table, rows in (
+        ("channel_stock", 0),
+        ("told_stock", 0),
+        ("event", 0),
+        ("exchange", 0),
+        ("publication_call", 1),
+    ):
+        assert await pool.fetchval(f"SELECT count(*) FROM {table}") == rows
 
 
 async def test_a_call_whose_end_was_never_written_makes_its_numbers_unknown(pool: asyncpg.Pool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -75,6 +76,47 @@ async def test_an_event_is_a_cloud_event_under_a_subject_of_its_own(outbox: asyn
 )
 def test_subjects_hold_what_a_subject_can_hold(key: str, subject: str) -> None:
     assert subject_of("a.b", key) == subject
+
+
+class Slow(Bus):
+    """A bus that publishes only when it is told to."""
+
+    def __init__(self) -> None:
+        self.began, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def publish_batch(self, publications: Any) -> None:
+        self.began.set()
+        await self.go_on.wait()
+
+    async def last_sequence(self, stream: str) -> int:
+        return 0
+
+    async def tell(self, subject: str, payload: bytes) -> bool:
+        return True
+
+
+async def test_while_the_relay_publishes_nobody_else_does_and_all_who_follow_go_on(outbox: asyncpg.Pool) -> None:
+    slow = Slow()
+    async with outbox.acquire() as conn:
+        await record_events(conn, [event("1")])
+    relaying = asyncio.create_task(relay(outbox, slow, "/t"))
+    await slow.began.wait()
+    assert await relay(outbox, slow, "/t") == 0
+    async with outbox.acquire() as conn:
+        await record_events(conn, [event("2")])
+        final = "SELECT count(*) FROM event WHERE xid < pg_snapshot_xmin(pg_current_snapshot())"
+        assert await conn.fetchval(final) == 2
+    slow.go_on.set()
+    assert await relaying == 1
+    assert await relay(outbox, slow, "/t") == 1
+
+
+async def test_a_page_of_large_rows_is_cut(outbox: asyncpg.Pool, bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("crossdock.journal.outbox.PAGE_BYTES", 1_000)
+    async with outbox.acquire() as conn:
+        await record_events(conn, [event(str(number), b'"%s"' % (b"x" * 600)) for number in range(5)])
+    assert [await relay(outbox, bus, "/t") for _ in range(4)] == [2, 2, 1, 0]
+    assert await arrived(bus) == ["0", "1", "2", "3", "4"]
 
 
 async def test_nothing_overtakes_a_transaction_that_is_still_running(

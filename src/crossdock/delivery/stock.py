@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Protocol
@@ -33,7 +33,7 @@ from crossdock.inventory.publish import (
     doubted,
     earlier,
     load_told,
-    record_calls,
+    record_call,
     show,
     take_over,
 )
@@ -294,19 +294,16 @@ class StockPublisher:
         self._wake.set()
 
     async def _record(self) -> None:
-        """Write how calls ended; on a lost connection it is written by a later round."""
-        ended = list(self._ended)
-        if not ended:
-            return
-        async with self._pool.acquire() as conn, conn.transaction():
-            if not await conn.fetchval(DELIVERY.check_fence, self._system.name, self._fence):
+        """Write how calls ended, one after the other; on a lost connection the rest is written by a later round."""
+        while self._ended:
+            one = self._ended[0]
+            async with self._pool.acquire() as conn:
+                ours = await record_call(conn, self._channel, self._fence, one.call, one.exchanges)
+            if not ours:
                 # Whoever has the lease now tells again what these calls told.
                 self._ended.clear()
                 self._fence = 0
                 return
-            await _keep_exchanges(conn, self._system.name, [one for end in ended for one in end.exchanges])
-            await record_calls(conn, self._channel, [end.call for end in ended])
-        for _ in ended:
             self._ended.popleft()
 
     async def _show(self, clock: float) -> None:
@@ -346,17 +343,3 @@ class StockPublisher:
                     await self._show(asyncio.get_running_loop().time())
         except EngineAway as error:
             log.warning("stock.not_recorded", system=self._system.name, reason=error.reason)
-
-
-async def _keep_exchanges(conn: asyncpg.Connection, system: str, exchanges: Iterable[Exchange]) -> None:
-    found = list(exchanges)
-    if found:
-        await conn.execute(
-            DELIVERY.record_exchanges,
-            system,
-            [e.method for e in found],
-            [e.url for e in found],
-            [e.request for e in found],
-            [e.status for e in found],
-            [e.response for e in found],
-        )

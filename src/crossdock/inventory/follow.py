@@ -12,7 +12,8 @@ import asyncpg
 from crossdock.inventory.level import Level, levels_of_row
 from crossdock.inventory.lock import LEVEL_CHANGED, SQL
 
-PAGE = 500
+# A row may hold the levels of a whole batch, and whoever follows has other work to do in between.
+PAGE = 50
 _LAST = (1 << 63) - 1
 
 

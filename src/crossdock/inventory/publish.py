@@ -16,9 +16,10 @@ from crossdock.canonical.stock import Availability
 from crossdock.inventory.conflate import Conflation, Number
 from crossdock.inventory.level import Pair
 from crossdock.inventory.rules import ChannelRule
-from crossdock.journal.record import Event, record_events, storable
+from crossdock.journal.record import storable
 from crossdock.runtime.clock import now
 from crossdock.runtime.postgres import load_queries
+from crossdock.sdk.sending import Exchange
 
 SQL = load_queries(__package__, "publish.sql")
 PAGE = 20_000
@@ -106,44 +107,43 @@ async def begin_call(
     return found
 
 
-async def record_calls(conn: asyncpg.Connection, channel: ChannelRule, calls: Sequence[Call]) -> None:
-    """Write how calls ended, in the order in which they did, with an event for every number told; in a transaction."""
-    system = channel.system
-    for call in calls:
-        if call.told:
-            await _record_told(conn, channel, call)
-        if call.unknown:
-            skus, places, reasons = zip(*call.unknown, strict=True)
-            problems = [storable(reason, 500) or "no reason" for reason in reasons]
-            await conn.execute(SQL.record_unknown, system, skus, places, call.sequence, problems)
-        if call.refused:
-            skus, places, reasons, waits = zip(*call.refused, strict=True)
-            problems = [storable(reason, 500) or "no reason" for reason in reasons]
-            await conn.execute(SQL.record_refused, system, skus, places, call.sequence, problems, waits)
-    await conn.execute(SQL.end_calls, [call.id for call in calls])
-
-
-async def _record_told(conn: asyncpg.Connection, channel: ChannelRule, call: Call) -> None:
+async def record_call(
+    conn: asyncpg.Connection, channel: ChannelRule, fence: int, call: Call, exchanges: Sequence[Exchange] = ()
+) -> bool:
+    """Write how a call ended, with an event for every number told; whether the lease of the system is still ours."""
     told = call.told
-    await conn.execute(
-        SQL.record_told,
+    data = encode([_event(channel.name, one, call) for one in told]) if told else None
+    ours: bool = await conn.fetchval(
+        SQL.record_call,
         channel.system,
+        fence,
+        call.id,
+        call.sequence,
+        call.ended_at,
         [one.sku for one in told],
         [one.location for one in told],
         [one.quantity for one in told],
-        call.sequence,
-        call.ended_at,
+        [one.changed_at for one in told],
+        data,
+        [sku for sku, _, _ in call.unknown],
+        [location for _, location, _ in call.unknown],
+        [_reason(reason) for _, _, reason in call.unknown],
+        [sku for sku, _, _, _ in call.refused],
+        [location for _, location, _, _ in call.refused],
+        [_reason(reason) for _, _, reason, _ in call.refused],
+        [wait for _, _, _, wait in call.refused],
+        [one.method for one in exchanges],
+        [one.url for one in exchanges],
+        [one.request for one in exchanges],
+        [one.status for one in exchanges],
+        [one.response for one in exchanges],
     )
-    await conn.copy_records_to_table(
-        "told_stock",
-        records=[
-            (channel.system, one.sku, one.location, one.quantity, call.sequence, one.changed_at, call.ended_at)
-            for one in told
-        ],
-        columns=("system", "sku", "location", "quantity", "sequence", "changed_at", "told_at"),
-    )
-    data = encode([_event(channel.name, one, call) for one in told])
-    await record_events(conn, [Event(type="availability.changed", key="", document_id=0, data=data, many=True)])
+    return ours
+
+
+def _reason(reason: str) -> str:
+    # Without any it would look like a number that nobody has told yet.
+    return storable(reason, 500) or "no reason was given"
 
 
 def _event(channel: str, number: Number, call: Call) -> Mapping[str, object]:

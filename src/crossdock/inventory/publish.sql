@@ -40,34 +40,47 @@ SELECT $1, $3, $4, $5
 WHERE EXISTS (SELECT FROM system_lease l WHERE l.system = $1 AND l.fence = $2 AND l.expires_at > now())
 RETURNING id
 
--- name: end_calls
--- Calls of which is written how they ended.
-DELETE FROM publication_call WHERE id = ANY($1::bigint[])
-
--- name: record_told
--- What a channel system acknowledged.
-INSERT INTO channel_stock AS c (system, sku, location, told, told_sequence, told_at)
-SELECT $1, i.sku, i.location, i.quantity, $5, $6
-FROM unnest($2::text[], $3::text[], $4::numeric[]) AS i (sku, location, quantity)
-ON CONFLICT (system, sku, location) DO UPDATE
-SET told = excluded.told, told_sequence = excluded.told_sequence, told_at = excluded.told_at, problem = '',
-    not_before = NULL
-
--- name: record_unknown
--- Numbers that may or may not have arrived: whatever they are next, they are told again.
-INSERT INTO channel_stock AS c (system, sku, location, told, told_sequence, problem)
-SELECT $1, i.sku, i.location, NULL, $4, i.problem
-FROM unnest($2::text[], $3::text[], $5::text[]) AS i (sku, location, problem)
-ON CONFLICT (system, sku, location) DO UPDATE
-SET told = NULL, told_sequence = excluded.told_sequence, problem = excluded.problem, not_before = NULL
-
--- name: record_refused
--- Numbers that the channel refused, why, and in how many seconds they are told again.
-INSERT INTO channel_stock AS c (system, sku, location, told, told_sequence, problem, not_before)
-SELECT $1, i.sku, i.location, NULL, $4, i.problem, now() + i.wait * interval '1 second'
-FROM unnest($2::text[], $3::text[], $5::text[], $6::float8[]) AS i (sku, location, problem, wait)
-ON CONFLICT (system, sku, location) DO UPDATE
-SET told_sequence = excluded.told_sequence, problem = excluded.problem, not_before = excluded.not_before
+-- name: record_call
+-- How a call ended, in one statement, so that no transaction is open while we compute: what the channel acknowledged (its
+-- newest number, the history, an event of each), what may or may not have arrived, what it refused and when it is told
+-- again, and what travelled. True when the lease was ours; else nothing is written: its holder tells all of it again.
+WITH ours AS MATERIALIZED (
+    SELECT FROM system_lease WHERE system = $1 AND fence = $2 FOR SHARE
+), told AS MATERIALIZED (
+    SELECT i.* FROM ours CROSS JOIN unnest($6::text[], $7::text[], $8::numeric[], $9::timestamptz[])
+        AS i (sku, location, quantity, changed_at)
+), fate AS (
+    SELECT sku, location, quantity AS told, '' AS problem, NULL::float8 AS wait FROM told
+    UNION ALL
+    SELECT i.sku, i.location, NULL, i.problem, NULL
+    FROM ours CROSS JOIN unnest($11::text[], $12::text[], $13::text[]) AS i (sku, location, problem)
+    UNION ALL
+    SELECT i.sku, i.location, c.told, i.problem, i.wait
+    FROM ours CROSS JOIN unnest($14::text[], $15::text[], $16::text[], $17::float8[]) AS i (sku, location, problem, wait)
+    LEFT JOIN channel_stock c ON c.system = $1 AND c.sku = i.sku AND c.location = i.location
+), newest AS (
+    INSERT INTO channel_stock AS c (system, sku, location, told, told_sequence, told_at, problem, not_before)
+    SELECT $1, f.sku, f.location, f.told, $4, CASE WHEN f.problem = '' THEN $5::timestamptz END, f.problem,
+           now() + f.wait * interval '1 second'
+    FROM fate f
+    ON CONFLICT (system, sku, location) DO UPDATE
+    SET told = excluded.told, told_sequence = excluded.told_sequence, problem = excluded.problem,
+        told_at = coalesce(excluded.told_at, c.told_at), not_before = excluded.not_before
+), history AS (
+    INSERT INTO told_stock (system, sku, location, quantity, sequence, changed_at, told_at)
+    SELECT $1, sku, location, quantity, $4, changed_at, $5 FROM told
+), events AS (
+    INSERT INTO event (type, key, document_id, data, many)
+    SELECT 'availability.changed', '', 0, $10, true FROM ours WHERE $10::bytea IS NOT NULL
+), travelled AS (
+    INSERT INTO exchange (system, method, url, request, status, response)
+    SELECT $1, e.method, e.url, e.request, e.status, e.response
+    FROM ours CROSS JOIN unnest($18::text[], $19::text[], $20::bytea[], $21::integer[], $22::bytea[])
+        AS e (method, url, request, status, response)
+), ended AS (
+    DELETE FROM publication_call WHERE id = $3 AND EXISTS (SELECT FROM ours)
+)
+SELECT EXISTS (SELECT FROM ours)
 
 -- name: show_publication
 -- Shows how publishing goes; only while the lease is ours.

@@ -26,6 +26,8 @@ SUBJECTS = ("crossdock.events.>",)
 TICK = "crossdock.tick.events"
 # As many as NATS takes in one atomic batch.
 PAGE = 1000
+# Rows may hold hundreds of events each: a page is cut after so much, and the next follows at once.
+PAGE_BYTES = 4_000_000
 # NATS takes messages of at most 1 MB; the envelope around the data needs its share.
 MOST_DATA = 900_000
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
@@ -57,10 +59,10 @@ async def relay(pool: asyncpg.Pool, bus: Bus, source: str) -> int:
 
 async def _relay_page(pool: asyncpg.Pool, bus: Bus, source: str) -> int:
     async with pool.acquire() as conn, conn.transaction():
-        cursor = await conn.fetchrow(SQL.lock_cursor, "nats")
-        if cursor is None:
+        if not await conn.fetchval(SQL.lock_cursor, "nats"):
             return 0
-        rows = await conn.fetch(SQL.next_events, cursor["xid"], cursor["id"], PAGE)
+        cursor = await conn.fetchrow(SQL.cursor, "nats")
+        rows = await conn.fetch(SQL.next_events, cursor["xid"], cursor["id"], PAGE, PAGE_BYTES)
         if rows:
             await bus.publish_batch([one for row in rows for one in _publications(row, source)])
             await conn.execute(SQL.move_cursor, "nats", rows[-1]["xid"], rows[-1]["id"])

@@ -144,14 +144,25 @@ SET system = excluded.system, direction = excluded.direction, object = excluded.
 INSERT INTO outbox_cursor (name, xid, id) VALUES ($1, '0'::xid8, 0) ON CONFLICT DO NOTHING
 
 -- name: lock_cursor
--- Locks a relay's cursor; no row when another relay holds it.
-SELECT xid, id FROM outbox_cursor WHERE name = $1 FOR UPDATE SKIP LOCKED
+-- Whether a relay's cursor is ours until the transaction ends. An advisory lock, because one on the row would give the
+-- transaction a number, and nobody who follows the outbox gets past a transaction that is still running.
+SELECT pg_try_advisory_xact_lock(hashtextextended('outbox_cursor/' || $1, 0))
+
+-- name: cursor
+-- Where a relay is in the outbox; read after it was locked.
+SELECT xid, id FROM outbox_cursor WHERE name = $1
 
 -- name: next_events
--- The next events whose place in commit order is final.
-SELECT id, xid, at, type, key, document_id, data, many FROM event
-WHERE (xid, id) > ($1::xid8, $2::bigint) AND xid < pg_snapshot_xmin(pg_current_snapshot())
-ORDER BY xid, id LIMIT $3
+-- The next events whose place in commit order is final, at most $3 of them, and of about $4 bytes together.
+SELECT id, xid, at, type, key, document_id, data, many FROM (
+    SELECT *, sum(octet_length(data)) OVER (ORDER BY xid, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+    FROM (
+        SELECT * FROM event
+        WHERE (xid, id) > ($1::xid8, $2::bigint) AND xid < pg_snapshot_xmin(pg_current_snapshot())
+        ORDER BY xid, id LIMIT $3
+    ) page
+) e
+WHERE coalesce(before, 0) < $4 ORDER BY xid, id
 
 -- name: final_until
 -- Every event committed before this moment comes at or before a place in commit order: those behind it that are
