@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
+from itertools import islice
 from typing import Protocol
 
 import asyncpg
@@ -215,20 +216,22 @@ class StockPublisher:
             bundles = (sku for sku, product in view.catalog.products.items() if product.components)
             everything = list({*view.skus, *bundles, *self._queue.skus})
             for start in range(0, len(everything), COMPARED_AT_ONCE):
+                clock = loop.time()
                 for sku in everything[start : start + COMPARED_AT_ONCE]:
-                    self._offer(sku, max(since, view.changed_at(self._channel, sku) or since))
+                    self._offer(sku, max(since, view.changed_at(self._channel, sku) or since), clock)
                 await asyncio.sleep(0)
         while self._changes:
-            for sku in list(self._changes)[:COMPARED_AT_ONCE]:
-                self._offer(sku, self._changes.pop(sku))
+            clock = loop.time()
+            for sku in list(islice(self._changes, COMPARED_AT_ONCE)):
+                self._offer(sku, self._changes.pop(sku), clock)
             if self._changes:
                 await asyncio.sleep(0)
         if self._all_since is None:
             self._place = self._feed.place
 
-    def _offer(self, sku: str, changed_at: datetime) -> None:
+    def _offer(self, sku: str, changed_at: datetime, clock: float) -> None:
         numbers = offer(self._feed.view, self._channel, sku, self._queue.told(sku))
-        self._queue.offer(sku, numbers, changed_at, asyncio.get_running_loop().time())
+        self._queue.offer(sku, numbers, changed_at, clock)
 
     async def _call(self, fence: int) -> None:
         """Tell the channel what comes first, as soon as its limits allow; numbers are taken as late as can be."""

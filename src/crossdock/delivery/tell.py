@@ -59,8 +59,7 @@ class Teller:
 
     async def tell(self, numbers: Sequence[Number], sequence: int) -> Answer:
         """Make one call. Raises nothing but cancellation."""
-        at = now()
-        outcomes = await ask(self._system, OPERATION, [_outgoing(one, sequence, at) for one in numbers])
+        outcomes = await ask(self._system, OPERATION, _outgoing(self._system.name, numbers, sequence))
         exchanges = {id(one.exchange): one.exchange for one in outcomes if one.exchange is not None}
         answer = Answer(told=[], kept=[], unknown=[], refused=[], exchanges=[*exchanges.values()], ended_at=now())
         errors = self._sort(numbers, outcomes, answer)
@@ -116,17 +115,20 @@ def _refusal(number: Number) -> float:
     return backoff(number.refusals + 1, first=FIRST_REFUSAL, most=LONGEST_REFUSAL)
 
 
-def _outgoing(number: Number, sequence: int, at: datetime) -> Outgoing:
-    reference = f"{number.sku}@{number.location}"
-    return Outgoing(
-        delivery_id=0,
-        operation=OPERATION,
-        reference=reference,
-        idempotency_key=str(uuid5(NAMESPACE_URL, f"{reference}/{sequence}")),
-        # What may be sold, not what lies there: everything that is to be taken off has been.
-        document=StockLevel(
-            sku=number.sku, location=number.location, on_hand=number.quantity, sequence=sequence, as_of=at
-        ),
-        known={},
-        attempt=number.failures + 1,
-    )
+def _outgoing(system: str, numbers: Sequence[Number], sequence: int) -> list[Outgoing]:
+    at = now()
+    # One digest a call; the place in the call makes a UUID of each number.
+    call = str(uuid5(NAMESPACE_URL, f"{system}/{sequence}"))[:24]
+    return [
+        Outgoing(
+            delivery_id=0,
+            operation=OPERATION,
+            reference=f"{one.sku}@{one.location}",
+            idempotency_key=f"{call}{place:012x}",
+            # What may be sold, not what lies there: everything that is to be taken off has been.
+            document=StockLevel(sku=one.sku, location=one.location, on_hand=one.quantity, sequence=sequence, as_of=at),
+            known={},
+            attempt=one.failures + 1,
+        )
+        for place, one in enumerate(numbers)
+    ]

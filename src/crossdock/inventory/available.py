@@ -84,7 +84,7 @@ def _total(
     whole = product is None or product.unit in WHOLE_UNITS
     for name, keep in rules.kept_for(channel, sku):
         total = _less(total, Decimal(keep), terms, "kept", f"at least {keep} are left to channel {name}")
-    if held.percent < _HUNDRED:
+    if held.percent < 100.0:
         share = total * Decimal(str(held.percent)) / _HUNDRED
         share = share.to_integral_value(ROUND_FLOOR) if whole else share
         total = _less(total, total - share, terms, "percent", f"the channel may sell {held.percent:g} % of it")
