@@ -49,7 +49,7 @@ AWAY_SECONDS = 1.0
 SHOW_SECONDS = 1.5
 # That a change has been dealt with is shown sooner: others wait to see it.
 SHOW_SOON = 0.2
-COMPARED_AT_ONCE = 500
+COMPARED_AT_ONCE = 1_000
 # A number changes without any change of stock when goods that are expected come within the horizon.
 HORIZON_SECONDS = 60.0
 
@@ -168,11 +168,13 @@ class StockPublisher:
             return IDLE_SECONDS
         if fence != self._fence:
             await self._begin(fence)
-        await self._compare()
-        await self._record()
         loop = asyncio.get_running_loop()
+        self._compare(loop.time())
+        await self._record()
         await self._show(loop.time())
         wait = SHOW_SOON if self._heard and not self._queue.waiting else IDLE_SECONDS
+        if self._changes:
+            wait = 0.0
         if self._asking or loop.time() < self._rest_until or not self._line.open:
             return wait
         due = self._queue.due(loop.time())
@@ -202,36 +204,31 @@ class StockPublisher:
             before = await earlier(conn, self._system.name)
         self._queue, self._sequence, self._place = queue, max(self._sequence, highest), (0, 0)
         self._tally = Tally(self._size, GATHER_SECONDS, before.calls, before.fewest_calls)
+        for sku in self._feed.view.skus:
+            # What changed since an earlier worker looked waits since then; the rest is compared, and found equal.
+            at = self._feed.view.changed_at(self._channel, sku)
+            if at is not None and at > before.known_until:
+                self._changes[sku] = at
         self._all_since, self._fence, self._heard = before.known_until, fence, True
         log.info("stock.publishes", system=self._system.name, channel=self._channel.name, fence=fence)
 
-    async def _compare(self) -> None:
-        """Offer the queue the numbers of SKUs that changed, or of all, in portions: others have work to do too."""
-        view, loop = self._feed.view, asyncio.get_running_loop()
-        if self._channel.horizon is not None and loop.time() >= self._compared_at + HORIZON_SECONDS:
+    def _compare(self, clock: float) -> None:
+        """Offer the queue the numbers of a portion of the SKUs that changed; those that change meanwhile again are
+        compared once, so that being behind costs no more."""
+        view = self._feed.view
+        if self._channel.horizon is not None and clock >= self._compared_at + HORIZON_SECONDS:
             self._all_since = self._all_since or now()
         if self._all_since is not None:
             since, self._all_since = self._all_since, None
-            self._compared_at, self._catalog_version = loop.time(), view.catalog.version
+            self._compared_at, self._catalog_version = clock, view.catalog.version
             bundles = (sku for sku, product in view.catalog.products.items() if product.components)
-            everything = list({*view.skus, *bundles, *self._queue.skus})
-            for start in range(0, len(everything), COMPARED_AT_ONCE):
-                clock = loop.time()
-                for sku in everything[start : start + COMPARED_AT_ONCE]:
-                    self._offer(sku, max(since, view.changed_at(self._channel, sku) or since), clock)
-                await asyncio.sleep(0)
-        while self._changes:
-            clock = loop.time()
-            for sku in list(islice(self._changes, COMPARED_AT_ONCE)):
-                self._offer(sku, self._changes.pop(sku), clock)
-            if self._changes:
-                await asyncio.sleep(0)
-        if self._all_since is None:
+            for sku in {*view.skus, *bundles, *self._queue.skus}:
+                self._changes.setdefault(sku, since)
+        for sku in list(islice(self._changes, COMPARED_AT_ONCE)):
+            numbers = offer(view, self._channel, sku, self._queue.told(sku))
+            self._queue.offer(sku, numbers, self._changes.pop(sku), clock)
+        if not self._changes:
             self._place = self._feed.place
-
-    def _offer(self, sku: str, changed_at: datetime, clock: float) -> None:
-        numbers = offer(self._feed.view, self._channel, sku, self._queue.told(sku))
-        self._queue.offer(sku, numbers, changed_at, clock)
 
     async def _call(self, fence: int) -> None:
         """Tell the channel what comes first, as soon as its limits allow; numbers are taken as late as can be."""
@@ -311,7 +308,7 @@ class StockPublisher:
 
     async def _show(self, clock: float) -> None:
         waiting = self._queue.waiting
-        soon = self._heard and not waiting and not self._ended
+        soon = self._heard and not (waiting or self._changes or self._ended)
         if not self._fence or clock < self._shown_at + (SHOW_SOON if soon else SHOW_SECONDS):
             return
         if soon:
