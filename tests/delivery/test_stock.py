@@ -175,7 +175,11 @@ async def test_a_throttled_system_rests_with_its_deliveries(pool: asyncpg.Pool, 
     assert len(sender.batches) == 1
 
 
-async def test_a_refused_sku_keeps_its_reason_and_stops_no_other(pool: asyncpg.Pool, sender: Scripted) -> None:
+async def test_a_refused_sku_keeps_its_reason_and_stops_no_other(
+    pool: asyncpg.Pool, sender: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tell, "FIRST_REFUSAL", 600.0)
+    monkeypatch.setattr(tell, "LONGEST_REFUSAL", 600.0)
     sender.script["CD-1@EAST"] = [failed(NeedsEdit("no such item"))]
     await entered(pool, [movement("m1", "10"), movement("m2", "5", sku="CD-2")])
     async with publishing(pool, sender):
@@ -309,8 +313,10 @@ async def test_a_paused_system_is_told_nothing_until_it_goes_on(pool: asyncpg.Po
 
 
 async def test_a_number_somebody_doubts_is_told_again_and_a_refused_one_at_once(
-    pool: asyncpg.Pool, sender: Scripted
+    pool: asyncpg.Pool, sender: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(tell, "FIRST_REFUSAL", 600.0)
+    monkeypatch.setattr(tell, "LONGEST_REFUSAL", 600.0)
     sender.script["CD-2@EAST"] = [failed(NeedsEdit("not listed")), Delivered(reference="listed by now")]
     await entered(pool, [movement("m1", "10"), movement("m2", "5", sku="CD-2")])
     async with publishing(pool, sender):

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from crossdock.errors import EngineAway
+from crossdock.journal.keep import SQL
 from crossdock.journal.outbox import PAGE, STREAM, SUBJECTS, TICK, Tick, ensure_cursor, relay
 from crossdock.journal.record import Event, record_events
 from crossdock.runtime.nats import Bus
@@ -78,7 +79,7 @@ async def test_a_relay_that_is_behind_or_not_the_one_claims_nothing(
     async with pool.acquire() as conn:
         await record_events(conn, events(PAGE + 1))
     async with pool.acquire() as other, other.transaction():
-        await other.fetchrow("SELECT * FROM outbox_cursor FOR UPDATE")
+        assert await other.fetchval(SQL.lock_cursor, "nats")
         assert await relay(pool, bus, "/t") == 0
     assert await relay(pool, bus, "/t") == PAGE
     assert await relay(pool, bus, "/t") == 1
