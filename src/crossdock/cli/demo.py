@@ -114,7 +114,9 @@ async def _shown(stage: Scene, script: Script, quiet: bool) -> Verdict:
 
 def _shower(live: Live, progress: Progress, task: TaskID) -> Callable[[str, Figures], None]:
     def show(phase: str, figures: Figures) -> None:
-        progress.update(task, completed=figures.orders, description=phase)
+        # The portal and the marketplace add orders of their own, as many as their buyers place.
+        known = max(int(progress.tasks[task].total or 0), figures.orders)
+        progress.update(task, completed=figures.orders, total=known, description=phase)
         grid = Table.grid(padding=(0, 3))
         grid.add_row(
             f"settled {figures.settled}",
