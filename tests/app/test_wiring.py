@@ -39,6 +39,7 @@ def test_webhooks_come_in_where_the_estate_says(estate: Path) -> None:
         ("shopify-us", "orders/updated"): ("shopify-us.orders", True),
         ("shopify-us", "orders/cancelled"): ("shopify-us.orders", True),
         ("warehouse", "stock.movements"): ("warehouse.stock", False),
+        ("warehouse", "stock.counted"): ("warehouse.counts", False),
         ("warehouse", "shipment.confirmed"): ("warehouse.shipments", False),
     }
     assert {place[0]: route.max_bytes for place, route in routes.items()} == {
@@ -106,6 +107,7 @@ def test_every_topic_has_its_mapping_and_context(estate: Path) -> None:
         ("shopify-us.orders", "orders/updated"): "sales_order",
         ("shopify-us.orders", "orders/cancelled"): "sales_order",
         ("warehouse.stock", "stock.movements"): "stock_movements",
+        ("warehouse.counts", "stock.counted"): "stock_count",
         ("warehouse.shipments", "shipment.confirmed"): "shipment",
     }
     assert topics["shopify-us.orders", "orders/create"].context["channel"] == "shopify-us"

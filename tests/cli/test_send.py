@@ -43,6 +43,8 @@ def write_estate(folder: Path) -> Path:
     estate["files"] = {FEED: feed}
     (folder / "products.csv").write_text("sku\nCD-00001\n")
     (folder / "customers.csv").write_text("customer_id\nWEB-STORE\n")
+    selling = files("crossdock.app.demo").joinpath("publication.yaml").read_text("utf-8")
+    (folder / "selling.yaml").write_text(selling, "utf-8")
     path = folder / "estate.yaml"
     path.write_text(yaml.safe_dump(estate, sort_keys=False))
     return path
