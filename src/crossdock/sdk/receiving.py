@@ -4,11 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
+
+from crossdock.errors import Refused
+
+LONGEST_ID: Final = 100
+_EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 
 
 class HookRequest(Struct, frozen=True, gc=False):
@@ -70,6 +76,34 @@ def digest_of(body: bytes) -> int:
     """A signed 64-bit digest of `body` (the head of its SHA-256, which processors compute), to notice the same bytes
     under another id."""
     return int.from_bytes(sha256(body).digest()[:8], "big", signed=True)
+
+
+def message_id_in(request: HookRequest, header: str, fix: str) -> str:
+    """The sender's own id of this delivery, in `header`. Refused 400 when it is missing, longer than 100 characters or
+    not printable; `fix` says how it is sent."""
+    found = request.headers.get(header, "").strip()
+    if not found or len(found) > LONGEST_ID or not found.isprintable():
+        raise Refused(
+            f"header {header} is missing or longer than {LONGEST_ID} characters",
+            status=400,
+            rule="webhook_id",
+            fix=fix,
+        )
+    return found
+
+
+def moment_of(text: str | None) -> datetime | None:
+    """The moment in UTC that ISO 8601 `text` names, one without an offset taken for UTC; None when it names none, or
+    one so far off that it is a mistake."""
+    try:
+        found = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    if found is None:
+        return None
+    if found.tzinfo is None:
+        found = found.replace(tzinfo=UTC)
+    return found if _EARLIEST < found < _LATEST else None
 
 
 class Receiver(Protocol):

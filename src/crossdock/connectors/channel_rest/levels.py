@@ -11,10 +11,10 @@ import msgspec
 from msgspec import Struct, field
 
 from crossdock.canonical.stock import StockLevel
-from crossdock.connectors.channel_rest.client import CallFailed, ChannelClient, FieldError, told_by
 from crossdock.connectors.channel_rest.errors import LEVEL_STATUSES
-from crossdock.errors import CrossdockError, NeedsEdit, OutcomeUnknown, RetryLater
+from crossdock.errors import NeedsEdit, OutcomeUnknown, RetryLater
 from crossdock.sdk.http_status import error_for, error_of_status
+from crossdock.sdk.json_api import BatchCall, FieldError, JsonApi, send_batch, told_by
 from crossdock.sdk.sending import Delivered, Exchange, Failed, Outcome, Outgoing
 
 # Contract: 200 SKUs a look-up; fewer, so that the address stays below the 8 KB that web servers take.
@@ -45,23 +45,14 @@ class _ShownLevels(Struct):
 class LevelPublisher:
     """Sets what the channel shows. `skus`: our SKU → the channel's where they differ."""
 
-    def __init__(self, client: ChannelClient, translate: Callable[[Any], Any], skus: Mapping[str, str]) -> None:
+    def __init__(self, client: JsonApi, translate: Callable[[Any], Any], skus: Mapping[str, str]) -> None:
         self._client = client
         self._translate = translate
         self._skus = skus
 
     async def send(self, batch: Sequence[Outgoing]) -> list[Outcome]:
         """Set every level of `batch` (StockLevel documents) in one call; outcomes in the same order."""
-        outcomes: dict[int, Outcome] = {}
-        ready: list[tuple[int, dict[str, Any]]] = []
-        for index, item in enumerate(batch):
-            try:
-                ready.append((index, self._item(item)))
-            except CrossdockError as error:
-                outcomes[index] = Failed(error=error)
-        if ready:
-            await self._set(ready, outcomes)
-        return [outcomes[index] for index in range(len(batch))]
+        return await send_batch(self._client, _SET, batch, self._item)
 
     async def find(self, batch: Sequence[Outgoing]) -> list[Delivered | None]:
         """Which levels the channel was told already, or newer ones of their SKUs. Raises CallFailed, RetryLater."""
@@ -97,29 +88,6 @@ class LevelPublisher:
         made: dict[str, Any] = self._translate(source)
         return made
 
-    async def _set(self, ready: list[tuple[int, dict[str, Any]]], outcomes: dict[int, Outcome]) -> None:
-        try:
-            content, exchange = await self._client.request("PUT", "/availability", {"items": [one for _, one in ready]})
-        except CallFailed as failed:
-            if failed.status == 413 and len(ready) > 1:
-                # Too many bytes at once: nothing was done, halves fit.
-                half = len(ready) // 2
-                await self._set(ready[:half], outcomes)
-                await self._set(ready[half:], outcomes)
-                return
-            for index, _ in ready:
-                outcomes[index] = Failed(error=failed.error, exchange=failed.exchange)
-            return
-        try:
-            results = msgspec.json.decode(content, type=_Results).results
-        except msgspec.DecodeError as error:
-            for index, _ in ready:
-                unknown = OutcomeUnknown(f"the channel's answer could not be read: {error}", rule="answer")
-                outcomes[index] = Failed(error=unknown, exchange=exchange)
-            return
-        for place, (index, sent) in enumerate(ready):
-            outcomes[index] = _outcome(results[place] if place < len(results) else None, sent, exchange)
-
 
 def _outcome(result: _Result | None, sent: Mapping[str, Any], exchange: Exchange) -> Outcome:
     if result is None or result.sku not in (sent["sku"], None):
@@ -137,3 +105,10 @@ def _outcome(result: _Result | None, sent: Mapping[str, Any], exchange: Exchange
         )
         return Failed(error=error, exchange=exchange)
     return Failed(error=error_of_status(LEVEL_STATUSES, result.status), exchange=exchange)
+
+
+def _results(content: bytes) -> list[_Result]:
+    return msgspec.json.decode(content, type=_Results).results
+
+
+_SET: Final = BatchCall("PUT", "/availability", "items", _results, _outcome)

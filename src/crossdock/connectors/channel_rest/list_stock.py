@@ -12,9 +12,10 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct
 
-from crossdock.connectors.channel_rest.client import CallFailed, ChannelClient
+from crossdock.connectors.channel_rest.client import open_client
 from crossdock.runtime.clock import now
 from crossdock.sdk.connector import SystemConfig
+from crossdock.sdk.json_api import CallFailed
 from crossdock.sdk.listing import UNREADABLE, Listed, StockPage, unreadable
 
 # Contract: at most 1,000 rows a call.
@@ -36,7 +37,7 @@ class ChannelLister:
     """One channel, one number per SKU. SKUs that it was never told of are left out: it shows nothing of them."""
 
     def __init__(self, config: SystemConfig) -> None:
-        self._client = ChannelClient(config)
+        self._client = open_client(config)
 
     async def stock(self, *, skus: Sequence[str] = (), after: str = "") -> StockPage:
         """A page of what is shown. Raises RetryLater, NeedsConfig."""

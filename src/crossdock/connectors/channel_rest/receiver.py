@@ -4,21 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from crossdock.errors import Refused
-from crossdock.sdk.receiving import HookRequest, Identified
+from crossdock.sdk.receiving import LONGEST_ID, HookRequest, Identified, message_id_in, moment_of
 from crossdock.sdk.signatures import check_standard_webhook
 
 # PostgreSQL's bigint holds milliseconds; what lies outside these years is no time of a change.
-_EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
-_LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 _TYPES: Final = frozenset({"order.placed", "order.cancelled"})
-_MAX_ID: Final = 100
 
 
 class _Order(Struct):
@@ -47,22 +42,15 @@ class ChannelReceiver:
 
     def identify(self, request: HookRequest) -> Identified:
         """In order per sales order, newest by `updated_at`. Raises Refused without an id."""
-        message_id = request.headers.get("webhook-id", "").strip()
-        if not message_id or len(message_id) > _MAX_ID or not message_id.isprintable():
-            raise Refused(
-                f"header webhook-id is missing or longer than {_MAX_ID} characters",
-                status=400,
-                rule="webhook_id",
-                fix="send events as the channel contract says",
-            )
+        message_id = message_id_in(request, "webhook-id", "send events as the channel contract says")
         try:
             event = _EVENT.decode(request.body)
             # Either event states the order whole: its status counts, not the address it came to.
             if event.type not in _TYPES:
                 raise ValueError(f"an event of type {event.type[:100]!r} tells of no order")
             identity = event.data.order.id
-            if not identity or len(identity) > _MAX_ID or not identity.isprintable():
-                raise ValueError(f"the order's id is empty, longer than {_MAX_ID} characters or not printable")
+            if not identity or len(identity) > LONGEST_ID or not identity.isprintable():
+                raise ValueError(f"the order's id is empty, longer than {LONGEST_ID} characters or not printable")
         except (msgspec.DecodeError, ValueError) as error:
             return Identified(
                 dedup_key=message_id,
@@ -70,7 +58,7 @@ class ChannelReceiver:
                 topic=request.topic,
                 problem=f"the body is not an order's event: {error}",
             )
-        changed_at = _moment(event.data.order.updated_at)
+        changed_at = moment_of(event.data.order.updated_at)
         return Identified(
             dedup_key=message_id,
             key=f"order/{request.system}/{identity}",
@@ -78,15 +66,3 @@ class ChannelReceiver:
             version=int(changed_at.timestamp() * 1000) if changed_at is not None else 0,
             occurred_at=changed_at,
         )
-
-
-def _moment(text: str | None) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text) if text else None
-    except ValueError:
-        return None
-    if moment is None:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment if _EARLIEST < moment < _LATEST else None

@@ -11,11 +11,12 @@ import msgspec
 from msgspec import Struct
 
 from crossdock.canonical.fulfillment import Shipment
-from crossdock.connectors.channel_rest.client import CallFailed, ChannelClient
+from crossdock.connectors.channel_rest.client import open_client
 from crossdock.connectors.channel_rest.levels import LevelPublisher
 from crossdock.connectors.channel_rest.mapping import AVAILABILITY, SHIPMENT
 from crossdock.errors import CrossdockError, OutcomeUnknown, RetryLater
 from crossdock.sdk.connector import SystemConfig
+from crossdock.sdk.json_api import CallFailed
 from crossdock.sdk.sending import Delivered, Failed, Outcome, Outgoing
 
 
@@ -32,7 +33,7 @@ class ChannelSender:
     """One channel. Names used: `sku`, `carrier` (where they differ)."""
 
     def __init__(self, config: SystemConfig) -> None:
-        self._client = ChannelClient(config)
+        self._client = open_client(config)
         self._names = {"carrier": dict(config.names.get("carrier", {}))}
         self._shipment = config.translate[SHIPMENT.name]
         self._levels = LevelPublisher(

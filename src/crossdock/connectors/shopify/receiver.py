@@ -4,20 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Final
+from datetime import datetime
 
 import msgspec
 from msgspec import Struct
 
-from crossdock.errors import Refused
-from crossdock.sdk.receiving import HookRequest, Identified
+from crossdock.sdk.receiving import HookRequest, Identified, message_id_in, moment_of
 from crossdock.sdk.signatures import check_hmac_base64
 
 # PostgreSQL's bigint holds milliseconds; what lies outside these years is no time of a change.
-_EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
-_LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
-_MAX_ID: Final = 100
 
 
 class HookHeaders(Struct, frozen=True, kw_only=True):
@@ -57,14 +52,7 @@ class ShopifyReceiver:
         Raises Refused when the webhook's id is missing or too long.
         """
         headers = self._headers
-        webhook_id = request.headers.get(headers.webhook_id, "").strip()
-        if not webhook_id or len(webhook_id) > _MAX_ID or not webhook_id.isprintable():
-            raise Refused(
-                f"header {headers.webhook_id} is missing or longer than {_MAX_ID} characters",
-                status=400,
-                rule="webhook_id",
-                fix="send the webhook as Shopify does",
-            )
+        webhook_id = message_id_in(request, headers.webhook_id, "send the webhook as Shopify does")
         topic = request.headers.get(headers.topic) or request.topic
         try:
             head = _HEAD.decode(request.body)
@@ -76,7 +64,7 @@ class ShopifyReceiver:
                 occurred_at=self._triggered_at(request),
                 problem=f"the body is not an order in JSON: {error}",
             )
-        changed_at = _moment(head.updated_at) or self._triggered_at(request)
+        changed_at = moment_of(head.updated_at) or self._triggered_at(request)
         return Identified(
             dedup_key=webhook_id,
             key=f"order/{request.system}/{order_id(head.admin_graphql_api_id, head.id)}",
@@ -86,22 +74,10 @@ class ShopifyReceiver:
         )
 
     def _triggered_at(self, request: HookRequest) -> datetime | None:
-        return _moment(request.headers.get(self._headers.triggered_at))
+        return moment_of(request.headers.get(self._headers.triggered_at))
 
 
 def order_id(gid: str | None, number: int) -> str:
     """The order's id as text. The GraphQL id is right even where JavaScript has rounded the number above 2^53."""
     tail = gid.rpartition("/")[2] if gid else ""
     return tail if tail.isascii() and tail.isdigit() and len(tail) <= 20 else str(number)
-
-
-def _moment(text: str | None) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text) if text else None
-    except ValueError:
-        return None
-    if moment is None:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment if _EARLIEST < moment < _LATEST else None

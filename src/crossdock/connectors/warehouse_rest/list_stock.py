@@ -12,9 +12,10 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct
 
-from crossdock.connectors.warehouse_rest.client import CallFailed, WarehouseClient
+from crossdock.connectors.warehouse_rest.client import open_client
 from crossdock.runtime.clock import now
 from crossdock.sdk.connector import SystemConfig
+from crossdock.sdk.json_api import CallFailed
 from crossdock.sdk.listing import UNREADABLE, Listed, StockPage, unreadable
 
 # Contract: at most 1,000 rows a call.
@@ -38,7 +39,7 @@ class WarehouseLister:
     """One warehouse. Offsets go by a list that may grow meanwhile: what slips through is found by asking per SKU."""
 
     def __init__(self, config: SystemConfig) -> None:
-        self._client = WarehouseClient(config)
+        self._client = open_client(config)
 
     async def stock(self, *, skus: Sequence[str] = (), after: str = "") -> StockPage:
         """A page of stock on hand. Raises RetryLater, NeedsConfig."""

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Final
 
@@ -12,12 +11,10 @@ import msgspec
 from msgspec import Struct
 
 from crossdock.connectors.warehouse_rest.converters import order_key_of
-from crossdock.errors import Refused
-from crossdock.sdk.receiving import HookRequest, Identified
+from crossdock.sdk.receiving import HookRequest, Identified, message_id_in, moment_of
 from crossdock.sdk.signatures import check_standard_webhook
 
 SHIPMENT: Final = "shipment.confirmed"
-_MAX_ID: Final = 100
 
 
 class _Event(Struct):
@@ -53,14 +50,7 @@ class WarehouseReceiver:
 
     def identify(self, request: HookRequest) -> Identified:
         """Shipments in order per sales order; movements in none, for they only add up. Raises Refused without an id."""
-        message_id = request.headers.get("webhook-id", "").strip()
-        if not message_id or len(message_id) > _MAX_ID or not message_id.isprintable():
-            raise Refused(
-                f"header webhook-id is missing or longer than {_MAX_ID} characters",
-                status=400,
-                rule="webhook_id",
-                fix="send events as the warehouse contract says",
-            )
+        message_id = message_id_in(request, "webhook-id", "send events as the warehouse contract says")
         loose_key = f"stock/{request.system}/{blake2b(message_id.encode(), digest_size=8).hexdigest()}"
         try:
             if request.topic == SHIPMENT:
@@ -80,7 +70,7 @@ class WarehouseReceiver:
                 topic=request.topic,
                 problem=f"the body is not an event of topic {request.topic[:100]}: {error}",
             )
-        return Identified(dedup_key=message_id, key=key, topic=request.topic, occurred_at=_moment(event.occurred_at))
+        return Identified(dedup_key=message_id, key=key, topic=request.topic, occurred_at=moment_of(event.occurred_at))
 
 
 def _order_key(event: _ShipmentEvent) -> str:
@@ -88,11 +78,3 @@ def _order_key(event: _ShipmentEvent) -> str:
     if not key.isprintable() or len(key) > 200:
         raise ValueError("fulfillment_order_reference is longer than 200 characters or not printable")
     return key
-
-
-def _moment(text: str | None) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text) if text else None
-    except ValueError:
-        return None
-    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment

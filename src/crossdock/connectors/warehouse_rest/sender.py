@@ -10,12 +10,13 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct, field
 
-from crossdock.connectors.warehouse_rest.client import CallFailed, WarehouseClient
+from crossdock.connectors.warehouse_rest.client import open_client
 from crossdock.connectors.warehouse_rest.errors import CONFLICT, REFUSED, SHIPPED, STATUSES
 from crossdock.connectors.warehouse_rest.mapping import FULFILLMENT_ORDER
 from crossdock.errors import CrossdockError, OutcomeUnknown, RetryLater
 from crossdock.sdk.connector import SystemConfig
 from crossdock.sdk.http_status import error_for, error_of_status
+from crossdock.sdk.json_api import BatchCall, CallFailed, FieldError, send_batch, told_by
 from crossdock.sdk.sending import Delivered, Exchange, Failed, Outcome, Outgoing
 
 _SERVICES: Final = {name: name for name in ("standard", "express", "economy")}
@@ -23,17 +24,11 @@ _SERVICES: Final = {name: name for name in ("standard", "express", "economy")}
 _REFERENCES_A_CALL: Final = 50
 
 
-class _FieldError(Struct):
-    field: str = ""
-    code: str = ""
-    message: str = ""
-
-
 class _Result(Struct):
     reference: str
     status: int
     id: str | None = None
-    errors: list[_FieldError] = field(default_factory=list)
+    errors: list[FieldError] = field(default_factory=list)
 
 
 class _Results(Struct):
@@ -54,7 +49,7 @@ class WarehouseSender:
     """One warehouse. Names used: `location`, `sku`, `service` (canonical → theirs)."""
 
     def __init__(self, config: SystemConfig) -> None:
-        self._client = WarehouseClient(config)
+        self._client = open_client(config)
         self._known = f"{config.name}/fulfillment_order/"
         self._translate = config.translate[FULFILLMENT_ORDER.name]
         self._names = {
@@ -67,16 +62,7 @@ class WarehouseSender:
         """`fulfillment_order` (200 in a call) or `fulfillment_cancel` (one by one). Outcomes in the batch's order."""
         if operation == "fulfillment_cancel":
             return [await self._cancel(item) for item in batch]
-        outcomes: dict[int, Outcome] = {}
-        ready: list[tuple[int, Any]] = []
-        for index, item in enumerate(batch):
-            try:
-                ready.append((index, self._body(item)))
-            except CrossdockError as error:
-                outcomes[index] = Failed(error=error)
-        if ready:
-            await self._create(ready, outcomes)
-        return [outcomes[index] for index in range(len(batch))]
+        return await send_batch(self._client, _CREATE, batch, self._body)
 
     async def find(self, operation: str, batch: Sequence[Outgoing]) -> list[Delivered | None]:
         """By our reference; of a cancellation, whether it is cancelled. Raises a CrossdockError when it cannot tell."""
@@ -98,31 +84,6 @@ class WarehouseSender:
     def _body(self, item: Outgoing) -> Any:
         source = {"document": item.document, "known": item.known, "reference": item.reference, "names": self._names}
         return self._translate(source)
-
-    async def _create(self, ready: list[tuple[int, Any]], outcomes: dict[int, Outcome]) -> None:
-        body = {"fulfillment_orders": [order for _, order in ready]}
-        try:
-            content, exchange = await self._client.request("POST", "/fulfillment-orders:batch", body)
-        except CallFailed as failed:
-            if failed.status == 413 and len(ready) > 1:
-                # Too many bytes at once: nothing was done, halves fit.
-                half = len(ready) // 2
-                await self._create(ready[:half], outcomes)
-                await self._create(ready[half:], outcomes)
-                return
-            for index, _ in ready:
-                outcomes[index] = Failed(error=failed.error, exchange=failed.exchange)
-            return
-        try:
-            results = msgspec.json.decode(content, type=_Results).results
-        except msgspec.DecodeError as error:
-            for index, _ in ready:
-                unknown = OutcomeUnknown(f"the warehouse's answer could not be read: {error}", rule="answer")
-                outcomes[index] = Failed(error=unknown, exchange=exchange)
-            return
-        for place, (index, order) in enumerate(ready):
-            result = results[place] if place < len(results) else None
-            outcomes[index] = _outcome(result, order["reference"], exchange)
 
     async def _cancel(self, item: Outgoing) -> Outcome:
         try:
@@ -160,16 +121,23 @@ class WarehouseSender:
         return found
 
 
-def _outcome(result: _Result | None, reference: str, exchange: Exchange) -> Outcome:
-    if result is None or result.reference != reference:
+def _outcome(result: _Result | None, sent: Mapping[str, Any], exchange: Exchange) -> Outcome:
+    if result is None or result.reference != sent["reference"]:
         unknown = OutcomeUnknown("the warehouse's answer leaves this fulfillment order out", rule="answer")
         return Failed(error=unknown, exchange=exchange)
     if result.status in (200, 201) and result.id:
         return Delivered(reference=result.id, exchange=exchange)
-    first = result.errors[0] if result.errors else _FieldError()
-    detail = "; ".join(f"{error.field}: {error.message or error.code}" for error in result.errors[:5])
+    first = result.errors[0] if result.errors else FieldError()
+    detail = told_by(result.errors)
     if result.status in (409, 422):
         recovery = CONFLICT if result.status == 409 else REFUSED
         error = error_for(recovery, detail=detail, field=first.field, rule=first.code)
         return Failed(error=error, exchange=exchange)
     return Failed(error=error_of_status(STATUSES, result.status, detail=detail, field=first.field), exchange=exchange)
+
+
+def _results(content: bytes) -> list[_Result]:
+    return msgspec.json.decode(content, type=_Results).results
+
+
+_CREATE: Final = BatchCall("POST", "/fulfillment-orders:batch", "fulfillment_orders", _results, _outcome)
