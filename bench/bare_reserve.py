@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -18,6 +17,8 @@ import asyncpg
 import msgspec
 import uvloop
 from msgspec import Struct
+
+from bench.stand import apart
 
 TAKE = """
 UPDATE bare_level SET reserved = reserved + $3
@@ -65,16 +66,7 @@ def _one(status: str) -> None:
 
 async def take_apart(url: str, file: Path, connections: int) -> Bare:
     """The same in a process of its own, with the lines stored in `file`."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "bench.bare_reserve", url, str(file), "--connections", str(connections)),
-        stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    output, _ = await child.communicate()
-    if child.returncode != 0:
-        raise RuntimeError("the bare statement failed, see above")
-    return msgspec.json.decode(output, type=Bare)
+    return await apart("bench.bare_reserve", url, str(file), "--connections", str(connections), told=Bare)
 
 
 def main() -> None:

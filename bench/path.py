@@ -5,21 +5,18 @@ warehouse, against a bare script that decodes, inserts and posts the same bodies
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import asyncpg
-import msgspec
 
 from bench.bare_script import Spent
 from bench.figures import Check, Figure, Finding, Plan, Say, medians
 from bench.orders import bodies, requests, store
 from bench.pour import pour_apart
-from bench.stand import LOOPBACK, answering, crossdock_up, process, work_folder
+from bench.stand import LOOPBACK, answering, apart, crossdock_up, process, work_folder
 from bench.usage import OWN, MemoryPeak, cpu_by_part, spent, total
 from crossdock.app.demo.control import Control
 from crossdock.app.demo.stage import Stage, staged
@@ -134,16 +131,8 @@ async def _bare(folder: Path, stage: Stage, count: int, *, first: int) -> dict[s
     ):
         await answering(sink, server, folder / "sink.log")
         assert engines.postgres is not None
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "bench.bare_script", engines.database_url, str(engines.postgres.pid), sink, str(file)),
-            stdout=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        )
-        output, _ = await child.communicate()
-    if child.returncode != 0:
-        raise RuntimeError("the bare script failed, see above")
-    spent = msgspec.json.decode(output, type=Spent)
+        words = (engines.database_url, str(engines.postgres.pid), sink, str(file))
+        spent = await apart("bench.bare_script", *words, told=Spent)
     return {
         "bare": (spent.script + spent.postgres) * 1000 / count,
         "bare_postgres": spent.postgres * 1000 / count,

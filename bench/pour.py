@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from msgspec import Struct
 
 from bench.figures import quantile
 from bench.orders import load
+from bench.stand import apart
 
 PATIENCE = 300.0
 
@@ -127,16 +127,9 @@ async def pour(host: str, port: int, requests: list[bytes], connections: int, ra
 async def pour_apart(url: str, file: Path, connections: int = 64, *, rate: float = 0.0, accepted: int = 200) -> Poured:
     """Pour the requests stored in `file` at `url` from a process of its own. RuntimeError when one was not answered
     with `accepted`: the benchmark is of accepted requests."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "bench.pour", url, str(file), "--connections", str(connections), "--rate", str(rate)),
-        stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    poured = await apart(
+        "bench.pour", url, str(file), "--connections", str(connections), "--rate", str(rate), told=Poured
     )
-    output, _ = await child.communicate()
-    if child.returncode != 0:
-        raise RuntimeError("the load generator failed, see above")
-    poured = msgspec.json.decode(output, type=Poured)
     if set(poured.statuses) != {accepted}:
         raise RuntimeError(f"not every request was answered with {accepted}: {poured.statuses}")
     return poured

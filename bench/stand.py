@@ -12,13 +12,16 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 import aiohttp
+import msgspec
 
 from crossdock.runtime.spawn import Child
 
 LOOPBACK = "127.0.0.1"
 READY_SECONDS = 60.0
+Told = TypeVar("Told")
 
 
 @contextmanager
@@ -63,6 +66,20 @@ async def crossdock_up(
         url = f"http://{LOOPBACK}:{port}"
         await answering(f"{url}/healthz", child, data.parent / "up.log")
         yield child, url
+
+
+async def apart(module: str, *words: str, told: type[Told]) -> Told:
+    """What `python -m MODULE WORDS` prints as JSON, read as `told`. RuntimeError when it fails; it has said why."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", module, *words),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    output, _ = await child.communicate()
+    if child.returncode != 0:
+        raise RuntimeError(f"{module} failed, see above")
+    return msgspec.json.decode(output, type=told)
 
 
 async def answering(url: str, child: Child, log: Path) -> None:

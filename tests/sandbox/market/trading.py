@@ -4,19 +4,16 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
-import hmac
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import aiohttp
 from aiohttp import web
 
 from crossdock.sandbox.market import MarketSim
+from tests.sandbox import inbox
 from tests.sandbox.inbox import Got
 
 AUTH = {"Authorization": "Bearer market-token"}
@@ -56,19 +53,12 @@ async def sell(http: aiohttp.ClientSession, sim: MarketSim, **wanted: Any) -> di
 
 
 def verify(got: Got) -> dict[str, Any]:
-    """Check the Standard Webhooks signature and return the body."""
-    headers = {name.lower(): value for name, value in got.headers.items()}
-    content = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + got.body
-    key = base64.b64decode(SECRET.removeprefix("whsec_"))
-    digest = base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
-    assert headers["webhook-signature"] == f"v1,{digest}"
-    body: dict[str, Any] = json.loads(got.body)
-    assert body["id"] == headers["webhook-id"]
-    return body
+    """Check the market's signature and return the body."""
+    return inbox.verify(got, SECRET)
 
 
 @dataclass
-class Crossdock:
+class Crossdock(inbox.Served):
     """Takes reservations as the published API does: all lines or none, once per idempotency key.
 
     `trouble(n)`: what to answer to the nth call in its place, after the work is done; 0 = the right answer.
@@ -80,23 +70,8 @@ class Crossdock:
     keys: list[str] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
     calls: int = 0
-    url: str = ""
-    _runner: web.ServerRunner | None = None
 
-    async def __aenter__(self) -> Self:
-        self._runner = web.ServerRunner(web.Server(self._answer), shutdown_timeout=0.2)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._runner is not None
-        await self._runner.cleanup()
-
-    async def _answer(self, request: web.BaseRequest) -> web.Response:
+    async def answer(self, request: web.BaseRequest) -> web.Response:
         self.calls += 1
         if request.method == "DELETE":
             ident = request.path.removeprefix("/v1/reservations/")

@@ -3,10 +3,7 @@
 
 from __future__ import annotations
 
-import base64
 import copy
-import hashlib
-import hmac
 import json
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -18,6 +15,7 @@ import pytest_asyncio
 
 from crossdock.sandbox.emitting import Subscription
 from crossdock.sandbox.warehouse import WarehouseConfig, WarehouseSim
+from tests.sandbox import inbox
 from tests.sandbox.inbox import Got, Inbox
 
 AUTH = {"Authorization": "Bearer warehouse-token"}
@@ -58,15 +56,8 @@ async def control(http: aiohttp.ClientSession, sim: WarehouseSim, tail: str, **b
 
 
 def verify(got: Got) -> dict[str, Any]:
-    """Check the Standard Webhooks signature and return the body."""
-    headers = {name.lower(): value for name, value in got.headers.items()}
-    content = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + got.body
-    key = base64.b64decode(SECRET.removeprefix("whsec_"))
-    digest = base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
-    assert headers["webhook-signature"] == f"v1,{digest}"
-    body: dict[str, Any] = json.loads(got.body)
-    assert body["id"] == headers["webhook-id"]
-    return body
+    """Check the warehouse's signature and return the body."""
+    return inbox.verify(got, SECRET)
 
 
 async def test_created_then_there_then_conflict(http: aiohttp.ClientSession, warehouse: WarehouseSim) -> None:
