@@ -99,7 +99,7 @@ def _length(head: bytes) -> int:
 
 async def pour(host: str, port: int, requests: list[bytes], connections: int, rate: float = 0.0) -> Poured:
     """Send every request once over `connections` at a time, `rate` of them a second (0: as fast as they are answered).
-    TimeoutError after five minutes."""
+    TimeoutError after five minutes, RuntimeError when one was not answered."""
     loop = asyncio.get_running_loop()
     statuses: dict[int, int] = {}
     latencies: list[float] = []
@@ -114,6 +114,8 @@ async def pour(host: str, port: int, requests: list[bytes], connections: int, ra
         line.begin()
     async with asyncio.timeout(PATIENCE):
         await asyncio.gather(*(line.done for line in lines))
+    if sum(statuses.values()) != len(requests):
+        raise RuntimeError(f"{len(requests)} requests, {sum(statuses.values())} answers: a connection was closed")
     return Poured(
         statuses=statuses,
         began=at,

@@ -8,6 +8,7 @@ schemas/3.0.0-without-$id.json, Apache-2.0) without its descriptions and example
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -40,6 +41,9 @@ def check_event(event: Any) -> None:
     name = event["type"].removeprefix("crossdock.").removesuffix(".v1").replace(".", "_")
     payload = contract["components"]["messages"][name]["payload"]
     jsonschema.Draft202012Validator({**payload, "components": contract["components"]}).validate(event)
+    key = EVENTS[event["type"].removeprefix("crossdock.").removesuffix(".v1")].key
+    form = "".join(part if number % 2 else re.escape(part) for number, part in enumerate(re.split(r"({\w+})", key)))
+    assert re.fullmatch(re.sub(r"{\w+}", ".+", form), event["subject"]), (key, event["subject"])
 
 
 def references(node: Any) -> Iterator[str]:

@@ -6,12 +6,13 @@ from __future__ import annotations
 from decimal import Decimal
 
 import asyncpg
+import pytest
 import pytest_asyncio
 
-from crossdock.canonical.master_data import Customer, Product
+from crossdock.canonical.master_data import Component, Customer, Product, UnitConversion
 from crossdock.canonical.money import Money
 from crossdock.catalog.accept import accept_crosswalks, accept_customers, accept_products
-from crossdock.catalog.cache import Catalog, ProductFacts
+from crossdock.catalog.cache import Catalog, ProductFacts, put_together
 
 
 @pytest_asyncio.fixture
@@ -89,3 +90,49 @@ async def test_crosswalk_changes_are_kept_with_who_and_why(catalog: Catalog, poo
         "SELECT theirs, before, after, reason FROM crosswalk_history WHERE changed_by = 'jo' ORDER BY theirs"
     )
     assert [tuple(row) for row in rows] == [("blue", "CD-1", "S-1", "new range"), ("red", None, "CD-1", "new range")]
+
+
+def bundle(**components: str) -> ProductFacts:
+    return ProductFacts("EA", "", True, True, {}, {sku: Decimal(each) for sku, each in components.items()})
+
+
+def test_a_bundle_of_bundles_is_made_of_what_has_stock() -> None:
+    plain = ProductFacts("EA", "", True, True)
+    products = {
+        "A": plain,
+        "B": plain,
+        "IN": bundle(A="2", B="1"),
+        "OUT": bundle(IN="3", A="1"),
+        "TOP": bundle(OUT="2"),
+    }
+    put_together(products)
+    assert products["OUT"].components == {"A": 7, "B": 3}
+    assert products["TOP"].components == {"A": 14, "B": 6}
+    assert products["IN"].components == {"A": 2, "B": 1}
+
+
+@pytest.mark.parametrize(
+    "products",
+    [{"X": bundle(X="1")}, {"X": bundle(Y="1"), "Y": bundle(X="1")}, {"X": bundle(Y="1"), "Y": bundle(Y="2", A="1")}],
+)
+def test_a_bundle_that_contains_itself_is_made_of_nothing(products: dict[str, ProductFacts]) -> None:
+    put_together(products)
+    assert products["X"].components == {}
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "NaN", "Infinity"])
+def test_a_unit_or_bundle_of_nothing_is_refused(number: str) -> None:
+    with pytest.raises(ValueError, match="more than zero"):
+        UnitConversion(unit="CS", factor=Decimal(number))
+    with pytest.raises(ValueError, match="more than zero"):
+        Component(sku="CD-1", quantity=Decimal(number))
+
+
+async def test_what_is_there_already_makes_no_cache_read_again(catalog: Catalog, pool: asyncpg.Pool) -> None:
+    async with pool.acquire() as conn:
+        await accept_products(conn, [(7, Product(sku="CD-1", location="EAST"))])
+        await accept_customers(conn, [(7, Customer(customer_id="C-1", name="Ada"))])
+        await accept_crosswalks(conn, [("sku", "shop", "blue", "CD-1")], by="jo", reason="again")
+        assert not await catalog.refresh(conn)
+        await accept_products(conn, [(8, Product(sku="CD-1", location="WEST"))])
+        assert await catalog.refresh(conn)

@@ -200,8 +200,8 @@ class Promises(RuleBasedStateMachine):
         key = f"{self.prefix}/{next(self.documents)}"
         expected = self.place(wanted)
         if expected is None:
-            # Before anybody is told that there is not enough, what is over is given back.
-            self.swept()
+            # Before anybody is told that there is not enough, what is over of these goods is given back.
+            self.swept({part for sku, _ in wanted for part in self.parts(sku)})
             expected = self.place(wanted)
         request = want(key, *wanted)
         (outcome,) = self.run(self.desk.reserve([request]))
@@ -310,9 +310,9 @@ class Promises(RuleBasedStateMachine):
         self.run(expire(self.pool))
         self.swept()
 
-    def swept(self) -> None:
+    def swept(self, skus: set[str] | None = None) -> None:
         for one in self.reservations.values():
-            if one.state == "active" and one.over:
+            if one.state == "active" and one.over and (skus is None or any(sku in skus for sku, _ in one.held)):
                 one.state = "expired"
 
     # What must hold.

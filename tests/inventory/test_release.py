@@ -13,6 +13,7 @@ from crossdock.inventory.commit import Commitment, commit
 from crossdock.inventory.expire import MOST_LINES, expire
 from crossdock.inventory.extend import Extension, extend
 from crossdock.inventory.release import release
+from crossdock.inventory.reservation import Answered
 from crossdock.inventory.reserve import Reserving
 from tests.inventory.holding import body, events, goods, overdue, reserved, reserving, stocked, want
 
@@ -83,6 +84,24 @@ async def test_everything_that_is_over_expires_and_nothing_else(pool: asyncpg.Po
     assert (states[living], states[committed], states[released]) == ("active", "committed", "released")
     assert (await events(pool))[-1] == ("expired", 5)
     assert await expire(pool) == 0
+
+
+async def test_what_is_over_of_some_skus_is_ended_and_the_rest_left(pool: asyncpg.Pool) -> None:
+    await stocked(pool, ("CD-1", "EAST", 5), ("CD-2", "EAST", 5))
+    desk = reserving(pool)
+    one, other = await held(desk, "a", ("CD-1", 2)), await held(desk, "b", ("CD-2", 3))
+    await overdue(pool, one, other)
+    assert await expire(pool, {"CD-1"}) == 1
+    assert await reserved(pool) == {("CD-2", "EAST"): 3}
+    assert await expire(pool, {"CD-1"}) == 0
+
+
+async def test_buyers_at_two_gateways_get_what_one_of_them_freed(pool: asyncpg.Pool) -> None:
+    await stocked(pool, ("CD-1", "EAST", 4))
+    await overdue(pool, await held(reserving(pool), "over", ("CD-1", 4)))
+    answers = await asyncio.gather(*(reserving(pool).reserve([want(key, ("CD-1", 2))]) for key in ("a", "b")))
+    assert [type(answer) for (answer,) in answers] == [Answered, Answered]
+    assert await reserved(pool) == {("CD-1", "EAST"): 4}
 
 
 async def test_very_many_lines_expire_in_several_transactions(pool: asyncpg.Pool) -> None:

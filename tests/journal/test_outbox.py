@@ -42,6 +42,15 @@ async def arrived(bus: Bus, reader: str = "reader") -> list[str]:
     return names
 
 
+async def test_a_relay_begins_at_the_beginning_in_a_database_nobody_prepared(pool: asyncpg.Pool, bus: Bus) -> None:
+    await bus.ensure_stream(STREAM, SUBJECTS)
+    assert await relay(pool, bus, "/crossdock/test") == 0
+    async with pool.acquire() as conn:
+        await record_events(conn, [event("1")])
+    assert await relay(pool, bus, "/crossdock/test") == 1
+    assert await arrived(bus) == ["1"]
+
+
 async def test_an_event_is_a_cloud_event_under_a_subject_of_its_own(outbox: asyncpg.Pool, bus: Bus) -> None:
     async with outbox.acquire() as conn:
         await record_events(conn, [event("1", b'{"total":"1.00"}')])

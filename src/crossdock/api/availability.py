@@ -29,10 +29,11 @@ from crossdock.api.plain import HeaderList, NotAllowed, Receive, Scope, Send, an
 from crossdock.canonical.objects import encode
 from crossdock.errors import EngineAway
 from crossdock.inventory.bounded import BoundedView
-from crossdock.inventory.item import AvailabilityItem, Besides, item_of, offered
+from crossdock.inventory.item import AvailabilityItem, Besides, item_of
 from crossdock.inventory.memory import StockMemory
 from crossdock.inventory.past import past_levels
 from crossdock.inventory.rules import ChannelRule
+from crossdock.inventory.substitutes import offered
 from crossdock.inventory.told import besides_now, told_at
 from crossdock.inventory.view import StockView
 from crossdock.runtime.postgres import away
@@ -208,7 +209,7 @@ class AvailabilityHandler:
                 await self._memory.fetch(missing)
 
     def _with_offered(self, skus: Sequence[str]) -> list[str]:
-        return [*skus, *(other for sku in skus for other in offered(self._view, sku))]
+        return [*skus, *(other for sku in skus for other in offered(self._view.catalog.products, sku))]
 
 
 def _joined(channel: str, items: list[bytes]) -> tuple[bytes, bytes]:

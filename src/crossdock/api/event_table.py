@@ -60,11 +60,11 @@ EVENTS: Mapping[str, EventKind] = {
         "a notice of goods on their way was taken", ReceiptTold, "inbound/{reference}"
     ),
     "inventory.level.changed": EventKind("a level moved", LevelTold, "stock/{sku}@{location}", placed=True),
-    "reservation.committed": EventKind("a buyer has ordered", ReservationState, "{id}"),
-    "reservation.created": EventKind("goods are held before there is an order", Reservation, "{id}"),
-    "reservation.expired": EventKind("its time was over", ReservationState, "{id}"),
-    "reservation.extended": EventKind("it is held longer", ReservationState, "{id}"),
-    "reservation.released": EventKind("its owner gave it back", ReservationState, "{id}"),
+    "reservation.committed": EventKind("a buyer has ordered", ReservationState, "reservation/{id}"),
+    "reservation.created": EventKind("goods are held before there is an order", Reservation, "reservation/{id}"),
+    "reservation.expired": EventKind("its time was over", ReservationState, "reservation/{id}"),
+    "reservation.extended": EventKind("it is held longer", ReservationState, "reservation/{id}"),
+    "reservation.released": EventKind("its owner gave it back", ReservationState, "reservation/{id}"),
     "sales_order.accepted": EventKind("a new order was accepted", OrderTold, _ORDER),
     "sales_order.cancelled": EventKind("an order was cancelled at its source", OrderTold, _ORDER),
     "sales_order.changed": EventKind(

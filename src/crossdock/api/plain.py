@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import msgspec
 import structlog
 
 from crossdock.api.problems import MEDIA_TYPE, Problem, describe, retry_after, unexpected
-from crossdock.errors import CrossdockError, Refused
+from crossdock.errors import CrossdockError, Refused, RetryLater
 from crossdock.intake.hooks import Headers, read_body
 
 Scope = Mapping[str, Any]
@@ -59,13 +60,17 @@ async def read_json(scope: Scope, receive: Receive, limit: int) -> bytes:
 
 
 def answering(app: App) -> App:
-    """`app`, whose errors become problem documents as everywhere: Refused with its status, EngineAway 503."""
+    """`app`, whose errors become problem documents as everywhere: Refused with its status, an absent or slow database
+    503."""
 
     async def answered(scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await app(scope, receive, send)
         except CrossdockError as error:
             await _refuse(send, scope, error)
+        except asyncpg.QueryCanceledError:
+            slow = RetryLater("the database took too long to answer", after=1.0, rule="statement_timeout")
+            await _refuse(send, scope, slow)
         except Exception:  # edge: a bug must not leave the caller without an answer; the log has the trace
             number = uuid4().hex
             log.exception("api.unexpected", instance=number, path=scope["path"][:300])

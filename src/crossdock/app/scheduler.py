@@ -77,6 +77,10 @@ async def _relay(stop: asyncio.Event, pool: asyncpg.Pool, bus: Bus, source: str)
             ready = False
             log.info("relay.engine_away", reason=error.reason)
             await _rest(stop, AWAY_SECONDS)
+        except Exception:  # edge: what the bus refuses must not end the scheduler's other tasks; events wait
+            ready = False
+            log.exception("relay.failed")
+            await _rest(stop, AWAY_SECONDS)
 
 
 async def _measure(stop: asyncio.Event, pool: asyncpg.Pool) -> None:
@@ -107,6 +111,8 @@ async def _give_back(stop: asyncio.Event, pool: asyncpg.Pool) -> None:
                 log.info("allocations.freed", fulfillment_orders=withdrawn)
         except (EngineAway, RetryLater) as error:
             log.info("stock.give_back_later", reason=error.reason)
+        except Exception:  # edge: a bug in giving back must not end the scheduler's other tasks
+            log.exception("stock.give_back_failed")
         await _rest(stop, EXPIRE_SECONDS)
 
 

@@ -21,12 +21,22 @@ class UnitConversion(Struct, frozen=True, kw_only=True):
     unit: Unit
     factor: Decimal
 
+    def __post_init__(self) -> None:
+        """ValueError when one holds nothing, or what is no number."""
+        if not (self.factor.is_finite() and self.factor > 0):
+            raise ValueError(f"one {self.unit} must hold more than zero, got {self.factor}")
+
 
 class Component(Struct, frozen=True, kw_only=True):
     """What goes into one of a bundle: `quantity` of `sku`, in that SKU's base unit."""
 
     sku: Key
     quantity: Decimal
+
+    def __post_init__(self) -> None:
+        """ValueError when nothing of it goes in, or what is no number."""
+        if not (self.quantity.is_finite() and self.quantity > 0):
+            raise ValueError(f"more than zero of {self.sku} must go into a bundle, got {self.quantity}")
 
 
 class Product(Struct, frozen=True, kw_only=True, omit_defaults=True):

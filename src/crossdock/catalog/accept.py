@@ -18,7 +18,7 @@ async def accept_products(conn: asyncpg.Connection, products: Sequence[tuple[int
     if not newest:
         return
     rows = [newest[sku] for sku in sorted(newest)]
-    await conn.execute(
+    written = await conn.execute(
         SQL.upsert_products,
         [p.sku for _, p in rows],
         [p.unit for _, p in rows],
@@ -29,7 +29,7 @@ async def accept_products(conn: asyncpg.Connection, products: Sequence[tuple[int
         [document_id for document_id, _ in rows],
         [details_of(p) for _, p in rows],
     )
-    await conn.execute(SQL.changed)
+    await _changed(conn, written)
 
 
 async def accept_customers(conn: asyncpg.Connection, customers: Sequence[tuple[int | None, Customer]]) -> None:
@@ -38,7 +38,7 @@ async def accept_customers(conn: asyncpg.Connection, customers: Sequence[tuple[i
     if not newest:
         return
     rows = [newest[key] for key in sorted(newest)]
-    await conn.execute(
+    written = await conn.execute(
         SQL.upsert_customers,
         [c.customer_id for _, c in rows],
         [c.name for _, c in rows],
@@ -46,7 +46,7 @@ async def accept_customers(conn: asyncpg.Connection, customers: Sequence[tuple[i
         [encode(c) for _, c in rows],
         [document_id for document_id, _ in rows],
     )
-    await conn.execute(SQL.changed)
+    await _changed(conn, written)
 
 
 async def accept_crosswalks(
@@ -57,7 +57,7 @@ async def accept_crosswalks(
     if not newest:
         return
     keys = sorted(newest)
-    await conn.execute(
+    written = await conn.execute(
         SQL.upsert_crosswalks,
         [key[0] for key in keys],
         [key[1] for key in keys],
@@ -66,4 +66,10 @@ async def accept_crosswalks(
         by,
         reason,
     )
-    await conn.execute(SQL.changed)
+    await _changed(conn, written)
+
+
+async def _changed(conn: asyncpg.Connection, written: str) -> None:
+    """Tell every cache that it is old, unless all was there already: a reload is dear."""
+    if written != "INSERT 0 0":
+        await conn.execute(SQL.changed)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
 from types import MappingProxyType
@@ -10,6 +11,7 @@ from types import MappingProxyType
 import asyncpg
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from crossdock.canonical.master_data import Component, Product, UnitConversion
 from crossdock.canonical.objects import encode
@@ -76,6 +78,33 @@ def facts_of(unit: str, location: str, stocked: bool, active: bool, details: byt
     )
 
 
+def put_together(products: dict[str, ProductFacts]) -> None:
+    """Turn bundles of bundles into bundles of what has stock. A bundle that contains itself is made of nothing: there
+    is never any of it."""
+    done: dict[str, dict[str, Decimal]] = {}
+
+    def parts_of(sku: str, within: frozenset[str]) -> dict[str, Decimal] | None:
+        if sku in done:
+            return done[sku]
+        if sku in within:
+            return None
+        found: dict[str, Decimal] = {}
+        for part, each in products[sku].components.items():
+            inner = products[part].components if part in products else None
+            parts = parts_of(part, within | {sku}) if inner else {part: Decimal(1)}
+            if parts is None:
+                return None
+            for one, quantity in parts.items():
+                found[one] = found.get(one, Decimal(0)) + quantity * each
+        done[sku] = found
+        return found
+
+    for sku in [sku for sku, product in products.items() if product.components]:
+        if any(part in products and products[part].components for part in products[sku].components):
+            parts = parts_of(sku, frozenset())
+            products[sku] = replace(products[sku], components=parts or {})
+
+
 class Catalog:
     """Products by SKU, customer accounts and crosswalks as they stand at `version`."""
 
@@ -84,12 +113,18 @@ class Catalog:
         self.products: dict[str, ProductFacts] = {}
         self.customers: dict[str, str] = {}
         self._crosswalks: dict[tuple[str, str], dict[str, str]] = {}
+        # Several parts of a process share one catalog; what one of them has just read, the others need not.
+        self._reloading = asyncio.Lock()
 
     async def refresh(self, conn: asyncpg.Connection) -> bool:
         """Reload when the database says it changed; whether it did. One cheap query when it did not."""
         version = await conn.fetchval(SQL.version)
         if version == self.version:
             return False
+        async with self._reloading:
+            return version > self.version and await self._reload(conn, version)
+
+    async def _reload(self, conn: asyncpg.Connection, version: int) -> bool:
         products = await conn.fetch(SQL.products)
         self.products = {
             row["sku"]: facts_of(
@@ -97,6 +132,7 @@ class Catalog:
             )
             for row in products
         }
+        put_together(self.products)
         self.customers = {row["customer_id"]: row["status"] for row in await conn.fetch(SQL.customers)}
         tables: dict[tuple[str, str], dict[str, str]] = {}
         for row in await conn.fetch(SQL.crosswalks):

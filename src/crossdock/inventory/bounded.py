@@ -71,7 +71,12 @@ class BoundedView(StockView):
         """Those of `skus`, and of what they are made of, whose levels have to be read first: `fetch` them."""
         if self.whole:
             return []
-        return [part for part in self._parts(skus) if part not in self._levels or part in self._reading]
+        parts = self._parts(skus)
+        for part in parts:
+            if part in self._asked:
+                # Asked for again: the last to make room for others.
+                self._asked[part] = self._asked.pop(part)
+        return [part for part in parts if part not in self._levels or part in self._reading]
 
     async def fetch(self, conn: asyncpg.Connection, skus: Iterable[str]) -> None:
         """Read levels that are `missing`, and keep them up from now on until others need their place."""
@@ -80,6 +85,7 @@ class BoundedView(StockView):
             # From here on changes are taken over: none that is committed while we read is lost.
             self._levels.setdefault(sku, {})
             self._reading.add(sku)
+            self._asked.pop(sku, None)
             self._asked[sku] = None
         await self.load_skus(conn, wanted)
         self._reading.difference_update(wanted)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import asyncpg
 
 from crossdock.inventory.again import transaction
@@ -14,21 +16,22 @@ BATCH = 500
 MOST_LINES = 5_000
 
 
-async def expire(pool: asyncpg.Pool) -> int:
-    """End every reservation whose time is over, a batch to a transaction; how many there were.
+async def expire(pool: asyncpg.Pool, skus: Collection[str] | None = None) -> int:
+    """End every reservation (of `skus`, when some are given) whose time is over, a batch to a transaction; how many.
 
     Several may do this at once: each reservation is ended by one of them. Raises EngineAway, RetryLater.
     """
+    wanted = None if skus is None else sorted(skus)
     total = 0
     more = True
     while more:
-        ended, more = await transaction(pool, _expire_batch)
+        ended, more = await transaction(pool, lambda conn: _expire_batch(conn, wanted))
         total += ended
     return total
 
 
-async def _expire_batch(conn: asyncpg.Connection) -> tuple[int, bool]:
-    due = await conn.fetch(SQL.due_reservations, BATCH)
+async def _expire_batch(conn: asyncpg.Connection, skus: list[str] | None) -> tuple[int, bool]:
+    due = await conn.fetch(SQL.due_reservations, BATCH, skus)
     if not due:
         return 0, False
     ids: list[str] = []

@@ -10,9 +10,8 @@ from msgspec import Struct
 
 from crossdock.inventory.available import Term
 from crossdock.inventory.rules import ChannelRule
+from crossdock.inventory.substitutes import offered
 from crossdock.inventory.view import StockView
-
-MOST_SUBSTITUTES = 10
 
 
 class LocationAvailability(Struct, frozen=True, gc=False):
@@ -85,7 +84,10 @@ def item_of(view: StockView, channel: ChannelRule, sku: str, besides: Besides | 
     found = view.sellable(channel, sku)
     instead: tuple[OfferedSubstitute, ...] = ()
     if not found.total and product.substitutes:
-        instead = tuple(OfferedSubstitute(other, view.sellable(channel, other).total) for other in offered(view, sku))
+        instead = tuple(
+            OfferedSubstitute(other, view.sellable(channel, other).total)
+            for other in offered(view.catalog.products, sku)
+        )
     return AvailabilityItem(
         sku=sku,
         available=found.total,
@@ -98,10 +100,3 @@ def item_of(view: StockView, channel: ChannelRule, sku: str, besides: Besides | 
         expected=besides.expected if besides is not None else (),
         left_out=besides.left_out if besides is not None else "",
     )
-
-
-def offered(view: StockView, sku: str) -> list[str]:
-    """The substitutes of `sku` that are sold, at most ten."""
-    products = view.catalog.products
-    known = [other for other in products[sku].substitutes if other in products and products[other].active]
-    return known[:MOST_SUBSTITUTES]

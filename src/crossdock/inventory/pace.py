@@ -25,7 +25,7 @@ async def read_paces(conn: asyncpg.Connection) -> tuple[dict[str, Pace], dict[st
 
 
 class Paces:
-    """The same for a process that has no view of all levels; at most five seconds old."""
+    """The same for reservations, which are taken before all levels are in memory; at most five seconds old."""
 
     def __init__(self, rules: StockRules) -> None:
         self._wanted = any(channel.derived_buffer for channel in rules.channels.values())

@@ -43,9 +43,15 @@ UPDATE reservation r SET state = 'released', ended_at = clock_timestamp() FROM l
 RETURNING r.id, r.channel, r.reference, r.state, r.order_key, r.expires_at
 
 -- name: due_reservations
--- Those whose time is over and that still hold goods, the oldest first, with how much each has to give back.
+-- Those whose time is over and that still hold goods (of $2 only, unless it is null), the oldest first, with how much
+-- each has to give back.
 SELECT r.id, (SELECT count(*) FROM reservation_line l WHERE l.reservation_id = r.id) AS lines
-FROM reservation r WHERE r.state = 'active' AND r.expires_at <= clock_timestamp() ORDER BY r.expires_at LIMIT $1
+FROM reservation r
+WHERE r.state = 'active' AND r.expires_at <= clock_timestamp()
+  AND ($2::text[] IS NULL OR EXISTS (
+      SELECT FROM reservation_line l WHERE l.reservation_id = r.id AND l.sku = ANY($2::text[])
+  ))
+ORDER BY r.expires_at LIMIT $1
 
 -- name: expire_reservations
 -- Ends those whose time is over; the levels of what they hold are locked by the caller.

@@ -10,20 +10,21 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from secrets import token_hex
 
 import asyncpg
 import msgspec
+import structlog
 from msgspec import Struct
 
 from crossdock.canonical.objects import encode
 from crossdock.catalog.cache import Catalog
-from crossdock.errors import Refused
+from crossdock.errors import EngineAway, Refused
 from crossdock.inventory.again import transaction
 from crossdock.inventory.available import Stock
+from crossdock.inventory.due import Due, read_expected
 from crossdock.inventory.expire import expire
-from crossdock.inventory.level import ZERO, Levels, Pair
+from crossdock.inventory.level import Levels
 from crossdock.inventory.lock import lock_levels, write_levels
 from crossdock.inventory.pace import Paces
 from crossdock.inventory.request import Sound, check
@@ -37,11 +38,13 @@ from crossdock.inventory.reservation import (
     as_it_stands,
     told,
 )
-from crossdock.inventory.rules import ChannelRule, StockRules
+from crossdock.inventory.rules import StockRules
 from crossdock.inventory.substitutes import with_substitutes
 from crossdock.inventory.take import held_lines, take
 from crossdock.journal.record import Event, record_events
 from crossdock.runtime.postgres import away
+
+log = structlog.get_logger(__name__)
 
 Outcome = Answered | Refused
 # A transaction holds its levels locked; with more lines than this it would hold them long.
@@ -83,28 +86,40 @@ class Reserving:
         return outcomes
 
     async def _part(self, batch: Sequence[Asked]) -> list[Outcome]:
-        outcomes = await self._transaction(batch)
-        short = [number for number, outcome in enumerate(outcomes) if isinstance(outcome, NotEnough)]
-        if short and await expire(self._pool):
-            again = await self._transaction([batch[number] for number in short])
+        outcomes, overdue = await self._transaction(batch)
+        if overdue:
+            short = [number for number, outcome in enumerate(outcomes) if isinstance(outcome, NotEnough)]
+            await expire(self._pool, overdue)
+            again, _ = await self._transaction([batch[number] for number in short])
             for number, outcome in zip(short, again, strict=True):
                 outcomes[number] = outcome
-        if short:
-            with away():
-                async with self._pool.acquire() as conn:
-                    for number in short:
-                        outcome = outcomes[number]
-                        if isinstance(outcome, NotEnough):
-                            channel = self._rules.channels[batch[number].request.channel]
-                            outcomes[number] = await with_substitutes(
-                                conn, outcome, channel, self._rules, self._catalog.products
-                            )
+        await self._hint(batch, outcomes)
         return outcomes
 
-    async def _transaction(self, batch: Sequence[Asked]) -> list[Outcome]:
+    async def _hint(self, batch: Sequence[Asked], outcomes: list[Outcome]) -> None:
+        """Say to those who get nothing what they could buy instead; a hint that cannot be had is left out."""
+        short = [(n, outcome) for n, outcome in enumerate(outcomes) if isinstance(outcome, NotEnough)]
+        if not short:
+            return
+        errors = [(outcome, self._rules.channels[batch[n].request.channel]) for n, outcome in short]
+        try:
+            with away():
+                async with self._pool.acquire() as conn:
+                    hinted = await with_substitutes(
+                        conn, errors, self._rules, self._catalog.products, self._paces.buffer
+                    )
+        except (EngineAway, asyncpg.QueryCanceledError) as error:
+            log.info("reservations.no_hint", reason=str(error))
+            return
+        for (number, _), outcome in zip(short, hinted, strict=True):
+            outcomes[number] = outcome
+
+    async def _transaction(self, batch: Sequence[Asked]) -> tuple[list[Outcome], set[str]]:
         return await transaction(self._pool, lambda conn: self._decide(conn, batch))
 
-    async def _decide(self, conn: asyncpg.Connection, batch: Sequence[Asked]) -> list[Outcome]:
+    async def _decide(self, conn: asyncpg.Connection, batch: Sequence[Asked]) -> tuple[list[Outcome], set[str]]:
+        """The answer to each request; and the SKUs of those that get
+        nothing, when reservations of some of these SKUs are over."""
         began = time.monotonic()
         # A channel that is none of ours is not asked for: it may hold what no database can.
         channels = [one.request.channel if one.request.channel in self._rules.channels else "" for one in batch]
@@ -119,20 +134,25 @@ class Reserving:
         ]
         sound = [one for one in judged if isinstance(one, Sound)]
         if not sound:
-            return [one for one in judged if not isinstance(one, Sound)]
+            return [one for one in judged if not isinstance(one, Sound)], set()
         levels, stock = await self._lock(conn, sound, found[0]["at"])
         # The wait for the locks is no part of a buyer's time.
         at = found[0]["at"] + timedelta(seconds=time.monotonic() - began)
         made: dict[tuple[str, str], _Made] = {}
         outcomes: list[Outcome] = []
+        short: set[str] = set()
         for one, judgement in zip(batch, judged, strict=True):
-            if isinstance(judgement, Sound):
-                outcomes.append(self._take(one, judgement, stock, levels, made, at))
-            else:
+            if not isinstance(judgement, Sound):
                 outcomes.append(judgement)
+                continue
+            outcomes.append(self._take(one, judgement, stock, levels, made, at))
+            if isinstance(outcomes[-1], NotEnough):
+                short.update(sku for sku, _ in judgement.pairs)
         if made:
             await _write(conn, list(made.values()), levels)
-        return outcomes
+        # Asked under the locks: whoever ends a reservation of these SKUs has done it before or does it after.
+        overdue = bool(short) and bool(await conn.fetch(SQL.due_reservations, 1, sorted(short)))
+        return outcomes, short if overdue else set()
 
     async def _lock(self, conn: asyncpg.Connection, sound: Sequence[Sound], at: datetime) -> tuple[Levels, Stock]:
         """Every level that these requests look at, locked, and what there is of it."""
@@ -140,16 +160,8 @@ class Reserving:
         # Of goods that are expected some can be promised before there is any level, so that one must be there to lock.
         coming = {pair for one in sound if one.channel.horizon is not None for pair in one.pairs}
         levels = await lock_levels(conn, pairs, coming)
-        due: dict[Pair, list[tuple[datetime, Decimal]]] = {}
-        if coming:
-            for row in await conn.fetch(SQL.expected_of, sorted({sku for sku, _ in coming})):
-                due.setdefault((row["sku"], row["location"]), []).append((row["due_at"], row["open"]))
-
-        def expected(sku: str, location: str, channel: ChannelRule) -> Decimal:
-            until = at + (channel.horizon or timedelta(0))
-            return sum((quantity for moment, quantity in due.get((sku, location), ()) if moment <= until), ZERO)
-
-        return levels, Stock(levels.at, self._catalog.products, expected, self._paces.buffer)
+        due = await read_expected(conn, {sku for sku, _ in coming}) if coming else Due({})
+        return levels, Stock(levels.at, self._catalog.products, due.within(at), self._paces.buffer)
 
     def _take(
         self,

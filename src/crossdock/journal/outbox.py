@@ -61,7 +61,7 @@ async def _relay_page(pool: asyncpg.Pool, bus: Bus, source: str) -> int:
     async with pool.acquire() as conn, conn.transaction():
         if not await conn.fetchval(SQL.lock_cursor, "nats"):
             return 0
-        cursor = await conn.fetchrow(SQL.cursor, "nats")
+        cursor = await _cursor(conn)
         rows = await conn.fetch(SQL.next_events, cursor["xid"], cursor["id"], PAGE, PAGE_BYTES)
         if rows:
             await bus.publish_batch([one for row in rows for one in _publications(row, source)])
@@ -69,6 +69,15 @@ async def _relay_page(pool: asyncpg.Pool, bus: Bus, source: str) -> int:
         if len(rows) < PAGE:
             await _tick(conn, bus, rows[-1] if rows else cursor)
         return len(rows)
+
+
+async def _cursor(conn: asyncpg.Connection) -> asyncpg.Record:
+    """The relay's place; at the beginning in a database that nobody prepared for an estate yet."""
+    place: asyncpg.Record | None = await conn.fetchrow(SQL.cursor, "nats")
+    if place is None:
+        await conn.execute(SQL.ensure_cursor, "nats")
+        return await _cursor(conn)
+    return place
 
 
 async def _tick(conn: asyncpg.Connection, bus: Bus, place: asyncpg.Record) -> None:

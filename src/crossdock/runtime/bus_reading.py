@@ -52,7 +52,13 @@ class Reading:
             num_replicas=1,
         )
         self._subscription = await self._client.subscribe(self._inbox, cb=self._take)
-        self._consumer = str((await self._streams.add_consumer(self._stream, config=config)).name)
+        try:
+            self._consumer = str((await self._streams.add_consumer(self._stream, config=config)).name)
+        except BaseException:
+            # Nobody else can end what nobody was given.
+            with contextlib.suppress(Error, OSError):
+                await self._subscription.unsubscribe()
+            raise
 
     async def fetch(self, limit: int = 500) -> list[Received]:
         """Up to `limit` messages that are there now; fewer, or none, when there are no more just now.
