@@ -7,14 +7,18 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from decimal import Decimal
 
 import asyncpg
 import pytest
 
 from crossdock.catalog.cache import Catalog, ProductFacts
+from crossdock.errors import EngineAway
 from crossdock.inventory import memory as memory_module
 from crossdock.inventory.bounded import BoundedView
+from crossdock.inventory.follow import LevelFollower
+from crossdock.inventory.level import Level
 from crossdock.inventory.lock import SQL, lock_levels, write_levels
 from crossdock.inventory.memory import StockMemory
 from crossdock.inventory.rules import ChannelRule, StockRules
@@ -175,6 +179,36 @@ async def test_what_cannot_be_understood_is_read_again_as_a_whole(bench: Bench, 
     )
     await bench.until(lambda: "CD-29" in set(bench.view.skus))
     await bench.changes(10, seed=6)
+    await bench.same()
+
+
+async def test_a_page_that_was_read_is_taken_over_whatever_fails_after_it(
+    bench: Bench, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bench.until(lambda: bench.memory.source == "outbox")
+    read: list[Level] = []
+    failures: list[int] = []
+    following, sure = LevelFollower.next, memory_module.final_until
+
+    async def follow(self: LevelFollower, conn: asyncpg.Connection) -> tuple[list[Level], bool]:
+        levels, more = await following(self, conn)
+        read.extend(levels)
+        return levels, more
+
+    async def unsure(conn: asyncpg.Connection, xid: int, number: int) -> datetime:
+        if read and not failures:
+            failures.append(len(read))
+            raise EngineAway("a read that failed")
+        return await sure(conn, xid, number)
+
+    monkeypatch.setattr(LevelFollower, "next", follow)
+    bench.told.clear()
+    monkeypatch.setattr(memory_module, "final_until", unsure)
+    async with pool.acquire() as conn, conn.transaction():
+        levels = await lock_levels(conn, [("CD-0", "EAST")])
+        levels.change("CD-0", "EAST", reserved=Decimal(1))
+        await write_levels(conn, levels)
+    await bench.until(lambda: bool(failures) and "CD-0" in bench.told)
     await bench.same()
 
 

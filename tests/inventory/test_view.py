@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import asyncpg
+import pytest
+from msgspec.structs import replace
 
 from crossdock.catalog.cache import Catalog, ProductFacts
 from crossdock.inventory.buffer import Pace, buffer_of
@@ -122,3 +124,25 @@ def test_the_buffer_covers_what_others_sell_while_the_channel_lags() -> None:
     assert buffer_of(SHOP, Pace({}, 0.25), 4.0)[0] == 3
     assert buffer_of(SHOP, Pace({"shop": 5.0}), 2.0)[0] == 0
     assert buffer_of(SHOP, None, 2.0)[0] == 0
+
+
+async def test_what_a_failed_refresh_had_read_is_still_a_change_next_time(
+    pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = view(channel=replace(SHOP, horizon=timedelta(days=2), derived_buffer=True))
+
+    async def fail(conn: asyncpg.Connection) -> None:
+        raise ValueError("a read that failed")
+
+    async with pool.acquire() as conn:
+        await here.refresh(conn)
+        await conn.execute(
+            "INSERT INTO expected_stock (reference, sku, location, source, quantity, due_at, version, status, "
+            "document_id) VALUES ('PO-1', 'CD-1', 'EAST', 'erp', 7, now() + interval '1 day', 1, 'open', 1)"
+        )
+        with monkeypatch.context() as broken:
+            broken.setattr("crossdock.inventory.view.read_paces", fail)
+            with pytest.raises(ValueError, match="a read that failed"):
+                await here.refresh(conn)
+        assert await here.refresh(conn)
+        assert not await here.refresh(conn)

@@ -85,29 +85,31 @@ class StockFeed:
             except EngineAway as error:
                 log.warning("stock.engine_away", reason=error.reason)
                 pause = AWAY_SECONDS
-            except Exception:  # edge: one bad read must not end publishing; the follower has not moved
+            except Exception:  # edge: one bad read must not end publishing; what was read is taken over
                 log.exception("stock.follow_failed")
                 pause = AWAY_SECONDS
             await self._rest(pause)
 
     async def _round(self, follower: LevelFollower) -> bool:
         """Take over what changed; whether there is more at once."""
-        refreshed = False
         clock = asyncio.get_running_loop().time()
         with away():
             async with self._pool.acquire() as conn:
                 levels, more = await follower.next(conn)
+                # The follower has moved: what it read is taken over before anything else can fail.
+                changes = self._take_over(levels)
+                if changes:
+                    self._tell(changes)
+                self._place = follower.place
                 if clock >= self._refresh_at:
                     self._refresh_at = clock + REFRESH_SECONDS
-                    refreshed = await self.view.refresh(conn)
-        changes = self._take_over(levels)
-        self._place = follower.place
-        for listener in self._listeners:
-            if changes:
-                listener(changes)
-            if refreshed:
-                listener(None)
+                    if await self.view.refresh(conn):
+                        self._tell(None)
         return more
+
+    def _tell(self, changes: Changes | None) -> None:
+        for listener in self._listeners:
+            listener(changes)
 
     def _take_over(self, levels: Iterable[Level]) -> Changes:
         oldest: dict[str, datetime] = {}

@@ -138,8 +138,9 @@ class StockMemory:
         _end_if_cancelled()
         async with self._pool.acquire() as conn, conn.transaction():
             levels, more = await follower.next(conn)
+            # The follower has moved: what it read is taken over before anything else can fail.
+            self._take(levels)
             until = None if more else await final_until(conn, *follower.place)
-        self._take(levels)
         if until is not None:
             self._advance(until)
         return more

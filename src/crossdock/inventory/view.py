@@ -73,23 +73,23 @@ class StockView:
 
     async def refresh(self, conn: asyncpg.Connection) -> bool:
         """Read again what changes slowly, and the catalog; whether anything that may change availability did."""
-        changed = await self.catalog.refresh(conn)
-        if changed or self._catalog_version != self.catalog.version:
+        # Read before anything is taken over: what a failed read leaves behind is still a change next time.
+        expected, paces, lags = self._expected, self._paces, self._lags
+        if any(channel.horizon is not None for channel in self.rules.channels.values()):
+            expected = {}
+            for row in await conn.fetch(SQL.expected):
+                places = expected.setdefault(row["sku"], {})
+                places.setdefault(row["location"], []).append(Expected(row["due_at"], row["open"]))
+        if any(channel.derived_buffer for channel in self.rules.channels.values()):
+            paces, lags = await read_paces(conn)
+        await self.catalog.refresh(conn)
+        changed = (expected, paces, lags) != (self._expected, self._paces, self._lags)
+        self._expected, self._paces, self._lags = expected, paces, lags
+        if self._catalog_version != self.catalog.version:
             self._catalog_version = self.catalog.version
             self._users = _users_of_components(self.catalog)
             self._stock = Stock(self._level, self.catalog.products, self._due, self._buffer)
             changed = True
-        if any(channel.horizon is not None for channel in self.rules.channels.values()):
-            expected: dict[str, dict[str, list[Expected]]] = {}
-            for row in await conn.fetch(SQL.expected):
-                places = expected.setdefault(row["sku"], {})
-                places.setdefault(row["location"], []).append(Expected(row["due_at"], row["open"]))
-            changed = changed or expected != self._expected
-            self._expected = expected
-        if any(channel.derived_buffer for channel in self.rules.channels.values()):
-            paces, lags = await read_paces(conn)
-            changed = changed or paces != self._paces or lags != self._lags
-            self._paces, self._lags = paces, lags
         return changed
 
     def apply(self, levels: Iterable[Level]) -> set[str]:
