@@ -36,25 +36,62 @@ def _opened(account: NetSuiteSim, open_one: Any) -> Any:
     )
 
 
-async def test_pages_go_by_item_and_hold_every_balance_once(open_lister: Any, monkeypatch: Any) -> None:
+def _seven_rows_a_page(lister: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(list_stock, "_PAGE", 7)
+    original = lister._client.rows
+
+    async def seven(query: str, row: Any) -> Any:
+        return (await original(query, row))[:7] if "aggregateitemlocation" in query else await original(query, row)
+
+    monkeypatch.setattr(lister._client, "rows", seven)
+
+
+def _all_there_is(account: NetSuiteSim, products: Any) -> list[tuple[str, str, Decimal]]:
+    return [
+        (product.sku, str(number), Decimal(product.stock[place.code]))
+        for product in products
+        for number, place in enumerate(account.account.catalog.locations, 1)
+    ]
+
+
+async def test_pages_go_by_item_and_hold_every_balance_once(open_lister: Any, monkeypatch: Any) -> None:
     catalog = CatalogConfig(products=12, locations=3)
     async with NetSuiteSim(NetSuiteConfig(catalog=catalog)) as account:
         lister = _opened(account, open_lister)
-        original = lister._client.rows
-
-        async def seven(query: str, row: Any) -> Any:
-            return (await original(query, row))[:7] if "aggregateitemlocation" in query else await original(query, row)
-
-        monkeypatch.setattr(lister._client, "rows", seven)
+        _seven_rows_a_page(lister, monkeypatch)
         rows, pages = await all_pages(lister)
-        place = {str(number): one.code for number, one in enumerate(account.account.catalog.locations, 1)}
-        assert [(row.sku, place[row.location], row.quantity) for row in rows] == [
-            (product.sku, code.code, Decimal(product.stock[code.code]))
-            for product in account.account.catalog.products
-            for code in account.account.catalog.locations
-        ]
+        everything = _all_there_is(account, account.account.catalog.products)
+        assert [(row.sku, row.location, row.quantity) for row in rows] == everything
         assert pages == 6, "two whole items a page"
+
+
+async def test_skus_that_are_asked_for_come_in_pages_too(open_lister: Any, monkeypatch: Any) -> None:
+    catalog = CatalogConfig(products=12, locations=3)
+    async with NetSuiteSim(NetSuiteConfig(catalog=catalog)) as account:
+        lister = _opened(account, open_lister)
+        _seven_rows_a_page(lister, monkeypatch)
+        asked = account.account.catalog.products[3:8]
+        rows, pages = await all_pages(lister, [product.sku for product in asked])
+        assert [(row.sku, row.location, row.quantity) for row in rows] == _all_there_is(account, asked)
+        assert pages == 3, "two whole items a page"
+
+
+async def test_an_item_without_an_external_id_is_asked_for_by_its_name(open_lister: Any) -> None:
+    catalog = CatalogConfig(products=4, locations=2)
+    async with NetSuiteSim(NetSuiteConfig(catalog=catalog)) as account:
+        first, second, third, _ = account.account.catalog.products
+        items = account.account.all("inventoryItem").values()
+        (nameless,) = [item for item in items if item["itemId"] == second.sku]
+        del account.account.external["inventoryItem", nameless.pop("externalId")]
+        # Another item's name is no SKU of ours when it has an external id.
+        (renamed,) = [item for item in items if item["itemId"] == third.sku]
+        del account.account.external["inventoryItem", renamed["externalId"]]
+        renamed["externalId"] = "OTHER"
+        account.account.external["inventoryItem", "OTHER"] = renamed["id"]
+        rows, _ = await all_pages(_opened(account, open_lister), [first.sku, second.sku, third.sku, "NONE"])
+        found = [(row.sku, row.location, row.quantity) for row in rows]
+        assert found == _all_there_is(account, [first, second])
+        assert await all_pages(_opened(account, open_lister), ["NONE"]) == ([], 1)
 
 
 async def test_shipped_fulfillments_and_adjustments_change_what_is_on_hand(open_sender: Any, open_lister: Any) -> None:

@@ -46,15 +46,13 @@ class NetSuiteLister:
         """A page of quantities on hand, in stock units. Raises RetryLater, NeedsConfig."""
         asked_at = now()
         try:
-            if skus:
-                names = await self._names(f"externalid IN {sql_list(skus)}")
-                where = f"item IN {sql_list(sorted(names))}"
-                rows = await self._balances(where) if names else []
-                rest = ""
-            else:
-                rows = await self._balances(f"item > {_item_id(after)}")
-                rows, rest = _whole_items(rows)
-                names = await self._names(f"id IN {sql_list(sorted({row.item for row in rows}))}") if rows else {}
+            names = await self._named(skus) if skus else {}
+            if skus and not names:
+                return StockPage(())
+            among = f" AND item IN {sql_list(sorted(names))}" if skus else ""
+            rows, rest = _whole_items(await self._balances(f"item > {_item_id(after)}{among}"))
+            if rows and not skus:
+                names = await self._names(f"id IN {sql_list(sorted({row.item for row in rows}))}")
             items = tuple(
                 Listed(names[row.item], row.location, row.quantityonhand, "", asked_at)
                 for row in rows
@@ -75,6 +73,14 @@ class NetSuiteLister:
             f"SELECT item, location, quantityonhand FROM aggregateitemlocation WHERE {where} ORDER BY item, location",  # noqa: S608
             _Balance,
         )
+
+    async def _named(self, skus: Sequence[str]) -> dict[str, str]:
+        """The items that `skus` (at most the manifest's number for a call) are the SKUs of."""
+        names = await self._names(f"externalid IN {sql_list(skus)}")
+        rest = sorted(set(skus).difference(names.values()))
+        if rest:
+            names |= await self._names(f"itemid IN {sql_list(rest)} AND externalid IS NULL")
+        return names
 
     async def _names(self, where: str) -> dict[str, str]:
         """SKU per internal id of an item."""
