@@ -11,9 +11,10 @@ import asyncpg
 import pytest
 from msgspec.structs import replace
 
-from crossdock.delivery import tell
-from crossdock.errors import NeedsConfig, NeedsEdit, OutcomeUnknown, RetryLater
+from crossdock.delivery import stock, tell
+from crossdock.errors import EngineAway, NeedsConfig, NeedsEdit, OutcomeUnknown, RetryLater
 from crossdock.inventory import conflate
+from crossdock.inventory.publish import begin_call
 from crossdock.inventory.rules import Held
 from crossdock.inventory.tell_again import tell_again
 from crossdock.sdk.manifest import Limits, Sends
@@ -250,6 +251,45 @@ async def test_a_call_that_died_with_its_worker_is_made_again(pool: asyncpg.Pool
     assert told(sender) == [{"CD-1": 10}, {"CD-1": 10}]
     assert sender.batches[1][0].document.sequence > before + 10**9
     assert await pool.fetchval("SELECT count(*) FROM publication_call") == 0
+
+
+@pytest.mark.parametrize("error", [EngineAway("cut"), ValueError("a bug")])
+async def test_a_call_whose_note_may_have_been_written_is_taken_over(
+    pool: asyncpg.Pool, sender: Scripted, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    cut: list[int | None] = []
+
+    async def begin(*args: Any) -> int | None:
+        noted = await begin_call(*args)
+        if not cut:
+            cut.append(noted)
+            raise error
+        return noted
+
+    monkeypatch.setattr(stock, "begin_call", begin)
+    await entered(pool, [movement("m1", "10")])
+    async with publishing(pool, sender):
+        await until(lambda: at_rest(pool))
+    assert told(sender) == [{"CD-1": 10}]
+    assert len(cut) == 1
+    assert cut[0] is not None
+    assert await pool.fetchval("SELECT count(*) FROM publication_call") == 0
+
+
+async def test_how_long_a_mended_listing_took_is_no_lag(
+    pool: asyncpg.Pool, sender: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tell, "FIRST_REFUSAL", 600.0)
+    sender.script["CD-1@EAST"] = [failed(NeedsEdit("not listed")), Delivered(reference="listed by now")]
+    await entered(pool, [movement("m1", "10")])
+    async with publishing(pool, sender):
+        await until(lambda: _problems(pool, 1))
+        row = await pool.fetchrow("SELECT waiting_since, lag_p50, lag_p99 FROM publication")
+        assert tuple(row) == (None, 0, 0)
+        async with pool.acquire() as conn:
+            await tell_again(conn, "shop", [("CD-1", "EAST")])
+        await until(lambda: at_rest(pool))
+    assert tuple(await pool.fetchrow("SELECT waiting_since, lag_p50, lag_p99 FROM publication")) == (None, 0, 0)
 
 
 async def test_changed_rules_are_told_when_a_worker_starts_with_them(pool: asyncpg.Pool, sender: Scripted) -> None:

@@ -244,6 +244,43 @@ def test_the_oldest_change_is_known_wherever_it_waits() -> None:
     assert told.queue.oldest == later(5)
 
 
+def test_what_was_refused_is_no_change_that_the_channel_is_late_with() -> None:
+    told = Told(A=10, B=10)
+    told.queue.restore("C", "EAST", None, told.clock + 30, refused=True)
+    told.offer(A=9, C=9)
+    (first,) = told.take()
+    told.queue.refused(first, told.clock, 30.0)
+    assert told.queue.oldest is None
+    told.wait(5)
+    told.offer(B=9)
+    assert told.queue.oldest == later(5)
+    told.queue.delivered(told.take())
+    # Nor when its turn has come again, nor when that call is lost.
+    told.wait(30)
+    taken = told.take()
+    assert [one.sku for one in taken] == ["A", "C"]
+    assert (told.queue.oldest, told.queue.waiting) == (None, 2)
+    told.queue.failed(taken, told.clock, unknown=True)
+    assert (told.queue.oldest, told.queue.waiting) == (None, 2)
+    told.wait(1)
+    told.queue.delivered(told.take())
+    told.offer(A=8)
+    assert told.queue.oldest == later(36)
+
+
+def test_doubt_lifts_the_wait_of_what_was_refused_not_of_a_call_that_was_cut_off() -> None:
+    told = Told()
+    told.queue.restore("A", "EAST", None, told.clock + 30, refused=True)
+    told.queue.restore("B", "EAST", None, told.clock + 1)
+    told.offer(A=5, B=0)
+    assert [told.queue.doubt(sku, "EAST") for sku in "AB"] == [False, False]
+    assert told.queue.problems == 0
+    assert told.due() == QUIET_SECONDS
+    assert shown(told.take()) == [("A", 5)]
+    told.wait(1)
+    assert shown(told.take()) == [("B", 0)]
+
+
 _STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("offer"), st.sampled_from("ABCDE"), st.integers(0, 4)),

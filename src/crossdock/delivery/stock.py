@@ -24,7 +24,7 @@ from crossdock.delivery.owe import SQL as DELIVERY
 from crossdock.delivery.system import System
 from crossdock.delivery.tell import OPERATION, Answer, Teller
 from crossdock.errors import EngineAway
-from crossdock.inventory.conflate import GATHER_SECONDS, Conflation, Number
+from crossdock.inventory.conflate import GATHER_SECONDS, Conflation
 from crossdock.inventory.feed import Changes, StockFeed
 from crossdock.inventory.offer import offer
 from crossdock.inventory.publish import (
@@ -231,12 +231,27 @@ class StockPublisher:
             self._place = self._feed.place
 
     async def _call(self, fence: int) -> None:
-        """Tell the channel what comes first, as soon as its limits allow; numbers are taken as late as can be."""
-        numbers: list[Number] = []
-        loop = asyncio.get_running_loop()
-        slots = await self._line.slot()
+        """Make a call; one that failed before its end could be written is taken over from ourselves, as by a new
+        worker: its note may be in the database, and its numbers are under way in the queue."""
         try:
+            await self._ask(fence)
+        except EngineAway as error:
+            log.warning("stock.engine_away", system=self._system.name, reason=error.reason)
+        except Exception:  # edge: a call that failed in a way nobody thought of must not keep its numbers
+            log.exception("stock.call_failed", system=self._system.name)
+        else:
+            return
+        self._fence = 0
+        self._rest_until = asyncio.get_running_loop().time() + AWAY_SECONDS
+
+    async def _ask(self, fence: int) -> None:
+        """Tell the channel what comes first, as soon as its limits allow; numbers are taken as late as can be."""
+        loop = asyncio.get_running_loop()
+        try:
+            slots = await self._line.slot()
+        finally:
             self._asking = False
+        try:
             if self._stop.is_set() or fence != self._fence or fence != self._line.fence or not self._line.open:
                 return
             numbers = self._queue.take(loop.time(), self._teller.most)
@@ -245,6 +260,7 @@ class StockPublisher:
             self._wake.set()
             self._sequence = max(self._sequence + 1, int(now().timestamp() * 1000))
             sequence = self._sequence
+            # Nothing is told that could not be written down first.
             with away():
                 async with self._pool.acquire() as conn:
                     noted = await begin_call(conn, self._system.name, fence, sequence, numbers)
@@ -253,12 +269,6 @@ class StockPublisher:
                 self._fence = 0
                 return
             answer = await self._teller.tell(numbers, sequence)
-        except EngineAway as error:
-            # Nothing is told that could not be written down first.
-            log.warning("stock.engine_away", system=self._system.name, reason=error.reason)
-            self._queue.failed(numbers, loop.time(), unknown=False)
-            self._rest_until = loop.time() + AWAY_SECONDS
-            return
         finally:
             slots.release()
         self._end(noted, sequence, answer)
@@ -272,7 +282,9 @@ class StockPublisher:
         for number, _, wait in answer.refused:
             self._queue.refused(number, clock, wait)
         self._tally.count(len(answer.told), clock)
-        self._lags.add([(answer.ended_at - one.changed_at).total_seconds() for one in answer.told], clock)
+        # How long a mended listing took is no lag of the channel, and would hold stock back for it.
+        swift = [one for one in answer.told if not one.refusals]
+        self._lags.add([(answer.ended_at - one.changed_at).total_seconds() for one in swift], clock)
         call = Call(
             id=call_id,
             sequence=sequence,

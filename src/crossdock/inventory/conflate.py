@@ -31,7 +31,8 @@ INFINITE = float("inf")
 class Number(Struct, kw_only=True, gc=False):
     """A number to tell. `changed_at`: when the oldest change was made that it tells of; `since`, `moved`: when it began
     to wait and when it changed last, `until`: not before then (seconds of the caller's clock); `failures` in a row, and
-    how many calls had been answered before the first of them; `refusals`: how often the channel would not take it."""
+    how many calls had been answered before the first of them; `refusals`: how often the channel would not take it,
+    `refused`: when it was told last."""
 
     sku: str
     location: str
@@ -87,10 +88,11 @@ class Conflation:
 
     @property
     def oldest(self) -> datetime | None:
-        """When the oldest change was made that the channel does not know of."""
+        """When the oldest change was made that the channel does not know of; what it refused is a problem of its own
+        and does not count."""
         flying = (flight.number for flight in self._flying.values())
-        moments = (one.changed_at for group in (self._waiting.values(), self._held.values(), flying) for one in group)
-        return min(moments, default=None)
+        groups = (self._waiting.values(), self._held.values(), flying)
+        return min((one.changed_at for group in groups for one in group if not one.refusals), default=None)
 
     @property
     def skus(self) -> Iterable[str]:
@@ -113,12 +115,14 @@ class Conflation:
         """The channel may show another number than it was told, or takes what it refused: it is told again without
         delay. Whether its number has to be offered for that; not when it is on its way already."""
         key = (sku, location)
-        number = self._held.pop(key, None)
-        if number is not None:
+        number = self._held.get(key)
+        # One that is held after a take-over keeps its time: a call that was cut off may still be having its effect.
+        if number is not None and number.refused:
+            del self._held[key]
             number.refused = False
             self._enqueue(number)
         told = self._told.get(sku, {})
-        if key in self._waiting or key in self._flying or told.get(location) is None:
+        if key in self._waiting or key in self._held or key in self._flying or told.get(location) is None:
             return False
         told[location] = None
         return True
@@ -226,6 +230,7 @@ class Conflation:
     def _enqueue(self, number: Number) -> None:
         if self._until:
             until, number.refused = self._until.pop(number.key, (0.0, False))
+            number.refusals += number.refused
             if until > number.since:
                 self._hold(number, until)
                 return
