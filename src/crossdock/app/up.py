@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-import aiohttp
 from msgspec import Struct
 
 from crossdock.app.prepare import prepare
 from crossdock.app.wiring import wire
-from crossdock.errors import EngineAway
+from crossdock.errors import EngineAway, RetryLater
 from crossdock.runtime.embedded import Endpoints, Engines
+from crossdock.runtime.http import call, open_session
 from crossdock.runtime.processes import Role, run_roles, step_port
 from crossdock.settings import Settings
 
@@ -89,13 +89,12 @@ async def _ready(url: str, supervision: asyncio.Task[None]) -> None:
     """Return when the gateway answers; EngineAway after a while, or what a role died of."""
     loop = asyncio.get_running_loop()
     until = loop.time() + READY_SECONDS
-    async with aiohttp.ClientSession() as session:
+    async with open_session(total=2) as session:
         while loop.time() < until:
             if supervision.done():
                 await supervision
-            with suppress(aiohttp.ClientError, TimeoutError):
-                async with session.get(f"{url}/healthz", timeout=aiohttp.ClientTimeout(total=2)) as answer:
-                    if answer.status == 200:
-                        return
+            with suppress(RetryLater):
+                if (await call(session, "GET", f"{url}/healthz")).ok:
+                    return
             await asyncio.sleep(0.05)
     raise EngineAway(f"the gateway did not answer at {url} within {READY_SECONDS:g} s", fix="see the log lines above")

@@ -3,20 +3,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
-from contextvars import ContextVar
-from typing import Any
+from datetime import timedelta
+from types import TracebackType
+from typing import Self
 
-import aiohttp
 import msgspec
-from aiohttp import hdrs
-from aiohttp.connector import Connection
-from multidict import CIMultiDictProxy
+from pyreqwest.client import Client, ClientBuilder
+from pyreqwest.exceptions import DetailedPyreqwestError, PyreqwestError
+from pyreqwest.response import Response
 
 from crossdock.errors import OutcomeUnknown, RetryLater
 
 LARGEST_ANSWER = 16 * 1024 * 1024
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
+# What the client says of an error before a connection was there. The classes of its errors do not tell: a server that
+# hangs up on a request it has read is a "ConnectError" too. What we do not know counts as sent.
+_NOT_CONNECTED = "client error (Connect)"
+_TIMEOUT = "operation timed out"
 
 
 class NotSent(RetryLater):
@@ -35,7 +40,7 @@ class Answer(msgspec.Struct, frozen=True):
     """What the other side answered. `headers`: looked up in any case. `body`: decompressed."""
 
     status: int
-    headers: CIMultiDictProxy[str]
+    headers: Mapping[str, str]
     body: bytes
 
     @property
@@ -44,33 +49,54 @@ class Answer(msgspec.Struct, frozen=True):
         return 200 <= self.status < 300
 
 
-Session = aiohttp.ClientSession
-"""Connections to a system, kept open between calls."""
+class Session:
+    """Connections to a system, kept open between calls. `open_session` makes one."""
+
+    def __init__(self, client: Client, connections: int, total: float) -> None:
+        self.client = client
+        self.free = asyncio.Semaphore(connections)
+        self.total = total
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Hang up. Calls that are under way raise."""
+        await self.client.close()
 
 
 def open_session(
     *,
     connections: int = 64,
-    per_host: int = 0,
     connect: float = 5.0,
     total: float = 30.0,
     headers: Mapping[str, str] | None = None,
 ) -> Session:
     """A session to be kept for the life of a sender; call it inside a running event loop and close it.
 
-    `connections`: open at once in all, `per_host` to one host (0 = no bound of its own). `connect`: seconds for TCP
-    and TLS, `total`: seconds for the whole call, DNS and waiting for a free connection included. No cookies, no
-    proxies from the environment; redirects are answers, never followed (they would repeat a signed request
-    elsewhere).
+    `connections`: calls at once. `connect`: seconds for TCP and TLS, `total`: seconds for the whole call, DNS and
+    waiting for a free connection included. No cookies, no proxies from the environment; redirects are answers, never
+    followed (they would repeat a signed request elsewhere). HTTP/1.1 only: there, nothing that was sent is repeated.
     """
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=connections, limit_per_host=per_host, ttl_dns_cache=60),
-        timeout=aiohttp.ClientTimeout(total=total, sock_connect=connect, connect=None),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"User-Agent": "crossdock", **(headers or {})},
-        request_class=_Request,
-        trust_env=False,
+    client = (
+        ClientBuilder()
+        .connect_timeout(timedelta(seconds=connect))
+        .timeout(timedelta(seconds=total))
+        .pool_max_idle_per_host(connections)
+        .default_headers({"User-Agent": "crossdock", **(headers or {})})
+        .follow_redirects(False)
+        .referer(False)
+        .error_for_status(False)
+        .http1_only()
+        .no_proxy()
+        .build()
     )
+    return Session(client, connections, total)
 
 
 async def call(
@@ -89,85 +115,85 @@ async def call(
     connection is cut, time runs out or the answer is larger than `largest` bytes: NoAnswer for a reading method,
     OutcomeUnknown for any other. Messages name method and host, never query or headers, which may hold credentials.
     """
-    progress = _Progress()
-    _PROGRESS.set(progress)
-    options: dict[str, Any] = {} if total is None else {"timeout": _shortened(session.timeout, total)}
+    seconds = session.total if total is None else total
+    left = await _place(session, seconds, method, url)
+    status = 0
     try:
-        async with session.request(
-            method, url, headers=headers, data=body, allow_redirects=False, **options
-        ) as response:
-            progress.status = response.status
-            content = await _bounded(response, largest)
-            return Answer(response.status, response.headers, content)
-    except (aiohttp.ClientError, TimeoutError, OSError, _TooLarge) as error:
-        raise _typed(error, progress, method, url) from error
+        request = session.client.request(method, url)
+        if headers:
+            request = request.headers(headers)
+        if body is not None:
+            request = request.body_bytes(body)
+        if left != session.total:
+            request = request.timeout(timedelta(seconds=left))
+        async with request.build_streamed() as response:
+            status = response.status
+            return Answer(status, response.headers, await _bounded(response, largest))
+    except (PyreqwestError, _TooLarge) as error:
+        raise _typed(error, status, method, url) from error
+    finally:
+        session.free.release()
 
 
-class _Progress:
-    """How far a request came."""
-
-    __slots__ = ("sent", "status")
-
-    def __init__(self) -> None:
-        self.sent = False
-        self.status = 0
-
-
-# The request that the running task is making.
-_PROGRESS: ContextVar[_Progress] = ContextVar("crossdock_http_progress")
-
-
-class _Request(aiohttp.ClientRequest):
-    """Notes when it is written to its connection. Tracing would tell as much for a fifth of a call's time."""
-
-    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-        # From the first byte of the headers on, the other side may act on the request.
-        _PROGRESS.get().sent = True
-        return await super().send(conn)
+async def _place(session: Session, seconds: float, method: str, url: str) -> float:
+    """Wait for a free connection; how many of `seconds` are left."""
+    if not session.free.locked():
+        await session.free.acquire()
+        return seconds
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    try:
+        async with asyncio.timeout_at(until):
+            await session.free.acquire()
+    except TimeoutError as error:
+        raise NotSent(f"{method} {_host(url)}: not sent, out of time") from error
+    return max(until - loop.time(), 0.001)
 
 
 class _TooLarge(Exception):
     """The answer is larger than the caller takes."""
 
 
-async def _bounded(response: aiohttp.ClientResponse, largest: int) -> bytes:
-    length = response.content_length
-    if length is not None and length <= largest and hdrs.CONTENT_ENCODING not in response.headers:
-        return await response.read()
-    chunks, size = [], 0
-    async for chunk in response.content.iter_any():
-        size += len(chunk)
-        if size > largest:
-            raise _TooLarge(f"the answer is larger than {largest} bytes")
-        chunks.append(chunk)
-    return b"".join(chunks)
+async def _bounded(response: Response, largest: int) -> bytes:
+    read = response.body_reader.read
+    whole = bytes(await read(largest + 1) or b"")
+    while len(whole) <= largest and (more := await read(largest + 1 - len(whole))):
+        whole += bytes(more)
+    if len(whole) > largest:
+        raise _TooLarge(f"the answer is larger than {largest} bytes")
+    return whole
 
 
-def _typed(error: Exception, progress: _Progress, method: str, url: str) -> RetryLater | OutcomeUnknown:
-    # Query and user part of a URL may hold credentials.
-    place = url.split("?", 1)[0].split("://", 1)[-1].rpartition("@")[2].split("/", 1)[0]
-    why = _why(error)
-    if not progress.sent:
-        return NotSent(f"{method} {place}: not sent, {why}")
-    seen = f" after status {progress.status}" if progress.status else ""
+def _typed(error: PyreqwestError | _TooLarge, status: int, method: str, url: str) -> RetryLater | OutcomeUnknown:
+    causes = _causes(error)
+    why = _why(error, causes)
+    if _NOT_CONNECTED in causes:
+        return NotSent(f"{method} {_host(url)}: not sent, {why}")
+    seen = f" after status {status}" if status else ""
     if method.upper() in _READING:
-        return NoAnswer(f"{method} {place}: no answer{seen}, {why}")
-    return OutcomeUnknown(f"{method} {place}: outcome unknown{seen}, {why}")
+        return NoAnswer(f"{method} {_host(url)}: no answer{seen}, {why}")
+    return OutcomeUnknown(f"{method} {_host(url)}: outcome unknown{seen}, {why}")
 
 
-def _why(error: Exception) -> str:
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "the host name does not resolve"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
-        return "TLS failed (certificate or protocol)"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return f"cannot connect ({error.os_error.strerror or type(error.os_error).__name__})"
-    if isinstance(error, TimeoutError):
-        return "out of time"
+def _host(url: str) -> str:
+    # Query and user part of a URL may hold credentials.
+    return url.split("?", 1)[0].split("://", 1)[-1].split("/", 1)[0].rpartition("@")[2]
+
+
+def _causes(error: Exception) -> list[str]:
+    details = error.details if isinstance(error, DetailedPyreqwestError) else {"causes": None}
+    return [cause["message"] for cause in details["causes"] or ()]
+
+
+def _why(error: Exception, causes: list[str]) -> str:
     if isinstance(error, _TooLarge):
         return str(error)
-    return f"the connection broke ({type(error).__name__})"
-
-
-def _shortened(timeout: aiohttp.ClientTimeout, total: float) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(total=total, sock_connect=timeout.sock_connect, connect=timeout.connect)
+    if _TIMEOUT in causes:
+        return "out of time"
+    if _NOT_CONNECTED not in causes:
+        return f"the connection broke ({type(error).__name__})"
+    if "dns error" in causes:
+        return "the host name does not resolve"
+    if "tcp connect error" in causes:
+        return f"cannot connect ({causes[-1]})"
+    return "TLS failed (certificate or protocol)"

@@ -97,7 +97,7 @@ class JsonApi:
     def _open(self) -> Session:
         if self._session is None:
             limits = self._config.limits
-            self._session = open_session(per_host=limits.concurrency, total=limits.timeout)
+            self._session = open_session(connections=limits.concurrency, total=limits.timeout)
         return self._session
 
 

@@ -7,10 +7,10 @@ import asyncio
 from collections.abc import Collection
 from typing import Any
 
-import aiohttp
 import msgspec
 
 from crossdock.errors import EngineAway
+from crossdock.runtime.http import call, open_session
 
 RUN_SECONDS = 0.2
 
@@ -20,7 +20,7 @@ class Control:
 
     def __init__(self, urls: dict[str, str]) -> None:
         self._urls = urls
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
+        self._session = open_session(total=60)
 
     @property
     def systems(self) -> Collection[str]:
@@ -59,8 +59,7 @@ class Control:
 
     async def _call(self, method: str, system: str, what: str, body: Any) -> Any:
         data = None if body is None else msgspec.json.encode(body)
-        async with self._session.request(method, f"{self._urls[system]}/_sim/{what}", data=data) as answer:
-            content = await answer.read()
-            if answer.status >= 300:
-                raise EngineAway(f"simulator {system}: {method} {what} answered {answer.status}: {content[:300]!r}")
-            return msgspec.json.decode(content) if content else None
+        answer = await call(self._session, method, f"{self._urls[system]}/_sim/{what}", body=data)
+        if not answer.ok:
+            raise EngineAway(f"simulator {system}: {method} {what} answered {answer.status}: {answer.body[:300]!r}")
+        return msgspec.json.decode(answer.body) if answer.body else None

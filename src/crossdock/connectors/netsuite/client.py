@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
-import aiohttp
 import msgspec
 from msgspec import Struct, field
 
@@ -16,7 +15,7 @@ from crossdock.connectors.netsuite.auth import MachineToMachine, Method, Signer,
 from crossdock.connectors.netsuite.errors import CODES, STATUSES
 from crossdock.errors import CrossdockError, NeedsConfig, OutcomeUnknown, RetryLater
 from crossdock.runtime.clock import now
-from crossdock.runtime.http import Answer, call, open_session
+from crossdock.runtime.http import Answer, Session, call, open_session
 from crossdock.sdk.connector import SystemConfig
 from crossdock.sdk.http_status import error_for, error_of_status, retry_after
 from crossdock.sdk.sending import Exchange
@@ -85,7 +84,7 @@ class RestClient:
     def __init__(self, config: SystemConfig) -> None:
         self._config = config
         self._base, realm = _address(config.settings)
-        self._session: aiohttp.ClientSession | None = None
+        self._session: Session | None = None
         self._signer: Signer = (
             TokenBased(config, realm)
             if config.settings.get("auth") == "tba"
@@ -168,10 +167,10 @@ class RestClient:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         return await call(self._open(), "POST", url, headers=headers, body=body)
 
-    def _open(self) -> aiohttp.ClientSession:
+    def _open(self) -> Session:
         if self._session is None:
             limits = self._config.limits
-            self._session = open_session(per_host=limits.concurrency, total=limits.timeout)
+            self._session = open_session(connections=limits.concurrency, total=limits.timeout)
         return self._session
 
 

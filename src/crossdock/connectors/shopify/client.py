@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any, Final, TypeVar
 
-import aiohttp
 import msgspec
 from msgspec import Raw, Struct, field
 
@@ -18,7 +17,7 @@ from crossdock.connectors.shopify.budget import CostBudget
 from crossdock.connectors.shopify.errors import GRAPHQL_CODES, STATUSES, UNKNOWN_GRAPHQL
 from crossdock.errors import CrossdockError, NeedsConfig, OutcomeUnknown, RetryLater
 from crossdock.runtime.clock import now
-from crossdock.runtime.http import Answer, call, open_session
+from crossdock.runtime.http import Answer, Session, call, open_session
 from crossdock.sdk.connector import SystemConfig
 from crossdock.sdk.http_status import error_for, error_of_status, retry_after
 from crossdock.sdk.sending import Exchange
@@ -95,7 +94,7 @@ class AdminClient:
         self._url = _address(config.settings)
         self._budget = CostBudget(time.monotonic)
         self._ratios: dict[str, float] = {}
-        self._session: aiohttp.ClientSession | None = None
+        self._session: Session | None = None
 
     async def run(
         self, name: str, variables: Mapping[str, Any], answer: type[Data], *, cost: float
@@ -152,7 +151,7 @@ class AdminClient:
     async def _post(self, body: bytes) -> Answer:
         if self._session is None:
             limits = self._config.limits
-            self._session = open_session(per_host=limits.concurrency, total=limits.timeout)
+            self._session = open_session(connections=limits.concurrency, total=limits.timeout)
         headers = {"Content-Type": "application/json", "X-Shopify-Access-Token": self._config.secret("token")}
         return await call(self._session, "POST", self._url, headers=headers, body=body)
 
