@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,11 +17,15 @@ from crossdock.app.planning import AVAILABLE, DEMAND, WholeFile, lines, write_pl
 from crossdock.app.prepare import prepare
 from crossdock.app.wiring import Wired, wire
 from crossdock.canonical.fulfillment import FulfillmentLine, Package, Shipment
+from crossdock.canonical.master_data import Product, UnitConversion
 from crossdock.canonical.objects import encode
 from crossdock.canonical.quantity import Quantity
+from crossdock.catalog.accept import accept_products
 from crossdock.catalog.cache import Catalog
+from crossdock.errors import NeedsConfig
 from crossdock.inventory.allocate import missing_of
 from crossdock.inventory.demand import DemandRow, close_day, demand_of, open_days
+from crossdock.runtime.postgres import away
 from crossdock.triage.edit import edit, editable
 from tests.examples.test_stock_files import sent
 from tests.orders.making import line, order
@@ -52,10 +57,13 @@ async def test_a_plan_stands_row_by_row_and_its_revision_replaces_it(
     cases = await pool.fetch("SELECT id, value FROM triage_case WHERE state = 'open' ORDER BY id")
     assert sorted(case["value"] for case in cases) == ["0", "NO-SUCH", "many"]
     many = next(case["id"] for case in cases if case["value"] == "many")
-    async with pool.acquire() as conn, conn.transaction():
-        body = (await editable(conn, many)).body
-        await edit(conn, many, body.replace(b'"many"', b'"35"'), by="ada")
-    await sent(pool, wired, "planner.forecasts", tmp_path)
+    for wrong, right in ((b'"many"', b'"lots"'), (b'"lots"', b'"35"')):
+        async with pool.acquire() as conn, conn.transaction():
+            body = (await editable(conn, many)).body
+            assert wrong in body
+            await edit(conn, many, body.replace(wrong, right), by="ada")
+        await sent(pool, wired, "planner.forecasts", tmp_path)
+        many = await pool.fetchval("SELECT id FROM triage_case WHERE state = 'open' AND value = 'lots'")
     assert await _periods(pool) == [("CD-00001", DAY, 7, Decimal("700.5")), ("CD-00002", DAY, 7, Decimal(35))]
     newer, older = "BASE,3,CD-00002,2026-11-24,1,5\n", "BASE,2,CD-00001,2026-11-24,1,9\n"
     await sent(pool, wired, "planner.forecasts", tmp_path, PLAN + newer, PLAN + older)
@@ -91,8 +99,12 @@ async def _document(conn: asyncpg.Connection, kind: str, body: bytes, state: str
     return number
 
 
-async def _sold(pool: asyncpg.Pool, number: int, quantity: str, placed: datetime, status: str = "open") -> str:
-    document = order(str(number), line(1, "CD-00001", quantity), line(2, "CD-00002", "1"))
+async def _sold(
+    pool: asyncpg.Pool, number: int, quantity: str, placed: datetime, status: str = "open", unit: str = "EA"
+) -> str:
+    first = line(1, "CD-00001", quantity)
+    first = msgspec.structs.replace(first, quantity=Quantity(first.quantity.value, unit))
+    document = order(str(number), first, line(2, "CD-00002", "1"))
     async with pool.acquire() as conn:
         document_id = await _document(conn, "sales_order", encode(document))
         await conn.execute(
@@ -108,8 +120,8 @@ async def _sold(pool: asyncpg.Pool, number: int, quantity: str, placed: datetime
     return document.order_key
 
 
-async def _shipped(pool: asyncpg.Pool, key: str, quantity: int, at: datetime) -> None:
-    goods = FulfillmentLine(line="1", sku="CD-00001", quantity=Quantity(Decimal(quantity)))
+async def _shipped(pool: asyncpg.Pool, key: str, quantity: int, at: datetime, unit: str = "EA") -> None:
+    goods = FulfillmentLine(line="1", sku="CD-00001", quantity=Quantity(Decimal(quantity), unit))
     shipment = Shipment(
         shipment_id=f"s-{key}",
         order_key=key,
@@ -199,6 +211,46 @@ def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
         file.write("\ud800")
     assert [one.name for one in path.parent.iterdir()] == ["demand.csv"]
     assert path.read_text() == "one\n"
+
+
+def test_a_file_that_cannot_be_written_is_no_absent_database(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    for name, reason in (("file/a.csv", "File exists"), ("folder", "Is a directory")):
+        with pytest.raises(NeedsConfig, match=rf"/{name} cannot be written: {reason}"), away():
+            _write(tmp_path / name)
+    assert sorted(one.name for one in tmp_path.rglob("*")) == ["file", "folder"]
+
+
+def test_a_full_disk_leaves_the_file_that_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("old")
+    (tmp_path / f".a.csv.{os.getpid()}.part").symlink_to("/dev/full")
+    with pytest.raises(NeedsConfig, match=r"/a\.csv cannot be written: No space left on device"), away():
+        _write(path)
+    assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("a.csv", "old")]
+
+
+def _write(path: Path) -> None:
+    with WholeFile(path) as file:
+        file.write("new")
+
+
+async def test_what_was_cancelled_is_told_in_the_base_unit(pool: asyncpg.Pool, wired: Wired) -> None:
+    at = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+    case = Product(sku="CD-00001", units=(UnitConversion(unit="CS", factor=Decimal(12)),))
+    async with pool.acquire() as conn:
+        await accept_products(conn, [(None, case)])
+    key = await _sold(pool, 1, "3", at, "cancelled", unit="CS")
+    await _shipped(pool, key, 2, at, unit="CS")
+    other = await _sold(pool, 2, "1", at, "cancelled", unit="PK")
+    await _shipped(pool, other, 1, at, unit="PK")
+    async with pool.acquire() as conn:
+        catalog = Catalog()
+        await catalog.refresh(conn)
+        rows = await demand_of(conn, DAY, catalog)
+    found = [(row.sku, row.ordered, row.shipped, row.cancelled) for row in rows]
+    assert found == [("CD-00001", 36, 24, 12), ("CD-00002", 2, 0, 2)], "the product has no PK"
 
 
 def test_what_a_refusal_says_is_missing_can_be_read_again() -> None:

@@ -30,8 +30,10 @@ def period(quantity: str = "70", **changes: Any) -> ForecastPeriod:
     return ForecastPeriod(**{**given, **changes})
 
 
-async def taken(pool: asyncpg.Pool, *documents: tuple[int, list[ForecastPeriod]], **claimed: Any) -> list[Decided]:
-    """Decide on versions of one forecast, in the order given."""
+async def taken(
+    pool: asyncpg.Pool, *documents: tuple[int, list[ForecastPeriod]], first: int = 1, **claimed: Any
+) -> list[Decided]:
+    """Decide on versions of one forecast, in the order given; their documents are numbered from `first` on."""
     batch = [
         translated(
             DemandForecast(forecast_id="plan", source="planner", version=version, periods=tuple(periods)),
@@ -39,7 +41,7 @@ async def taken(pool: asyncpg.Pool, *documents: tuple[int, list[ForecastPeriod]]
             number,
             **claimed,
         )
-        for number, (version, periods) in enumerate(documents, 1)
+        for number, (version, periods) in enumerate(documents, first)
     ]
     async with pool.acquire() as conn, conn.transaction():
         return await take_forecasts(conn, batch, catalog("CD-1", "CD-2"), CHANNELS)
@@ -88,12 +90,31 @@ async def test_a_bad_period_becomes_a_part_and_the_others_stand(
 
 
 async def test_a_part_that_was_mended_adds_to_what_stands_unless_that_is_newer(pool: asyncpg.Pool) -> None:
-    await taken(pool, (2, [period()]))
-    (mended,) = await taken(pool, (2, [period("5", sku="CD-2")]), parent_id=1)
+    await taken(pool, (1, [period("1")]))
+    await taken(pool, (2, [period()]), first=2)
+    (mended,) = await taken(pool, (2, [period("5", sku="CD-2")]), first=3, parent_id=2)
     assert (mended.accepted, mended.duplicate) == (False, False)
-    (late,) = await taken(pool, (1, [period("6", sku="CD-2", channel="shop")]), parent_id=1)
+    (late,) = await taken(pool, (1, [period("6", sku="CD-2", channel="shop")]), first=4, parent_id=1)
     assert late.duplicate
     assert await stands(pool) == {("CD-1", "", TODAY, 7, Decimal(70)), ("CD-2", "", TODAY, 7, Decimal(5))}
+
+
+async def test_a_mended_part_of_a_plan_without_versions_does_not_add_to_the_plan_that_replaced_it(
+    pool: asyncpg.Pool,
+) -> None:
+    await taken(pool, (0, [period("1")]), (0, [period("2")]))
+    (late,) = await taken(pool, (0, [period("9", sku="CD-2")]), first=7, parent_id=1)
+    assert (late.duplicate, late.note) == (
+        True, "forecast plan as document 1 brought it does not stand any more"
+    )  # fmt: skip
+    for number, sku in enumerate(("CD-2", "CD-1"), 8):
+        (mended,) = await taken(pool, (0, [period("5", sku=sku, channel="shop")]), first=number, parent_id=2)
+        assert not mended.duplicate, "every part of the plan that stands adds to it"
+    assert {(row[0], row[4]) for row in await stands(pool)} == {
+        ("CD-1", Decimal(2)),
+        ("CD-2", Decimal(5)),
+        ("CD-1", Decimal(5)),
+    }
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

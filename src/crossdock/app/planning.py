@@ -7,8 +7,8 @@ import asyncio
 import csv
 import io
 import os
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from crossdock.app.wiring import Wired, stock_rules_of
 from crossdock.catalog.cache import Catalog
-from crossdock.errors import EngineAway
+from crossdock.errors import EngineAway, NeedsConfig
 from crossdock.estate.durations import duration
 from crossdock.inventory.demand import DemandRow, close_day, demand_of, open_days
 from crossdock.inventory.rules import StockRules
@@ -94,30 +94,55 @@ def _cell(value: Any) -> str:
 
 
 class WholeFile:
-    """A file that others see only when it is complete: written beside its place, flushed, moved there."""
+    """A file that others see only when it is complete: written beside its place, flushed, moved there.
+
+    NeedsConfig, naming the file, when the disk does not take it.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._draft = path.with_name(f".{path.name}.{os.getpid()}.part")
 
     def __enter__(self) -> WholeFile:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self._draft.open("w", encoding="utf-8", newline="")
+        with _on_disk(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._draft.open("w", encoding="utf-8", newline="")
         return self
 
     def write(self, text: str) -> None:
         """Add to the draft."""
-        self._file.write(text)
+        with _on_disk(self._path):
+            self._file.write(text)
 
     def __exit__(self, kind: object, _value: object, _trace: object) -> None:
-        with self._file:
+        try:
             if kind is None:
-                self._file.flush()
-                os.fsync(self._file.fileno())
-        if kind is None:
+                self._move()
+        finally:
+            # What could not be written matters no more; nothing may be left of it.
+            with suppress(OSError):
+                self._file.close()
+            with suppress(OSError):
+                self._draft.unlink(missing_ok=True)
+
+    def _move(self) -> None:
+        with _on_disk(self._path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
             self._draft.replace(self._path)
-        else:
-            self._draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def _on_disk(path: Path) -> Iterator[None]:
+    """Say of a file error that it is one: `away` would take it for an absent PostgreSQL."""
+    try:
+        yield
+    except OSError as error:
+        raise NeedsConfig(
+            f"{path} cannot be written: {error.strerror or error}",
+            fix="make room on the disk, let Crossdock write there, or name another place",
+        ) from error
 
 
 async def write_planning(pool: asyncpg.Pool, wired: Wired, folder: Path, today: date) -> list[Path]:
@@ -169,7 +194,9 @@ async def watch_planning(stop: asyncio.Event, pool: asyncpg.Pool, wired: Wired) 
             except EngineAway as error:
                 due = clock() + _AWAY_SECONDS
                 log.info("planning.engine_away", reason=error.reason)
-            except Exception:  # edge: a full disk or a bug must not end the scheduler's other tasks
+            except NeedsConfig as error:
+                log.error("planning.not_written", reason=error.reason, fix=error.fix)
+            except Exception:  # edge: a bug must not end the scheduler's other tasks
                 log.exception("planning.failed", folder=str(folder))
         with suppress(TimeoutError):
             async with asyncio.timeout(max(min(due - clock(), _LONGEST_REST), 0.1)):

@@ -89,6 +89,9 @@ def _write(
         typer.echo(header(columns, form), nl=False)
         with_database(data, lambda conn: read(conn, lambda rows: typer.echo(lines(rows, columns, form), nl=False)))
         return
-    with WholeFile(out) as file:
-        file.write(header(columns, form))
-        with_database(data, lambda conn: read(conn, lambda rows: file.write(lines(rows, columns, form))))
+    try:
+        with WholeFile(out) as file:
+            file.write(header(columns, form))
+            with_database(data, lambda conn: read(conn, lambda rows: file.write(lines(rows, columns, form))))
+    except CrossdockError as error:
+        raise fail(error) from error

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Demand as it was, for a planning system: per day (UTC), SKU and channel what was ordered, shipped, cancelled, lost.
 
-Quantities are in the SKU's base unit; a bundle is ordered as a bundle. Lost is what was missing of orders that waited
-for a person or were given up because goods were not there; it counts on the day the person was asked.
+Quantities are in the SKU's base unit, and left out in a unit that the product does not have any more; a bundle is
+ordered as a bundle. Lost is what was missing of orders that waited for a person or were given up because goods were not
+there; it counts on the day the person was asked.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 import asyncpg
-import msgspec
 from msgspec import Struct
 
+from crossdock.canonical.fulfillment import FulfillmentLine
 from crossdock.canonical.objects import decode, encode
 from crossdock.canonical.quantity import Quantity
 from crossdock.catalog.cache import Catalog
@@ -25,7 +26,6 @@ from crossdock.journal.record import Event, record_events
 
 # A page of documents, so that the memory a day takes goes by its SKUs and not by its orders.
 _PAGE = 1000
-_SHIPPED = msgspec.json.Decoder(dict[str, Decimal])
 
 
 class DemandRow(Struct, kw_only=True, gc=False):
@@ -50,9 +50,8 @@ async def demand_of(conn: asyncpg.Connection, day: date, catalog: Catalog) -> li
             for line in decode("sales_order", row["body"]).lines:
                 tally.add(line.sku, row["channel"], "ordered", line.quantity)
         async for row in _rows(conn, SQL.goods_shipped, span):
-            for package in decode("shipment", row["body"]).packages:
-                for line in package.lines:
-                    tally.add(line.sku, row["channel"], "shipped", line.quantity)
+            for line in _shipped(row["body"]):
+                tally.add(line.sku, row["channel"], "shipped", line.quantity)
         async for row in _rows(conn, SQL.orders_cancelled, span):
             tally.cancel(row)
         async for row in _rows(conn, SQL.orders_short, span):
@@ -67,6 +66,12 @@ async def _rows(conn: asyncpg.Connection, query: str, span: tuple[datetime, date
         yield row
 
 
+def _shipped(body: bytes) -> Iterator[FulfillmentLine]:
+    """The goods in every package of a shipment."""
+    for package in decode("shipment", body).packages:
+        yield from package.lines
+
+
 class _Tally:
     """The rows of a day, added up."""
 
@@ -76,22 +81,27 @@ class _Tally:
         self.rows: dict[tuple[str, str], DemandRow] = {}
 
     def add(self, sku: str, channel: str, what: str, quantity: Quantity) -> None:
-        product = self._catalog.products.get(sku)
-        value = product.in_base(quantity) if product is not None else quantity.value
+        value = self._base(sku, quantity)
         if value:
             row = self._row(sku, channel)
             setattr(row, what, getattr(row, what) + value)
 
     def cancel(self, row: asyncpg.Record) -> None:
         """An order that was cancelled: its lines, less what had left before."""
-        left = _SHIPPED.decode(row["shipped"]) if row["shipped"] else {}
+        left: dict[str, Decimal] = {}
+        for line in (line for body in row["shipments"] for line in _shipped(body)):
+            left[line.sku] = left.get(line.sku, ZERO) + self._base(line.sku, line.quantity)
         for line in decode("sales_order", row["body"]).lines:
-            product = self._catalog.products.get(line.sku)
-            value = (product.in_base(line.quantity) if product is not None else None) or line.quantity.value
+            value = self._base(line.sku, line.quantity)
             gone = min(value, left.get(line.sku, ZERO))
             left[line.sku] = left.get(line.sku, ZERO) - gone
             if value - gone:
                 self._row(line.sku, row["channel"]).cancelled += value - gone
+
+    def _base(self, sku: str, quantity: Quantity) -> Decimal:
+        product = self._catalog.products.get(sku)
+        value = product.in_base(quantity) if product is not None else quantity.value
+        return ZERO if value is None else value
 
     def _row(self, sku: str, channel: str) -> DemandRow:
         key = (sku, channel)

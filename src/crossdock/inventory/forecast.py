@@ -6,7 +6,7 @@ Forecasts of different ids add up, so a planning system gives one plan one id fo
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 import asyncpg
 from msgspec import Struct
@@ -24,54 +24,83 @@ _MOST_DAYS = 366
 
 
 class _Read(Struct, frozen=True):
-    """A forecast's periods that may enter, and those that need a person. `part`: it was split off another document,
-    and adds to what stands."""
+    """A forecast's periods that may enter, and those that need a person. `whole`: the document it was split off, whose
+    version it adds to; None = it is whole itself."""
 
     item: Translated
     periods: tuple[ForecastPeriod, ...]
     parts: tuple[RefusedPart, ...]
-    part: bool
+    whole: int | None
+
+
+class _Stands(Struct, frozen=True):
+    """The version of a forecast that stands, and the document that brought it."""
+
+    version: int
+    document_id: int
 
 
 async def take_forecasts(
     conn: asyncpg.Connection, batch: Sequence[Translated], catalog: Catalog, channels: Container[str]
 ) -> list[Decided]:
     """Decide on forecasts, in the same order. A period that is not acceptable becomes a part of its own."""
-    read = [_read(item, catalog, channels) for item in batch]
-    versions = await _versions(conn, read)
+    wholes = await _wholes(conn, batch)
+    read = [_read(item, catalog, channels, wholes) for item in batch]
+    standing = await _standing(conn, read)
     decided: list[Decided] = []
     for one in read:
         document: DemandForecast = one.item.document
-        known = versions.get(document.forecast_id)
-        if known is not None and _stale(document.version, known, part=one.part):
-            note = f"version {document.version} of forecast {document.forecast_id} is not newer than {known}"
-            decided.append(Decided(duplicate=True, note=note))
+        stands = standing.get(document.forecast_id)
+        stale = _stale(one, stands)
+        if stale:
+            decided.append(Decided(duplicate=True, note=stale))
             continue
         await _write(conn, one)
-        versions[document.forecast_id] = document.version
+        if one.whole is None:
+            standing[document.forecast_id] = _Stands(document.version, one.item.claimed.id)
         decided.append(_decide(one))
     return decided
 
 
-def _stale(version: int, known: int, *, part: bool) -> bool:
-    """Whether what stands is newer. A source that does not count versions (0) always says the newest; a part belongs to
-    the version it was split off."""
-    if part:
-        return version < known
-    return version < known or (version == known and version > 0)
+def _stale(one: _Read, stands: _Stands | None) -> str:
+    """Why the document changes nothing, "" when it does. A source that does not count versions (0) always says the
+    newest; a part belongs to the document it was split off, and to no other of the same version."""
+    document: DemandForecast = one.item.document
+    if one.whole is not None:
+        if stands is not None and one.whole == stands.document_id:
+            return ""
+        return f"forecast {document.forecast_id} as document {one.whole} brought it does not stand any more"
+    if stands is None:
+        return ""
+    if document.version < stands.version or document.version == stands.version > 0:
+        return f"version {document.version} of forecast {document.forecast_id} is not newer than {stands.version}"
+    return ""
 
 
-async def _versions(conn: asyncpg.Connection, read: Sequence[_Read]) -> dict[str, int]:
+async def _wholes(conn: asyncpg.Connection, batch: Sequence[Translated]) -> dict[int, int]:
+    """Parent of a part → what both were split off in the end: a part that is mended wrong is split once more."""
+    parents = sorted({item.claimed.parent_id for item in batch if item.claimed.parent_id is not None})
+    found = dict(zip(parents, parents, strict=True))
+    if parents:
+        found.update({row["part"]: row["whole"] for row in await conn.fetch(SQL.whole_documents, parents)})
+    return found
+
+
+async def _standing(conn: asyncpg.Connection, read: Sequence[_Read]) -> dict[str, _Stands]:
     ids = sorted({one.item.document.forecast_id for one in read})
     await conn.execute(SQL.make_forecasts, ids)
-    return {row["forecast_id"]: row["version"] for row in await conn.fetch(SQL.lock_forecasts, ids) if row["taken"]}
+    return {
+        row["forecast_id"]: _Stands(row["version"], row["document_id"])
+        for row in await conn.fetch(SQL.lock_forecasts, ids)
+        if row["document_id"] is not None
+    }
 
 
 async def _write(conn: asyncpg.Connection, one: _Read) -> None:
     document: DemandForecast = one.item.document
     document_id = one.item.claimed.id
-    await conn.execute(SQL.name_forecast, document.forecast_id, document.source, document.version, document_id)
-    if not one.part:
+    if one.whole is None:
+        await conn.execute(SQL.name_forecast, document.forecast_id, document.source, document.version, document_id)
         await conn.execute(SQL.clear_forecast, document.forecast_id)
     if one.periods:
         await conn.execute(
@@ -87,7 +116,7 @@ async def _write(conn: asyncpg.Connection, one: _Read) -> None:
         )
 
 
-def _read(item: Translated, catalog: Catalog, channels: Container[str]) -> _Read:
+def _read(item: Translated, catalog: Catalog, channels: Container[str], wholes: Mapping[int, int]) -> _Read:
     document: DemandForecast = item.document
     good: dict[tuple[str, str, object], ForecastPeriod] = {}
     parts: list[RefusedPart] = []
@@ -107,7 +136,8 @@ def _read(item: Translated, catalog: Catalog, channels: Container[str]) -> _Read
         else:
             body = encode(replace(document, periods=(period,)))
             parts.append(RefusedPart(ordinal=ordinal, stage="canonical", body=body, error=error))
-    return _Read(item, tuple(good.values()), tuple(parts), item.claimed.parent_id is not None)
+    parent = item.claimed.parent_id
+    return _Read(item, tuple(good.values()), tuple(parts), None if parent is None else wholes[parent])
 
 
 def _check(period: ForecastPeriod, catalog: Catalog, channels: Container[str]) -> NeedsEdit | None:
@@ -152,4 +182,4 @@ def _decide(one: _Read) -> Decided:
     data = encode({**head, "periods": len(one.periods), "skus": len({period.sku for period in one.periods})})
     note = f"{len(one.periods)} of {len(document.periods)} periods taken" if one.parts else ""
     events = (NewEvent(type="demand.forecast_taken", data=data),)
-    return Decided(parts=one.parts, accepted=not one.part, note=note, events=events)
+    return Decided(parts=one.parts, accepted=one.whole is None, note=note, events=events)

@@ -4,8 +4,17 @@ INSERT INTO forecast (forecast_id) SELECT unnest($1::text[]) ORDER BY 1 ON CONFL
 
 -- name: lock_forecasts
 -- Which versions stand; locked in one order.
-SELECT forecast_id, version, document_id IS NOT NULL AS taken
+SELECT forecast_id, version, document_id
 FROM forecast WHERE forecast_id = ANY($1::text[]) ORDER BY forecast_id FOR UPDATE
+
+-- name: whole_documents
+-- What documents were split off in the end, however often: themselves when off nothing.
+WITH RECURSIVE above AS (
+    SELECT id AS part, id, parent_id FROM document WHERE id = ANY($1::bigint[])
+    UNION ALL
+    SELECT a.part, d.id, d.parent_id FROM above a JOIN document d ON d.id = a.parent_id
+)
+SELECT part, id AS whole FROM above WHERE parent_id IS NULL
 
 -- name: name_forecast
 -- The version that stands from now on.
@@ -77,7 +86,7 @@ UPDATE outbox_cursor SET xid = $1::bigint::text::xid8, id = $2, moved_at = now()
 
 -- name: orders_placed
 -- Orders placed in a span of time, as they stand.
-SELECT o.order_key, o.channel, o.placed_at AS at, coalesce(v.body, m.body) AS body
+SELECT o.channel, coalesce(v.body, m.body) AS body
 FROM sales_order o
 JOIN document d ON d.id = o.document_id
 JOIN message m ON m.id = d.message_id
@@ -87,15 +96,18 @@ LEFT JOIN LATERAL (
 WHERE o.placed_at >= $1 AND o.placed_at < $2
 
 -- name: orders_cancelled
--- Orders cancelled in a span of time; `shipped`: what had left before, by SKU.
-SELECT o.order_key, o.channel, o.changed_at AS at, coalesce(v.body, m.body) AS body,
-       (
-           SELECT json_object_agg(s.sku, s.quantity)::text FROM (
-               SELECT l.value ->> 'sku' AS sku, sum((l.value ->> 'shipped')::numeric) AS quantity
-               FROM fulfillment_order f CROSS JOIN LATERAL jsonb_each(f.lines) l
-               WHERE f.order_key = o.order_key GROUP BY 1
-           ) s
-       ) AS shipped
+-- Orders cancelled in a span of time; `shipments`: the documents of what had left before.
+SELECT o.channel, coalesce(v.body, m.body) AS body,
+       ARRAY(
+           SELECT coalesce(w.body, n.body) FROM shipment s
+           JOIN document e ON e.id = s.document_id
+           JOIN message n ON n.id = e.message_id
+           LEFT JOIN LATERAL (
+               SELECT body FROM document_version w
+               WHERE w.document_id = e.id AND w.stage = 'canonical' ORDER BY number DESC LIMIT 1
+           ) w ON true
+           WHERE s.order_key = o.order_key
+       ) AS shipments
 FROM sales_order o
 JOIN document d ON d.id = o.document_id
 JOIN message m ON m.id = d.message_id
@@ -106,7 +118,7 @@ WHERE o.changed_at >= $1 AND o.changed_at < $2 AND o.status = 'cancelled'
 
 -- name: goods_shipped
 -- Shipments that left in a span of time.
-SELECT s.order_key, o.channel, s.shipped_at AS at, coalesce(v.body, m.body) AS body
+SELECT o.channel, coalesce(v.body, m.body) AS body
 FROM shipment s
 JOIN sales_order o ON o.order_key = s.order_key
 JOIN document d ON d.id = s.document_id
@@ -118,7 +130,7 @@ WHERE s.shipped_at >= $1 AND s.shipped_at < $2
 
 -- name: orders_short
 -- Orders that goods were missing for, since a span of time, and that got none: they wait for a person or were given up.
-SELECT c.opened_at AS at, c.reason, v.body
+SELECT c.reason, v.body
 FROM triage_case c
 JOIN document d ON d.id = c.document_id
 JOIN LATERAL (
