@@ -11,13 +11,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from crossdock.catalog.cache import ProductFacts
 from crossdock.inventory.classify import classify
 from crossdock.inventory.compared import Around, Difference, Moved, ReconcileRules, Waiting
 from crossdock.inventory.mend import MOST_CASES, choose
+from tests.orders.making import catalog
 
 AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 RULES = ReconcileRules(heal_units=Decimal(5), truth={"DC-EAST": "wms"})
 CASE = {"CS": Decimal(12)}
+CATALOG = catalog("A", *(f"B-{number}" for number in range(4)))
+CATALOG.products["OIL"] = ProductFacts("LTR", "", True, True)
 
 
 def _moved(on_hand: int, minutes: float, **changed: Any) -> Moved:
@@ -62,7 +66,7 @@ GOODS = [
     ("in_flight", "after they were asked", _goods(10, 8, ours_changed_at=AT), Around()),
     ("in_flight", "being brought", _goods(10, 13, "erp"), Around(due=["shop/1#1/shp_1"])),
     ("in_flight", "document 7", _goods(10, 13), Around(waiting=[Waiting(7, "received")])),
-    ("missed_movement", "document 7", _goods(10, 13), Around(waiting=[Waiting(7, "case", Decimal(3))])),
+    ("missed_movement", "document 7", _goods(10, 13), Around(waiting=[Waiting(7, "case")])),
     ("missed_movement", "shp_1 waits", _goods(10, 13, "erp"), Around(stuck=["shop/1#1/shp_1"])),
     ("late_message", "before the ship of -3", _goods(7, 10, "erp"), Around(moved=[_moved(-3, 2, kind="ship")])),
     ("late_message", "before 2 movements", _goods(7, 10, "erp"), Around(moved=[_moved(-1, 1), _moved(-2, 9)])),
@@ -141,6 +145,10 @@ def test_money_is_price_times_difference() -> None:
         (_goods(10, 9, "erp", kind="phantom"), RULES, "case"),
         (_goods(10, 9, kind="phantom"), ReconcileRules(heal_units=Decimal(5)), "case"),
         (_goods(12, 1, kind="unit_mismatch"), ReconcileRules(heal_units=Decimal(99), truth=RULES.truth), "case"),
+        (_goods(3, None, kind="phantom"), RULES, "case"),
+        (_goods(1, -1, kind="phantom"), RULES, "case"),
+        (_goods(1, 0, kind="phantom"), RULES, "counted"),
+        (_goods(1, 2, kind="missed_movement", unit="DRUM"), RULES, "case"),
         (_goods(10, 9, kind="in_flight"), RULES, ""),
         (_goods(10, 9, kind="late_message"), RULES, ""),
         (_shown(10, 8, kind="phantom"), RULES, "told_again"),
@@ -150,22 +158,47 @@ def test_money_is_price_times_difference() -> None:
     ],
 )
 def test_what_is_done_follows_from_class_size_and_truth(one: Difference, rules: ReconcileRules, action: str) -> None:
-    choose([one], rules, frozenset(), frozenset())
+    choose([one], rules, CATALOG, frozenset(), frozenset())
     assert one.action == action
+
+
+@pytest.mark.parametrize(("sku", "action"), [("A", "case"), ("OIL", "counted"), ("UNKNOWN", "case")])
+def test_a_part_of_a_unit_is_counted_only_of_what_is_measured(sku: str, action: str) -> None:
+    one = _goods(10, 9, kind="phantom")
+    one.sku, one.theirs = sku, Decimal("9.5")
+    choose([one], RULES, CATALOG, frozenset(), frozenset())
+    assert one.action == action
+
+
+@pytest.mark.parametrize("theirs", ["1E+15", "1E-16"])
+def test_what_the_ledger_cannot_hold_is_not_counted(theirs: str) -> None:
+    one = _goods(0, 0, kind="phantom")
+    one.sku, one.theirs = "OIL", Decimal(theirs)
+    choose([one], ReconcileRules(heal_units=Decimal(10) ** 20, truth=RULES.truth), CATALOG, frozenset(), frozenset())
+    assert one.action == "case"
 
 
 def test_what_was_told_again_and_still_is_not_shown_is_for_a_person() -> None:
     one = _shown(10, 8, kind="phantom")
-    choose([one], RULES, frozenset(), frozenset({("A", "")}))
+    choose([one], RULES, CATALOG, frozenset(), frozenset({("A", "")}))
     assert one.action == "case"
-    choose([one], RULES, frozenset({"difference/shop/A@"}), frozenset({("A", "")}))
+    choose([one], RULES, CATALOG, frozenset({"difference/shop/A@"}), frozenset({("A", "")}))
     assert one.action == "case_open"
 
 
 def test_so_many_cases_and_no_more() -> None:
     found = [_goods(10, 99, kind="phantom") for _ in range(MOST_CASES + 3)]
-    choose(found, RULES, frozenset(), frozenset())
+    choose(found, RULES, CATALOG, frozenset(), frozenset())
     assert [one.action for one in found] == ["case"] * MOST_CASES + ["left"] * 3
+
+
+def test_cases_that_are_open_count_towards_the_most() -> None:
+    found = [_goods(10, 99, kind="phantom") for _ in range(4)]
+    for number, one in enumerate(found):
+        one.sku = f"B-{number}"
+    waiting = frozenset(f"difference/wms/C-{number}@DC-EAST" for number in range(MOST_CASES - 2))
+    choose(found, RULES, CATALOG, waiting | {found[0].key}, frozenset())
+    assert [one.action for one in found] == ["case_open", "case", "left", "left"]
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)

@@ -99,7 +99,6 @@ def _compared(wired: Wired, name: str) -> ComparedSystem | None:
         lister=connector.make_lister(config),
         interface=own_interface(name),
         locations=locations,
-        theirs=estate.names(name).get("sku", {}),
         interfaces=[face.name for face in estate.interfaces.values() if face.system == name],
         skus=lists.skus,
         pause=1 / (limits.rate * _SHARE) if limits.rate else 0.0,

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from types import MappingProxyType
 
@@ -148,6 +148,16 @@ class Catalog:
             if found is not None and value in found:
                 return found[value]
         return None
+
+    def names_of(self, system: str, skus: Iterable[str]) -> list[str]:
+        """What `system` may call these SKUs of ours: every name of crosswalk `sku`, and ours unless it is another's."""
+        wanted = set(skus)
+        names = {sku for sku in wanted if self.look_up(system, "sku", sku) in (None, sku)}
+        for owner in ("", system):
+            for theirs, ours in self._crosswalks.get((owner, "sku"), {}).items():
+                if ours in wanted and self.look_up(system, "sku", theirs) == ours:
+                    names.add(theirs)
+        return sorted(names)
 
     def sku(self, system: str, theirs: str) -> str | None:
         """Our SKU for theirs: by crosswalk `sku`, else the same when it is one of ours; None = unknown."""

@@ -21,7 +21,7 @@ from crossdock.errors import CrossdockError
 from crossdock.estate.findings import EstateError
 from crossdock.inventory.compared import Difference
 from crossdock.inventory.reconcile import Asked, Report, reconcile
-from crossdock.runtime.postgres import away, open_pool
+from crossdock.runtime.postgres import open_pool
 from crossdock.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Compare what systems have with what we have.")
@@ -62,7 +62,8 @@ def reconcile_inventory(
     """
     try:
         wired = wire(estate)
-        report = asyncio.run(_run(wired, Settings.load(data=data), Asked(by=_who(), skus=sku, dry_run=dry_run), system))
+        asked = Asked(by=_who(), system=system, skus=sku, dry_run=dry_run)
+        report = asyncio.run(_run(wired, Settings.load(data=data), asked))
     except (CrossdockError, EstateError) as error:
         raise fail(error) from error
     if as_json:
@@ -73,22 +74,17 @@ def reconcile_inventory(
         raise typer.Exit(EXIT_NO)
 
 
-async def _run(wired: Wired, settings: Settings, asked: Asked, system: str) -> Report:
+async def _run(wired: Wired, settings: Settings, asked: Asked) -> Report:
     rules = reconcile_rules(wired.estate)
     pool = await open_pool(database_url(settings), max_size=3, statement_timeout=600, name="crossdock-cli")
     with Progress(
         SpinnerColumn(), TextColumn("{task.description}"), console=Console(stderr=True), transient=True
     ) as bar:
         task = bar.add_task("asking")
-        async with pool, compared_systems(wired, system) as systems:
-            with away():
-                return await reconcile(
-                    pool,
-                    systems,
-                    rules,
-                    asked,
-                    lambda name, rows: bar.update(task, description=f"{name}: {rows:,} rows"),
-                )
+        async with pool, compared_systems(wired, asked.system) as systems:
+            return await reconcile(
+                pool, systems, rules, asked, lambda name, rows: bar.update(task, description=f"{name}: {rows:,} rows")
+            )
 
 
 def _who() -> str:

@@ -42,9 +42,9 @@ class ReconcileRules(Struct, frozen=True, kw_only=True):
 class ComparedSystem(Struct, frozen=True, kw_only=True):
     """A system that can be asked for its stock.
 
-    `locations`: those of ours that it has. `theirs`: our SKU → its own, where they differ. `interfaces`: those it sends
-    to us by. `interface`: the internal one that its differences come in by. `skus`: the most a call may ask for;
-    `pause`: seconds between calls, so that comparing takes a small share of the system's rate.
+    `locations`: those of ours that it has. `interfaces`: those it sends to us by. `interface`: the internal one that
+    its differences come in by. `skus`: the most a call may ask for; `pause`: seconds between calls, so that comparing
+    takes a small share of the system's rate.
     """
 
     name: str
@@ -52,7 +52,6 @@ class ComparedSystem(Struct, frozen=True, kw_only=True):
     lister: Lister
     interface: str
     locations: frozenset[str]
-    theirs: Mapping[str, str] = {}
     interfaces: Sequence[str] = ()
     skus: int = 50
     pause: float = 0.0
@@ -61,8 +60,9 @@ class ComparedSystem(Struct, frozen=True, kw_only=True):
 class Difference(Struct, kw_only=True, gc=False):
     """A SKU and location ("" = all of them) where a system's figure is not ours, in the SKU's base unit.
 
-    `theirs` None: it does not list the SKU; `ours` None: the channel was never told one, or may not know it. `unit`:
-    one they gave that the product does not have. `moved`: either figure changed between the two looks.
+    `theirs` None: it does not list the SKU; `ours` None: the channel was never told one, or may not know it. `names`:
+    what it calls the SKU, as far as it lists it. `unit`: one they gave that the product does not have. `moved`: either
+    figure changed between the two looks.
     """
 
     system: str
@@ -74,7 +74,7 @@ class Difference(Struct, kw_only=True, gc=False):
     as_of: datetime
     ours_changed_at: datetime | None = None
     theirs_changed_at: datetime | None = None
-    their_sku: str = ""
+    names: Sequence[str] = ()
     unit: str = ""
     moved: bool = False
     kind: DifferenceClass = "phantom"
@@ -107,12 +107,10 @@ class Moved(Struct, frozen=True, gc=False):
 
 
 class Waiting(Struct, frozen=True, gc=False):
-    """A document that names the SKU and is not decided: its id and state, and what it would change where that is
-    known."""
+    """A document that names the SKU and is not decided."""
 
     document_id: int
     state: str
-    quantity: Decimal | None = None
 
 
 class Around(Struct, kw_only=True):

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from crossdock.canonical.quantity import Quantity
+from crossdock.canonical.quantity import WHOLE_UNITS, Quantity
 from crossdock.canonical.stock import Counted, StockCount, StockDifference
 from crossdock.errors import NeedsEdit
 from crossdock.inventory.level import ZERO, Pair
@@ -33,16 +33,10 @@ def asks(document: StockDifference) -> NeedsEdit | None:
             value=document.take,
             fix="put take: ours to have the channel told again",
         )
-    if document.take == "theirs" and document.theirs is None:
+    wrong = _untakable(document) if document.take == "theirs" else ""
+    if wrong:
         return NeedsEdit(
-            f"{document.system} does not list the SKU, so there is no figure to take",
-            field="theirs",
-            rule="stock.difference.take",
-            fix="put the quantity that is there in `theirs`",
-        )
-    if document.take == "theirs" and document.theirs is not None and document.theirs < 0:
-        return NeedsEdit(
-            f"{document.system} has {_figure(document.theirs)} of it, and goods cannot be fewer than none",
+            wrong,
             field="theirs",
             rule="stock.difference.take",
             value=document.theirs,
@@ -110,6 +104,20 @@ def _count(document: StockDifference) -> StockCount:
         as_of=document.as_of,
         entries=(Counted(sku=document.sku, quantity=Quantity(document.theirs or ZERO, document.unit)),),
     )
+
+
+def _untakable(document: StockDifference) -> str:
+    """Why their figure cannot be entered as a count, "" when it can."""
+    theirs, unit = document.theirs, document.unit
+    if theirs is None:
+        return f"{document.system} does not list the SKU, so there is no figure to take"
+    if not theirs.is_finite():
+        return f"{theirs} is no quantity"
+    if theirs < 0:
+        return f"{document.system} has {_figure(theirs)} of it, and goods cannot be fewer than none"
+    if unit in WHOLE_UNITS and theirs != theirs.to_integral_value():
+        return f"{document.system} has {_figure(theirs)} of it, and there are no parts of {unit}"
+    return ""
 
 
 def _amount(document: StockDifference) -> Decimal:

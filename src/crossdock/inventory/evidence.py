@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
 
 import asyncpg
 import msgspec
@@ -71,17 +70,16 @@ async def _under_way(
                     one.stuck = [*one.stuck, row["reference"]]
                 else:
                     one.due = [*one.due, row["reference"]]
-    names = {one.their_sku: one.sku for one in differences} | {one.sku: one.sku for one in differences}
+    names = {name: one.sku for one in differences for name in (*one.names, one.sku)}
     for row in await conn.fetch(SQL.documents_waiting, list(system.interfaces)):
-        for sku, location, quantity in _named(row, names):
+        for sku, location in _named(row, names):
             for pair in by_sku.get(sku, ()):
                 if location in ("", pair[1]):
-                    waiting = Waiting(row["id"], row["state"], quantity)
-                    found[pair].waiting = [*found[pair].waiting, waiting]
+                    found[pair].waiting = [*found[pair].waiting, Waiting(row["id"], row["state"])]
 
 
-def _named(row: asyncpg.Record, names: dict[str, str]) -> Iterator[tuple[str, str, Decimal | None]]:
-    """SKU, location ("" = any) and quantity that a document names; of one not translated any text that is a SKU."""
+def _named(row: asyncpg.Record, names: dict[str, str]) -> Iterator[Pair]:
+    """SKU and location ("" = any) that a document names; of one not translated any text that is a SKU."""
     if row["stage"] == "canonical" and row["kind"] == "stock_movements":
         try:
             document = decode("stock_movements", row["body"])
@@ -89,11 +87,11 @@ def _named(row: asyncpg.Record, names: dict[str, str]) -> Iterator[tuple[str, st
             document = None
         if document is not None:
             for move in document.movements:
-                yield move.sku, move.location, move.quantity.value
+                yield move.sku, move.location
             return
     for text in {match.decode("utf-8", "replace") for match in _TEXTS.findall(row["body"])}:
         if text in names:
-            yield names[text], "", None
+            yield names[text], ""
 
 
 async def _prices(conn: asyncpg.Connection, found: dict[Pair, Around]) -> None:

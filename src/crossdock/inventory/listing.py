@@ -14,6 +14,7 @@ from msgspec import Struct, field
 from crossdock.catalog.cache import Catalog
 from crossdock.errors import RetryLater
 from crossdock.inventory.compared import ComparedSystem, Difference
+from crossdock.inventory.level import Pair
 from crossdock.runtime.clock import now
 from crossdock.runtime.postgres import load_queries
 from crossdock.sdk.listing import Listed, StockPage
@@ -25,10 +26,30 @@ MOST_DIFFERENCES = 10_000
 _TRIES = 4
 _LONGEST_WAIT = 60.0
 _MOST_NAMED = 20
-_COLUMNS = ("sku", "location", "quantity", "unit", "as_of", "changed_at", "theirs")
+_COLUMNS = ("sku", "location", "quantity", "unit", "as_of", "changed_at", "theirs", "place")
 
 Progress = Callable[[str, int], None]
 """Told a system's name and how many rows of it were read."""
+
+
+class Look(Struct, frozen=True, kw_only=True):
+    """What is compared: SKUs (ours, None = all) asked for at `asked_at`; up to `tolerance` two figures count as equal.
+
+    `pairs`: only these SKUs and locations. `turn`: which differences come first where not all can be looked at.
+    """
+
+    skus: Sequence[str] | None
+    tolerance: Decimal
+    asked_at: datetime
+    pairs: Sequence[Pair] | None = None
+    turn: int = 0
+
+
+class Standing(Struct, frozen=True):
+    """Of the SKUs compared at a location, how many differ."""
+
+    compared: int
+    differing: int
 
 
 class Heard(Struct, kw_only=True):
@@ -59,6 +80,7 @@ async def listen(
 ) -> Heard:
     """Ask `system` for everything, or for `skus` (its names), and put it into the table. RetryLater, NeedsConfig."""
     await conn.execute(SQL.make_listed)
+    await conn.execute(SQL.make_heard)
     await conn.execute(SQL.empty_listed)
     heard = Heard()
     chunks: Sequence[Sequence[str]] = [()]
@@ -91,6 +113,9 @@ async def _patiently(system: ComparedSystem, skus: Sequence[str], after: str) ->
             if attempt == _TRIES:
                 raise
             await asyncio.sleep(min(error.after if error.after is not None else 0.5 * attempt, _LONGEST_WAIT))
+        except OSError as error:
+            # Not to be taken for PostgreSQL, which is away with errors of the same class.
+            raise RetryLater(f"{system.name} cannot be reached: {type(error).__name__}: {error}") from error
     raise AssertionError("the last try returns or raises")
 
 
@@ -117,7 +142,7 @@ def _rows(
         if item.unit not in ("", product.unit):
             factor = product.factors.get(item.unit)
             unit, quantity = (item.unit, quantity) if factor is None else ("", quantity * factor)
-        yield sku, location, quantity, unit, item.as_of, item.changed_at, item.sku
+        yield sku, location, quantity, unit, item.as_of, item.changed_at, item.sku, item.location
 
 
 def _note(names: set[str], name: str) -> None:
@@ -126,13 +151,13 @@ def _note(names: set[str], name: str) -> None:
 
 
 async def differing(
-    conn: asyncpg.Connection, system: ComparedSystem, skus: Sequence[str] | None, tolerance: Decimal, asked_at: datetime
+    conn: asyncpg.Connection, system: ComparedSystem, look: Look, most: int | None = None
 ) -> list[Difference]:
-    """Where what was heard is not what we have, of `skus` (ours) or all; at most MOST_DIFFERENCES."""
+    """Where what was heard is not what we have, at most `most` of it; in no order of theirs."""
     goods = system.what == "on_hand"
     query = SQL.compare_goods if goods else SQL.compare_shown
-    scope: object = sorted(system.locations) if goods else system.name
-    rows = await conn.fetch(query, scope, skus, tolerance, asked_at, MOST_DIFFERENCES)
+    pairs = [None, None] if look.pairs is None else [[pair[at] for pair in look.pairs] for at in (0, 1)]
+    rows = await conn.fetch(query, *_scope(system, look), look.asked_at, most, *pairs, look.turn)
     return [
         Difference(
             system=system.name,
@@ -144,32 +169,38 @@ async def differing(
             as_of=row["as_of"],
             ours_changed_at=row["ours_changed_at"],
             theirs_changed_at=row["theirs_changed_at"],
-            their_sku=row["theirs_sku"] or system.theirs.get(row["sku"], row["sku"]),
+            names=sorted(set(row["names"] or ())),
             unit=row["unit"],
         )
         for row in rows
     ]
 
 
-async def compared_at(conn: asyncpg.Connection, system: ComparedSystem, skus: Sequence[str] | None) -> dict[str, int]:
-    """How many SKUs are compared at each location."""
-    goods = system.what == "on_hand"
-    query = SQL.count_goods if goods else SQL.count_shown
-    scope: object = sorted(system.locations) if goods else system.name
-    return {row["location"]: row["compared"] for row in await conn.fetch(query, scope, skus)}
+async def standing_at(conn: asyncpg.Connection, system: ComparedSystem, look: Look) -> dict[str, Standing]:
+    """How many SKUs are compared at each location, and how many of them differ."""
+    query = SQL.count_goods if system.what == "on_hand" else SQL.count_shown
+    rows = await conn.fetch(query, *_scope(system, look))
+    return {row["location"]: Standing(row["compared"], row["differing"]) for row in rows}
+
+
+def _scope(system: ComparedSystem, look: Look) -> tuple[object, ...]:
+    whose: object = sorted(system.locations) if system.what == "on_hand" else system.name
+    return whose, look.skus, look.tolerance
 
 
 async def look_again(
-    conn: asyncpg.Connection, system: ComparedSystem, catalog: Catalog, first: Sequence[Difference], tolerance: Decimal
+    conn: asyncpg.Connection, system: ComparedSystem, catalog: Catalog, first: Sequence[Difference], look: Look
 ) -> list[Difference]:
     """Ask once more for the SKUs that differed; what still does, marked when a figure has moved meanwhile."""
     asked_at = now()
-    theirs = sorted({one.their_sku for one in first})
-    await listen(conn, system, catalog, theirs)
+    names = {name for one in first for name in one.names}
+    names.update(catalog.names_of(system.name, {one.sku for one in first if not one.names}))
+    await listen(conn, system, catalog, sorted(names))
     before = {(one.sku, one.location): one for one in first}
-    again = await differing(conn, system, sorted({one.sku for one in first}), tolerance, asked_at)
+    skus = sorted({one.sku for one in first})
     # What differs only now differs because something moved just now: the next comparison will see.
-    still = [one for one in again if (one.sku, one.location) in before]
+    again = Look(skus=skus, tolerance=look.tolerance, asked_at=asked_at, pairs=list(before), turn=look.turn)
+    still = await differing(conn, system, again)
     for one in still:
         was = before[one.sku, one.location]
         one.moved = was.ours != one.ours or was.theirs != one.theirs

@@ -35,6 +35,11 @@ def unknown_location(location: str, field: str) -> NeedsEdit:
     )
 
 
+def fits(value: Decimal) -> bool:
+    """Whether the ledger can hold `value`: 15 digits on either side of the point."""
+    return -_MOST_DIGITS <= value.adjusted() < _MOST_DIGITS
+
+
 def in_base(product: ProductFacts, quantity: Quantity, field: str) -> Decimal | NeedsEdit:
     """`quantity` in the product's base unit, or what is wrong with it; `field`: where the quantity stands."""
     value = product.in_base(quantity)
@@ -49,7 +54,7 @@ def in_base(product: ProductFacts, quantity: Quantity, field: str) -> Decimal | 
             value=quantity.unit,
             fix=f"put the quantity in one of {known}, or give the product the unit with what it holds",
         )
-    if not -_MOST_DIGITS <= value.adjusted() < _MOST_DIGITS:
+    if not fits(value):
         return NeedsEdit(
             f"{value:.3E} is no quantity of stock",
             field=f"{field}.value",

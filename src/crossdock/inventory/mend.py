@@ -12,32 +12,37 @@ import msgspec
 
 from crossdock.canonical.money import Money
 from crossdock.canonical.objects import encode
-from crossdock.canonical.quantity import EACH
+from crossdock.canonical.quantity import EACH, WHOLE_UNITS
 from crossdock.canonical.stock import StockDifference
 from crossdock.catalog.cache import Catalog
 from crossdock.inventory.compared import Action, ComparedSystem, Difference, ReconcileRules
 from crossdock.inventory.level import ZERO, Pair
 from crossdock.inventory.listing import SQL
+from crossdock.inventory.measure import fits
 from crossdock.journal.keep import MAX_BATCH, keep
 from crossdock.journal.record import storable
 from crossdock.sdk.receiving import Incoming, digest_of
 
 TOPIC = "stock_difference"
-# So many of one system in one run: more of them have one cause, and a person needs to see it once.
+# So many of one system wait at once: more of them have one cause, and a person needs to see it once.
 MOST_CASES = 200
 _LONGEST_REASON = 500
 
 
 def choose(
-    differences: Sequence[Difference], rules: ReconcileRules, open_keys: frozenset[str], told_before: frozenset[Pair]
+    differences: Sequence[Difference],
+    rules: ReconcileRules,
+    catalog: Catalog,
+    open_keys: frozenset[str],
+    told_before: frozenset[Pair],
 ) -> None:
     """Write the action into each difference of one system.
 
     `open_keys`: business keys that wait for a person already; `told_before`: what the run before this one told again.
     """
-    cases = 0
+    cases = len(open_keys)
     for one in differences:
-        action = _action(one, rules, told_before)
+        action = _action(one, rules, catalog, told_before)
         if action == "case":
             if one.key in open_keys:
                 action = "case_open"
@@ -48,7 +53,7 @@ def choose(
         one.action = action
 
 
-def _action(one: Difference, rules: ReconcileRules, told_before: frozenset[Pair]) -> Action:
+def _action(one: Difference, rules: ReconcileRules, catalog: Catalog, told_before: frozenset[Pair]) -> Action:
     if one.kind in ("in_flight", "late_message"):
         return ""
     if one.kind == "unit_mismatch":
@@ -57,7 +62,17 @@ def _action(one: Difference, rules: ReconcileRules, told_before: frozenset[Pair]
         # Told again and still not shown: telling a third time will not help.
         return "case" if (one.sku, one.location) in told_before or one.ours is None else "told_again"
     trusted = rules.truth.get(one.location) == one.system
-    return "counted" if trusted and rules.heals(one.ours or ZERO, one.amount) else "case"
+    return "counted" if trusted and _countable(one, catalog) and rules.heals(one.ours or ZERO, one.amount) else "case"
+
+
+def _countable(one: Difference, catalog: Catalog) -> bool:
+    """Whether their figure can enter the ledger: a count that is refused would be made again by every comparison."""
+    product = catalog.products.get(one.sku)
+    if product is None or one.theirs is None or one.theirs < 0 or one.unit:
+        return False
+    if product.unit in WHOLE_UNITS and one.theirs != one.theirs.to_integral_value():
+        return False
+    return fits(one.theirs)
 
 
 async def keep_differences(

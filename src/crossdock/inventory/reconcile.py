@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 import asyncpg
 import structlog
+from asyncpg.exceptions import InterfaceError
 from msgspec import Struct, field
 
 from crossdock.catalog.cache import Catalog
@@ -26,15 +28,17 @@ from crossdock.inventory.evidence import around
 from crossdock.inventory.listing import (
     MOST_DIFFERENCES,
     SQL,
+    Look,
     Progress,
-    compared_at,
     differing,
     listen,
     look_again,
+    standing_at,
 )
 from crossdock.inventory.mend import choose, close_settled, keep_differences, open_keys
 from crossdock.inventory.tell_again import tell_again
 from crossdock.runtime.clock import now
+from crossdock.runtime.postgres import away
 
 KIND = "inventory"
 ACCURACY = "inventory_accuracy"
@@ -48,7 +52,8 @@ log = structlog.get_logger(__name__)
 class SystemResult(Struct, kw_only=True):
     """What comparing one system came to. `compared` and `equal` by location; what was in flight is in neither.
 
-    `answered`: it could be asked; `whole`: every difference was looked at.
+    `answered`: it could be asked; `left`: keys of differences that were not looked at, of which `whole` says whether
+    they are all known.
     """
 
     system: str
@@ -56,6 +61,7 @@ class SystemResult(Struct, kw_only=True):
     equal: dict[str, int] = field(default_factory=dict)
     differences: list[Difference] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    left: frozenset[str] = frozenset()
     answered: bool = True
     whole: bool = True
 
@@ -94,9 +100,11 @@ class Report(Struct, kw_only=True):
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """A comparison that somebody wants. `skus`: only these (ours); `dry_run`: say what would be done and do nothing."""
+    """A comparison that somebody wants. `system`: "" = every system there is; else the only one that is compared.
+    `skus`: only these (ours); `dry_run`: say what would be done and do nothing."""
 
     by: str
+    system: str = ""
     skus: Sequence[str] | None = None
     dry_run: bool = False
 
@@ -112,14 +120,19 @@ async def reconcile(
 
     Raises Busy when another comparison runs, EngineAway. The connection is held for as long as it takes.
     """
-    async with pool.acquire() as conn:
-        if not await conn.fetchval(SQL.try_lock):
-            raise Busy("another comparison of stock runs at this moment", rule="reconcile.one", fix="wait for its end")
-        try:
-            return await _Run(pool, conn, rules, asked, progress).run(systems)
-        finally:
-            await conn.execute(SQL.drop_listed)
-            await conn.execute(SQL.unlock)
+    with away():
+        async with pool.acquire() as conn:
+            if not await conn.fetchval(SQL.try_lock):
+                raise Busy(
+                    "another comparison of stock runs at this moment", rule="reconcile.one", fix="wait for its end"
+                )
+            try:
+                return await _Run(pool, conn, rules, asked, progress).run(systems)
+            finally:
+                # A connection that is gone has taken the listing and the lock with it.
+                with suppress(InterfaceError):
+                    await conn.execute(SQL.drop_listed)
+                    await conn.execute(SQL.unlock)
 
 
 class _Run:
@@ -151,10 +164,10 @@ class _Run:
             result = SystemResult(system=system.name)
             report.systems.append(result)
             try:
-                await self._compare(system, result)
+                await self._compare(system, result, report.id)
             except CrossdockError as error:
                 log.warning("reconcile.not_compared", system=system.name, reason=error.reason)
-                result.compared, result.equal, result.differences = {}, {}, []
+                result.compared, result.equal, result.differences, result.left = {}, {}, [], frozenset()
                 result.answered = False
                 result.problems.append(f"could not be asked: {error.reason}")
                 continue
@@ -162,43 +175,45 @@ class _Run:
             if not self._asked.dry_run:
                 await self._act(system, result, report.id)
         if not self._asked.dry_run:
-            await _finish(self._conn, report, whole=self._skus is None)
+            await _finish(self._conn, report, self._asked)
         return report
 
-    async def _compare(self, system: ComparedSystem, result: SystemResult) -> None:
-        theirs = None if self._skus is None else [system.theirs.get(sku, sku) for sku in self._skus]
-        asked_at = now()
+    async def _compare(self, system: ComparedSystem, result: SystemResult, run: int) -> None:
+        theirs = None if self._skus is None else self._catalog.names_of(system.name, self._skus)
+        look = Look(skus=self._skus, tolerance=self._rules.tolerance, asked_at=now(), turn=run)
         heard = await listen(self._conn, system, self._catalog, theirs, self._progress)
         result.problems += heard.problems
-        result.compared = await compared_at(self._conn, system, self._skus)
-        first = await differing(self._conn, system, self._skus, self._rules.tolerance, asked_at)
-        looked = first[:MOST_LOOKED_AT]
-        if len(first) > len(looked):
-            result.whole = False
-            more = " or more" if len(first) >= MOST_DIFFERENCES else ""
-            result.problems.append(
-                f"{len(first) - len(looked)}{more} other differences are left to the next comparison"
-            )
+        # Of one moment; a transaction that has written nothing stops no outbox.
+        async with self._conn.transaction(isolation="repeatable_read", readonly=True):
+            standing = await standing_at(self._conn, system, look)
+            first = await differing(self._conn, system, look, MOST_DIFFERENCES)
+        looked, left = first[:MOST_LOOKED_AT], first[MOST_LOOKED_AT:]
+        wrong = Counter({place: at.differing for place, at in standing.items()})
+        number = wrong.total()
+        result.compared = {place: at.compared for place, at in standing.items()}
+        result.left, result.whole = frozenset(one.key for one in left), number == len(first)
+        if number > len(looked):
+            result.problems.append(f"{number - len(looked):,} other differences are left to the next comparison")
         if looked:
             await asyncio.sleep(self._rules.look_again_after.total_seconds())
-            tolerance = self._rules.tolerance
-            result.differences = await look_again(self._conn, system, self._catalog, looked, tolerance)
+            result.differences = await look_again(self._conn, system, self._catalog, looked, look)
             known = await around(self._conn, system, result.differences, self._catalog)
             for one in result.differences:
                 classify(one, known[one.sku, one.location], self._rules)
-        wrong = Counter(one.location for one in first[len(looked) :])
+        wrong.subtract(one.location for one in looked)
         for one in result.differences:
             if one.kind == "in_flight":
                 # Nobody can say which of two figures is older: such a pair is not compared.
                 result.compared[one.location] -= 1
             else:
                 wrong[one.location] += 1
-        result.equal = {place: max(number - wrong[place], 0) for place, number in result.compared.items()}
+        result.equal = {place: number - wrong[place] for place, number in result.compared.items()}
 
     async def _choose(self, system: ComparedSystem, result: SystemResult, run: int) -> None:
         rows = await self._conn.fetch(SQL.told_again_before, system.name, run or _NO_RUN)
         told_before = frozenset((row["sku"], row["location"]) for row in rows)
-        choose(result.differences, self._rules, await open_keys(self._conn, system), told_before)
+        choose(result.differences, self._rules, self._catalog, await open_keys(self._conn, system), told_before)
+        result.differences.sort(key=lambda one: (one.sku, one.location))
         left = sum(one.action == "left" for one in result.differences)
         if left:
             result.problems.append(f"{left} differences became no case, because there are so many")
@@ -206,7 +221,7 @@ class _Run:
     async def _act(self, system: ComparedSystem, result: SystemResult, run: int) -> None:
         await keep_differences(self._pool, system, run, result.differences, self._catalog)
         if self._skus is None and result.whole:
-            gone = await open_keys(self._conn, system) - {one.key for one in result.differences}
+            gone = await open_keys(self._conn, system) - {one.key for one in result.differences} - result.left
             await close_settled(self._pool, system, run, [_gone(system, key) for key in sorted(gone)])
         again = [(one.sku, one.location) for one in result.differences if one.action == "told_again"]
         async with self._conn.transaction():
@@ -239,14 +254,19 @@ async def _record(conn: asyncpg.Connection, run: int, differences: Sequence[Diff
         )
 
 
-async def _finish(conn: asyncpg.Connection, report: Report, *, whole: bool) -> None:
+async def _finish(conn: asyncpg.Connection, report: Report, asked: Asked) -> None:
     problems = "; ".join(f"{one.system}: {problem}" for one in report.systems for problem in one.problems)
     healed, cases = report.acted("counted", "told_again"), report.acted("case")
+    # Of some SKUs only, a system was not compared in whole.
+    systems = [one.system for one in report.systems if one.answered] if asked.skus is None else []
+    accuracy = report.accuracy() if systems else {}
+    if asked.system or len(systems) < len(report.systems):
+        # What some of the systems came to is not what all of them do.
+        accuracy.pop("", None)
     async with conn.transaction():
         await conn.execute(
-            SQL.end_reconciliation, report.id, report.compared, report.equal, healed, cases, problems[:2000]
+            SQL.end_reconciliation, report.id, report.compared, report.equal, healed, cases, problems[:2000], systems
         )
-        accuracy: Mapping[str, float] = report.accuracy() if whole else {}
         if accuracy:
             await conn.execute(SQL.record_kpis, ACCURACY, list(accuracy), list(accuracy.values()))
     log.info("reconcile.done", run=report.id, compared=report.compared, equal=report.equal, healed=healed, cases=cases)

@@ -9,8 +9,21 @@ CREATE TEMP TABLE IF NOT EXISTS reconcile_listed (
     unit text NOT NULL,
     as_of timestamptz NOT NULL,
     changed_at timestamptz,
-    theirs text NOT NULL
+    theirs text NOT NULL,
+    place text NOT NULL
 )
+
+-- name: make_heard
+-- The listing in our names: what a system keeps of a SKU under several names, or at several places that are one of ours,
+-- is added up. Of a row that came twice the later counts. The oldest moment holds for all of it.
+CREATE OR REPLACE TEMP VIEW reconcile_heard AS
+SELECT sku, location, sum(quantity) AS quantity, min(as_of) AS as_of, max(changed_at) AS changed_at, max(unit) AS unit,
+       array_agg(theirs) AS names
+FROM (
+    SELECT DISTINCT ON (sku, location, theirs, place) * FROM reconcile_listed
+    ORDER BY sku, location, theirs, place, number DESC
+) r
+GROUP BY sku, location
 
 -- name: empty_listed
 -- Before the next system is asked.
@@ -18,7 +31,7 @@ TRUNCATE reconcile_listed
 
 -- name: drop_listed
 -- When all are compared.
-DROP TABLE IF EXISTS reconcile_listed
+DROP TABLE IF EXISTS reconcile_listed CASCADE
 
 -- name: analyze_listed
 -- So that the comparison is planned by how much there is.
@@ -33,50 +46,52 @@ SELECT pg_try_advisory_lock(hashtext('crossdock.reconcile'))
 SELECT pg_advisory_unlock(hashtext('crossdock.reconcile'))
 
 -- name: compare_goods
--- SKUs and locations where what a system has on hand is not what we have. Of a row that came twice the later counts.
+-- SKUs and locations where what a system has on hand is not what we have; of $6 and $7 (pairs) or all. Which come first
+-- differs from comparison to comparison (by $8), so that all get their turn when there are too many.
 SELECT sku, location, o.on_hand AS ours, t.quantity AS theirs, coalesce(t.as_of, $4) AS as_of,
-       o.changed_at AS ours_changed_at, t.changed_at AS theirs_changed_at, coalesce(t.theirs, '') AS theirs_sku,
-       coalesce(t.unit, '') AS unit
-FROM (
-    SELECT DISTINCT ON (sku, location) * FROM reconcile_listed ORDER BY sku, location, number DESC
-) t
+       o.changed_at AS ours_changed_at, t.changed_at AS theirs_changed_at, t.names, coalesce(t.unit, '') AS unit
+FROM reconcile_heard t
 FULL JOIN (
     SELECT sku, location, on_hand, changed_at FROM stock_level
     WHERE location = ANY($1::text[]) AND ($2::text[] IS NULL OR sku = ANY($2))
 ) o USING (sku, location)
-WHERE abs(coalesce(o.on_hand, 0) - coalesce(t.quantity, 0)) > $3 OR t.unit <> ''
-ORDER BY sku, location LIMIT $5
+WHERE (abs(coalesce(o.on_hand, 0) - coalesce(t.quantity, 0)) > $3 OR t.unit <> '')
+  AND ($6::text[] IS NULL OR (sku, location) IN (SELECT * FROM unnest($6::text[], $7::text[])))
+ORDER BY hashtextextended(sku || '@' || location, $8), sku, location LIMIT $5
 
 -- name: count_goods
--- How many SKUs are compared at each location.
-SELECT location, count(*) AS compared
-FROM (SELECT DISTINCT sku, location FROM reconcile_listed) t
+-- How many SKUs are compared at each location, and how many of them differ.
+SELECT location, count(*) AS compared,
+       count(*) FILTER (WHERE abs(coalesce(o.on_hand, 0) - coalesce(t.quantity, 0)) > $3 OR t.unit <> '') AS differing
+FROM reconcile_heard t
 FULL JOIN (
-    SELECT sku, location FROM stock_level WHERE location = ANY($1::text[]) AND ($2::text[] IS NULL OR sku = ANY($2))
+    SELECT sku, location, on_hand FROM stock_level
+    WHERE location = ANY($1::text[]) AND ($2::text[] IS NULL OR sku = ANY($2))
 ) o USING (sku, location)
 GROUP BY location ORDER BY location
 
 -- name: compare_shown
--- SKUs and locations where a channel shows another number than it was told.
+-- SKUs and locations where a channel shows another number than it was told; of $6 and $7 (pairs) or all. Which come first
+-- differs from comparison to comparison (by $8), so that all get their turn when there are too many.
 SELECT sku, location, o.told AS ours, t.quantity AS theirs, coalesce(t.as_of, $4) AS as_of,
-       o.told_at AS ours_changed_at, t.changed_at AS theirs_changed_at, coalesce(t.theirs, '') AS theirs_sku,
-       coalesce(t.unit, '') AS unit
-FROM (
-    SELECT DISTINCT ON (sku, location) * FROM reconcile_listed ORDER BY sku, location, number DESC
-) t
+       o.told_at AS ours_changed_at, t.changed_at AS theirs_changed_at, t.names, coalesce(t.unit, '') AS unit
+FROM reconcile_heard t
 FULL JOIN (
     SELECT sku, location, told, told_at FROM channel_stock
     WHERE system = $1 AND ($2::text[] IS NULL OR sku = ANY($2))
 ) o USING (sku, location)
-WHERE abs(coalesce(o.told, 0) - coalesce(t.quantity, 0)) > $3 OR t.unit <> ''
-ORDER BY sku, location LIMIT $5
+WHERE (abs(coalesce(o.told, 0) - coalesce(t.quantity, 0)) > $3 OR t.unit <> '')
+  AND ($6::text[] IS NULL OR (sku, location) IN (SELECT * FROM unnest($6::text[], $7::text[])))
+ORDER BY hashtextextended(sku || '@' || location, $8), sku, location LIMIT $5
 
 -- name: count_shown
--- How many numbers of a channel are compared at each location.
-SELECT location, count(*) AS compared
-FROM (SELECT DISTINCT sku, location FROM reconcile_listed) t
+-- How many numbers of a channel are compared at each location, and how many of them differ.
+SELECT location, count(*) AS compared,
+       count(*) FILTER (WHERE abs(coalesce(o.told, 0) - coalesce(t.quantity, 0)) > $3 OR t.unit <> '') AS differing
+FROM reconcile_heard t
 FULL JOIN (
-    SELECT sku, location FROM channel_stock WHERE system = $1 AND ($2::text[] IS NULL OR sku = ANY($2))
+    SELECT sku, location, told FROM channel_stock
+    WHERE system = $1 AND ($2::text[] IS NULL OR sku = ANY($2))
 ) o USING (sku, location)
 GROUP BY location ORDER BY location
 
@@ -105,7 +120,7 @@ ORDER BY p.sku, p.location, t.told_at DESC
 -- Shipments that a system has not been told of yet, by SKU.
 SELECT DISTINCT l.value ->> 'sku' AS sku, d.reference, d.state
 FROM delivery d
-JOIN fulfillment_order f ON 'order/' || f.order_key = d.key
+JOIN fulfillment_order f ON f.order_key = substr(d.key, 7)
 CROSS JOIN LATERAL jsonb_each(f.lines) l
 WHERE d.system = $1 AND d.object = 'shipment' AND d.state IN ('due', 'case') AND l.value ->> 'sku' = ANY($2::text[])
 ORDER BY 1, 2 LIMIT 20000
@@ -144,11 +159,13 @@ SELECT sku, body FROM product WHERE sku = ANY($1::text[])
 SELECT key FROM document WHERE interface = $1 AND state IN ('received', 'retry', 'case') ORDER BY key LIMIT 10000
 
 -- name: told_again_before
--- Pairs that the comparison before this one told a channel again.
-SELECT sku, location FROM reconciliation_difference
-WHERE system = $1 AND action = 'told_again'
-  AND reconciliation_id = (
-      SELECT max(id) FROM reconciliation WHERE id < $2 AND finished_at > now() - interval '2 days'
+-- Pairs that a channel was told again by the newest comparison of all it shows, or by one of some SKUs since.
+SELECT DISTINCT sku, location FROM reconciliation_difference
+WHERE system = $1 AND action = 'told_again' AND reconciliation_id < $2
+  AND reconciliation_id >= coalesce(
+      (SELECT max(id) FROM reconciliation
+       WHERE id < $2 AND $1 = ANY(systems) AND finished_at > now() - interval '2 days'),
+      (SELECT min(id) FROM reconciliation WHERE started_at > now() - interval '2 days')
   )
 
 -- name: begin_reconciliation
@@ -158,7 +175,7 @@ INSERT INTO reconciliation (kind, asked_by) VALUES ($1, $2) RETURNING id, starte
 -- name: end_reconciliation
 -- What a comparison came to.
 UPDATE reconciliation
-SET finished_at = now(), compared = $2, equal = $3, healed = $4, cases = $5, problems = $6
+SET finished_at = now(), compared = $2, equal = $3, healed = $4, cases = $5, problems = $6, systems = $7
 WHERE id = $1
 
 -- name: record_differences
@@ -183,8 +200,19 @@ WHERE name = $1 AND ($2::text IS NULL OR dimension = $2) AND ($3::timestamptz IS
 ORDER BY at DESC, dimension LIMIT $4
 
 -- name: kpi_newest
--- The newest value of a key figure in every dimension.
-SELECT DISTINCT ON (dimension) dimension, at, value FROM kpi WHERE name = $1 ORDER BY dimension, at DESC
+-- The newest value of a key figure in every dimension; goes from dimension to dimension, not through the history.
+WITH RECURSIVE known AS (
+    (SELECT dimension FROM kpi WHERE name = $1 ORDER BY dimension LIMIT 1)
+    UNION ALL
+    SELECT (SELECT k.dimension FROM kpi k WHERE k.name = $1 AND k.dimension > n.dimension ORDER BY k.dimension LIMIT 1)
+    FROM known n WHERE n.dimension IS NOT NULL
+)
+SELECT n.dimension, v.at, v.value
+FROM known n
+CROSS JOIN LATERAL (
+    SELECT at, value FROM kpi k WHERE k.name = $1 AND k.dimension = n.dimension ORDER BY at DESC LIMIT 1
+) v
+ORDER BY n.dimension
 
 -- name: reconciliations
 -- Comparisons, the newest first.

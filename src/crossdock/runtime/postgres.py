@@ -20,7 +20,8 @@ Result = TypeVar("Result")
 _NAME = re.compile(r"--\s*name:\s*(\S*)\s*$")
 _GOOD_NAME = re.compile(r"[a-z][a-z0-9_]*$")
 # asyncpg says these with a plain InterfaceError, which is also its class for misuse.
-_CLOSED = ("connection is closed", "pool is clos")
+# The third: the server closed a connection of a pool while its holder had nothing to ask.
+_CLOSED = ("connection is closed", "pool is clos", "has been released back to the pool")
 # A server that dies between two messages can leave a connection that waits for the rest of an answer for ever.
 _BROKEN = ("another operation",)
 _AWAY = (

@@ -15,6 +15,9 @@ from crossdock.errors import RetryLater
 
 # What reading an answer may raise when it is not in the form that was agreed on.
 UNREADABLE = (msgspec.DecodeError, ValueError, ArithmeticError)
+# Beyond this a quantity is a mistake, and a name is none.
+_MOST_DIGITS = 15
+_LONGEST_NAME = 200
 
 
 class Listed(Struct, frozen=True, gc=False):
@@ -32,9 +35,18 @@ class Listed(Struct, frozen=True, gc=False):
     changed_at: datetime | None = None
 
     def __post_init__(self) -> None:
-        """ValueError when the figure is no number (NaN, infinite)."""
-        if not self.quantity.is_finite():
-            raise ValueError(f"{self.quantity} of {self.sku!r} is no quantity")
+        """ValueError when the figure is no quantity of goods, or a name is none that PostgreSQL can hold."""
+        quantity = self.quantity
+        if not quantity.is_finite() or not -_MOST_DIGITS <= quantity.adjusted() < _MOST_DIGITS:
+            raise ValueError(f"{quantity} of {self.sku[:_LONGEST_NAME]!r} is no quantity")
+        for name in (self.sku, self.location, self.unit):
+            if len(name) > _LONGEST_NAME or "\x00" in name or not (name.isascii() or _is_unicode(name)):
+                raise ValueError(f"{name[:_LONGEST_NAME]!r} is no name of a SKU, a location or a unit")
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether `text` is without lone surrogates, which JSON can carry and UTF-8 cannot."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 class StockPage(Struct, frozen=True):
