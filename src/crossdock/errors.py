@@ -36,11 +36,21 @@ class RetryLater(CrossdockError):
     next_step = "retry"
     code = "retry_later"
 
-    def __init__(self, reason: str, *, after: float | None = None, rule: str = "", throttled: bool = False) -> None:
-        """`after`: seconds the other side asked us to wait (Retry-After), None = our own schedule."""
+    def __init__(
+        self,
+        reason: str,
+        *,
+        after: float | None = None,
+        rule: str = "",
+        throttled: bool = False,
+        bounded: bool = False,
+    ) -> None:
+        """`after`: seconds the other side asked us to wait (Retry-After), None = our own schedule. `bounded`: nothing
+        failed, and whoever says so ends the wait by the clock: the tries are not counted."""
         super().__init__(reason, rule=rule)
         self.after = after
         self.throttled = throttled
+        self.bounded = bounded
 
 
 class OutcomeUnknown(CrossdockError):

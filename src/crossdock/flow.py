@@ -189,7 +189,7 @@ def _next(claimed: Claimed, decided: Decided, *, translated: bool) -> tuple[str,
         if decided.duplicate:
             return "duplicate", "done", 0.0
         return ("delivering", "deliver", 0.0) if decided.deliveries else ("settled", "done", 0.0)
-    if isinstance(decided.error, RetryLater) and claimed.attempts < TRIES_BEFORE_CASE:
+    if isinstance(decided.error, RetryLater) and (decided.error.bounded or claimed.attempts < TRIES_BEFORE_CASE):
         wait = decided.error.after
         return (
             "retry",

@@ -99,10 +99,17 @@ def test_all_or_nothing_and_then_a_person() -> None:
     early = allocate(wish(wanted), PRODUCTS, there, 60.0)
     assert isinstance(early, RetryLater)
     assert early.reason == "waits for stock: line 2: 2 of 3 EA CD-2 missing"
+    assert early.bounded
     late = allocate(wish(wanted, waited=61.0), PRODUCTS, there, 60.0)
     assert isinstance(late, NeedsEdit)
     assert (late.field, late.rule, late.value) == ("lines[1].quantity", "order.stock", 3)
     assert there.at("CD-1", "EAST").free == 9
+
+
+@pytest.mark.parametrize(("hold_for", "after"), [(0.0, None), (1.0, 0.5), (60.0, 12.0), (900.0, 60.0), (86400.0, 60.0)])
+def test_goods_are_looked_for_often_enough(hold_for: float, after: float | None) -> None:
+    error = allocate(wish(order("1", line(1))), PRODUCTS, levels(), hold_for)
+    assert (error.after if isinstance(error, RetryLater) else None) == after
 
 
 def test_two_lines_of_one_sku_do_not_get_the_same_goods() -> None:
@@ -161,6 +168,21 @@ def test_a_bundle_takes_its_components_at_one_location() -> None:
 def test_charges_take_nothing() -> None:
     got = granted(wish(order("1", line(1, "FEE", "1"))), levels())
     assert (got.splits, got.taken) == ((), ())
+
+
+def test_a_line_bound_to_a_location_without_a_system_takes_nothing() -> None:
+    there = levels(("CD-1", "EAST", 9), ("CD-2", "EAST", 9))
+    bound = order("1", line(1, location="PARTNER"), line(2, "CD-2", "3"))
+    got = granted(wish(bound, system_of={"EAST": "warehouse", "PARTNER": ""}), there)
+    assert got.splits == (split("EAST", "warehouse", (1, 3)),)
+    assert (there.at("CD-1", "EAST").free, there.at("CD-2", "EAST").free) == (9, 6)
+
+
+def test_a_line_routed_to_a_location_without_a_system_takes_nothing() -> None:
+    there = levels(("CD-1", "EAST", 9))
+    wanted = wish(order("1", line(1)), system_of={"EAST": ""})
+    got = granted(wanted, there)
+    assert (got.splits, got.taken, there.at("CD-1", "EAST").free) == ((), (), 9)
 
 
 def test_a_level_that_is_not_locked_is_a_bug() -> None:

@@ -19,6 +19,7 @@ from crossdock.decide import decide
 from crossdock.errors import NeedsEdit, RetryLater
 from crossdock.inventory.withdraw import free_withdrawn
 from crossdock.journal.decided import Decided
+from crossdock.routing.policy import LocationFacts
 from tests.inventory.deciding import check_laws, counted, decided, fill_catalog, moved, movements, rules
 from tests.orders.making import line, order, translated
 
@@ -202,6 +203,18 @@ async def test_an_order_waits_for_stock_then_needs_a_person_and_goes_on_when_it_
     (retried,) = await placed(shop, wanted, seconds=400)
     assert retried.accepted
     assert to_ship(retried) == {"EAST": [("1", "CD-1", 15)]}
+
+
+async def test_a_line_bound_to_a_location_without_a_system_is_accepted_and_asked_of_nobody(shop: asyncpg.Pool) -> None:
+    by = rules()
+    policy = msgspec.structs.replace(
+        by.policy, locations={**by.policy.locations, "PARTNER": LocationFacts(name="PARTNER", system="")}
+    )
+    bound = order("1", line(1, quantity="2", location="PARTNER"), line(2, quantity="3"))
+    (decision,) = await decided(shop, bound, by=msgspec.structs.replace(by, policy=policy), first=100)
+    assert decision.accepted
+    assert to_ship(decision) == {"EAST": [("2", "CD-1", 3)]}
+    assert (await levels(shop))["CD-1", "EAST"] == (10, 3, 0)
 
 
 async def test_goods_that_came_in_the_same_batch_are_there_for_its_orders(shop: asyncpg.Pool) -> None:

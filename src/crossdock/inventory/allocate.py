@@ -22,6 +22,8 @@ from crossdock.inventory.free import Hold
 from crossdock.inventory.level import ZERO, Levels, Pair
 from crossdock.journal.decided import Routed, Split
 
+# Seconds between two looks for goods: short, so that an order ships soon after they came.
+_LONGEST_WAIT = 60.0
 # As `_missing` says it; a SKU may hold spaces, not a semicolon and a space.
 _SAID_MISSING = re.compile(
     r"line [^:]+: (?P<left>[0-9.]+) of [0-9.]+ (?P<unit>[A-Z0-9]{2,3}) (?P<sku>.+?) missing(?=; line |$)"
@@ -127,7 +129,7 @@ def _needs(wish: Wish, products: Mapping[str, ProductFacts]) -> list[_Need] | Ne
     found: list[_Need] = []
     for index, line in enumerate(wish.order.lines):
         product = products.get(line.sku)
-        if product is None or not product.stocked:
+        if product is None or not product.stocked or _ships_elsewhere(wish, index, line):
             continue
         quantity = product.in_base(line.quantity)
         if quantity is None:
@@ -144,6 +146,12 @@ def _needs(wish: Wish, products: Mapping[str, ProductFacts]) -> list[_Need] | Ne
         whole = bool(product.components) or quantity == quantity.to_integral_value()
         found.append(_Need(index, line, quantity, product.unit, parts, whole))
     return found
+
+
+def _ships_elsewhere(wish: Wish, index: int, line: OrderLine) -> bool:
+    """Whether a line goes to a location without a system: its goods are not ours to promise or to ask for."""
+    place = line.location or next((split.location for split in wish.routed.splits if index in split.lines), "")
+    return bool(place) and not wish.system_of.get(place)
 
 
 class _Room:
@@ -227,7 +235,8 @@ def _missing(short: list[tuple[_Need, Decimal]], wish: Wish, hold_for: float) ->
         for need, left in short[:10]
     )
     if wish.waited < hold_for:
-        return RetryLater(f"waits for stock: {said}", after=min(max(hold_for / 5, 0.5), 60.0), rule="order.stock")
+        after = min(max(hold_for / 5, 0.5), _LONGEST_WAIT)
+        return RetryLater(f"waits for stock: {said}", after=after, rule="order.stock", bounded=True)
     need, left = short[0]
     return NeedsEdit(
         f"not enough stock: {said}",
