@@ -98,12 +98,10 @@ async def test_of_a_closed_notice_nothing_more_is_to_come(pool: asyncpg.Pool, st
 
 
 async def test_a_bad_line_is_a_part_and_its_mended_form_is_added(pool: asyncpg.Pool) -> None:
-    (decision,) = await decided(pool, notice(4, ("CD-1", "20"), ("XX", "5"), ("CD-2", "-1"), ("CD-2", "1 BX")))
-    errors = [part.error for part in decision.parts]
-    assert [(error.rule, getattr(error, "field", "")) for error in errors] == [
+    (decision,) = await decided(pool, notice(4, ("CD-1", "20"), ("XX", "5"), ("CD-2", "-1")))
+    assert [(part.error.rule, part.error.field) for part in decision.parts if isinstance(part.error, NeedsEdit)] == [
         ("stock.sku_known", "lines[0].sku"),
         ("stock.sign", "lines[0].quantity.value"),
-        ("stock.unit", "lines[0].quantity.unit"),
     ]
     part = decode("inbound_receipt", decision.parts[0].body)
     mended = replace(part, lines=(replace(part.lines[0], sku="CD-2"),))
@@ -112,6 +110,47 @@ async def test_a_bad_line_is_a_part_and_its_mended_form_is_added(pool: asyncpg.P
     assert await expected(pool) == [("CD-1", "EAST", 20, 0, "open", 4), ("CD-2", "EAST", 5, 0, "open", 4)]
     (late,) = await decided(pool, replace(mended, version=3), first=3, parent_id=1)
     assert late.duplicate
+
+
+async def test_a_bad_line_takes_the_others_of_its_sku_with_it(pool: asyncpg.Pool) -> None:
+    (decision,) = await decided(pool, notice(1, ("CD-1", "20"), ("CD-2", "4"), ("CD-1", "1 BX"), ("CD-1", "1 PK")))
+    assert await expected(pool) == [("CD-2", "EAST", 4, 0, "open", 1)]
+    (part,) = decision.parts
+    assert isinstance(part.error, NeedsEdit)
+    assert (part.ordinal, part.error.rule, part.error.field) == (1, "stock.unit", "lines[1].quantity.unit")
+    refused = decode("inbound_receipt", part.body)
+    assert [(line.sku, line.quantity) for line in refused.lines] == [
+        ("CD-1", quantity("20")),
+        ("CD-1", quantity("1 BX")),
+        ("CD-1", quantity("1 PK")),
+    ]
+    lines = (refused.lines[0], *(replace(line, quantity=quantity("1 CS")) for line in refused.lines[1:]))
+    await decided(pool, replace(refused, lines=lines), first=2, parent_id=1)
+    assert await expected(pool) == [("CD-1", "EAST", 44, 0, "open", 1), ("CD-2", "EAST", 4, 0, "open", 1)]
+
+
+async def test_notices_of_one_batch_do_not_touch_each_others_goods(pool: asyncpg.Pool) -> None:
+    await decided(pool, notice(1, ("CD-1", "1"), ("CD-2", "1")), notice(1, ("CD-1", "2"), reference="PO-8"))
+    await decided(
+        pool,
+        notice(2, ("CD-1", "3")),
+        notice(2, ("CD-2", "4"), reference="PO-8"),
+        notice(1, ("CD-2", "5"), reference="PO-9", status="closed"),
+        first=3,
+    )
+    rows = await pool.fetch("SELECT reference, sku, quantity, status FROM expected_stock ORDER BY reference, sku")
+    assert [tuple(row) for row in rows] == [
+        ("PO-7", "CD-1", 3, "open"),
+        ("PO-7", "CD-2", 1, "cancelled"),
+        ("PO-8", "CD-1", 2, "cancelled"),
+        ("PO-8", "CD-2", 4, "open"),
+        ("PO-9", "CD-2", 5, "closed"),
+    ]
+
+
+async def test_of_two_statements_of_one_notice_in_a_batch_the_later_holds(pool: asyncpg.Pool) -> None:
+    await decided(pool, notice(0, ("CD-1", "1"), ("CD-2", "1")), notice(0, ("CD-1", "3")))
+    assert await expected(pool) == [("CD-1", "EAST", 3, 0, "open", 0), ("CD-2", "EAST", 1, 0, "cancelled", 0)]
 
 
 async def test_a_notice_for_nowhere_is_a_case(pool: asyncpg.Pool) -> None:

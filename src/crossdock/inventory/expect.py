@@ -15,8 +15,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from crossdock.canonical.objects import encode
-from crossdock.canonical.stock import InboundReceipt
-from crossdock.catalog.cache import Catalog
+from crossdock.canonical.stock import ExpectedLine, InboundReceipt
+from crossdock.catalog.cache import Catalog, ProductFacts
 from crossdock.errors import NeedsEdit
 from crossdock.inventory.level import ZERO, Pair
 from crossdock.inventory.lock import SQL
@@ -48,8 +48,9 @@ async def expect(
 ) -> list[Decided]:
     """Decide on notices, in the same order. The levels of `pairs_of_notices` are locked.
 
-    A line that is not acceptable becomes a part of its own; the others are expected. At most one notice of a reference
-    is in a batch (claims take the oldest of each key), except for mended parts of one.
+    A SKU with a line that is not acceptable becomes a part of its own, with all of its lines; the others are expected.
+    At most one notice of a reference is in a batch (claims take the oldest of each key), except for mended parts of
+    one.
     """
     read = [_read(item, catalog, locations) for item in batch]
     references = sorted({one.item.document.reference for one in read if isinstance(one, _Notice)})
@@ -59,15 +60,21 @@ async def expect(
         for row in rows:
             versions[row["reference"]] = max(versions.get(row["reference"], -1), row["version"])
     decisions: list[Decided] = []
+    waiting: dict[str, _Notice] = {}
     for one in read:
         if isinstance(one, Decided):
             decisions.append(one)
             continue
-        decided = _decide(one, versions.get(one.item.document.reference))
+        reference = one.item.document.reference
+        decided = _decide(one, versions.get(reference))
         if decided.accepted:
-            await _write(conn, one)
-            versions[one.item.document.reference] = one.item.document.version
+            if reference in waiting:
+                await _write(conn, list(waiting.values()))
+                waiting = {}
+            waiting[reference] = one
+            versions[reference] = one.item.document.version
         decisions.append(decided)
+    await _write(conn, list(waiting.values()))
     return decisions
 
 
@@ -75,23 +82,35 @@ def _read(item: Translated, catalog: Catalog, locations: Mapping[str, object]) -
     document: InboundReceipt = item.document
     if document.location not in locations:
         return Decided(error=unknown_location(document.location, "location"))
+    by_sku: dict[str, list[ExpectedLine]] = {}
+    for line in document.lines:
+        by_sku.setdefault(line.sku, []).append(line)
     quantities: dict[str, Decimal] = {}
     parts: list[RefusedPart] = []
-    for line in document.lines:
-        product = catalog.products.get(line.sku)
-        value = (
-            unknown_sku(line.sku, "lines[0].sku")
-            if product is None
-            else in_base(product, line.quantity, "lines[0].quantity")
-        )
-        if isinstance(value, Decimal) and value < 0:
-            value = not_counted(value, "lines[0].quantity")
+    for sku, lines in by_sku.items():
+        value = _sum(lines, catalog.products.get(sku))
         if isinstance(value, NeedsEdit):
-            body = encode(replace(document, lines=(line,)))
+            # Whole, because a mended part states its SKU anew: what it left out would be lost.
+            body = encode(replace(document, lines=tuple(lines)))
             parts.append(RefusedPart(ordinal=len(parts) + 1, stage="canonical", body=body, error=value))
         else:
-            quantities[line.sku] = quantities.get(line.sku, ZERO) + value
+            quantities[sku] = value
     return _Notice(item, quantities, tuple(parts))
+
+
+def _sum(lines: Sequence[ExpectedLine], product: ProductFacts | None) -> Decimal | NeedsEdit:
+    """What the lines of one SKU come to in its base unit, or what is wrong with the first that does not count."""
+    if product is None:
+        return unknown_sku(lines[0].sku, "lines[0].sku")
+    total = ZERO
+    for index, line in enumerate(lines):
+        value = in_base(product, line.quantity, f"lines[{index}].quantity")
+        if isinstance(value, Decimal) and value < 0:
+            value = not_counted(value, f"lines[{index}].quantity")
+        if isinstance(value, NeedsEdit):
+            return value
+        total += value
+    return total
 
 
 def _decide(one: _Notice, known: int | None) -> Decided:
@@ -118,21 +137,32 @@ def _decide(one: _Notice, known: int | None) -> Decided:
     )
 
 
-async def _write(conn: asyncpg.Connection, one: _Notice) -> None:
-    """A mended part adds its line to the version that is here; anything else replaces it whole."""
-    document: InboundReceipt = one.item.document
-    skus = sorted(one.quantities)
-    await conn.execute(
-        SQL.expect,
-        document.reference,
-        document.location,
-        document.source,
-        document.due_at,
-        document.version,
-        document.status,
-        one.item.claimed.id,
-        skus,
-        [one.quantities[sku] for sku in skus],
-    )
-    if one.item.claimed.parent_id is None:
-        await conn.execute(SQL.expect_no_more, document.reference, document.location, document.version, skus)
+async def _write(conn: asyncpg.Connection, notices: Sequence[_Notice]) -> None:
+    """Write notices of different references. A mended part adds its SKU to the version that is here; anything else
+    replaces it whole."""
+    rows = [(one, sku) for one in notices for sku in sorted(one.quantities)]
+    if rows:
+        documents: list[InboundReceipt] = [one.item.document for one, _ in rows]
+        await conn.execute(
+            SQL.expect,
+            [document.reference for document in documents],
+            [document.location for document in documents],
+            [document.source for document in documents],
+            [document.due_at for document in documents],
+            [document.version for document in documents],
+            [document.status for document in documents],
+            [one.item.claimed.id for one, _ in rows],
+            [sku for _, sku in rows],
+            [one.quantities[sku] for one, sku in rows],
+        )
+    whole = [one for one in notices if one.item.claimed.parent_id is None]
+    if whole:
+        named = [(one.item.document.reference, sku) for one in whole for sku in one.quantities]
+        await conn.execute(
+            SQL.expect_no_more,
+            [one.item.document.reference for one in whole],
+            [one.item.document.location for one in whole],
+            [one.item.document.version for one in whole],
+            [reference for reference, _ in named],
+            [sku for _, sku in named],
+        )

@@ -159,23 +159,31 @@ SELECT reference, version FROM expected_stock WHERE reference = ANY($1::text[])
 ORDER BY reference, sku, location FOR UPDATE
 
 -- name: expect
--- Writes what a notice says of its SKUs; what came of them is what the ledger received under its reference.
+-- Writes what notices say of their SKUs; what came of them is what the ledger received under their references.
 INSERT INTO expected_stock AS e (
     reference, location, source, due_at, version, status, document_id, sku, quantity, received
 )
-SELECT $1, $2, $3, $4, $5, $6, $7, i.sku, i.quantity, coalesce((
+SELECT i.*, coalesce((
     SELECT sum(m.quantity) FROM stock_movement m
-    WHERE m.kind = 'receipt' AND m.reference <> '' AND m.reference = $1 AND m.sku = i.sku AND m.location = $2
+    WHERE m.kind = 'receipt' AND m.reference <> '' AND m.reference = i.reference AND m.sku = i.sku
+      AND m.location = i.location
 ), 0)
-FROM unnest($8::text[], $9::numeric[]) AS i (sku, quantity)
+FROM unnest(
+    $1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[], $6::text[], $7::bigint[], $8::text[],
+    $9::numeric[]
+) AS i (reference, location, source, due_at, version, status, document_id, sku, quantity)
 ON CONFLICT (reference, sku, location) DO UPDATE
 SET source = excluded.source, due_at = excluded.due_at, version = excluded.version, status = excluded.status,
     document_id = excluded.document_id, quantity = excluded.quantity, received = excluded.received, changed_at = now()
 
 -- name: expect_no_more
--- What the newest version of a notice does not name is not to come any more.
-UPDATE expected_stock SET status = 'cancelled', version = $3, changed_at = now()
-WHERE reference = $1 AND NOT (location = $2 AND sku = ANY($4::text[]))
+-- What the newest versions of notices ($1 to $3) do not name ($4, $5) is not to come any more.
+UPDATE expected_stock e SET status = 'cancelled', version = i.version, changed_at = now()
+FROM unnest($1::text[], $2::text[], $3::bigint[]) AS i (reference, location, version)
+WHERE e.reference = i.reference AND NOT (e.location = i.location AND EXISTS (
+    SELECT FROM unnest($4::text[], $5::text[]) AS n (reference, sku)
+    WHERE n.reference = e.reference AND n.sku = e.sku
+))
 
 -- name: known_counts
 -- Of these counts those that were taken before.
