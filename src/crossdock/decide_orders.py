@@ -16,19 +16,16 @@ from crossdock.catalog.cache import Catalog
 from crossdock.errors import CrossdockError, NeedsEdit
 from crossdock.fulfillment.plan import Plan, Wanted, left_already, plan
 from crossdock.inventory.allocate import Granted, Wish, allocate, pairs_wanted
-from crossdock.inventory.free import Hold, free, open_holds
-from crossdock.inventory.hold import drop, held_by_orders, reserved_for, take_over, write_holds
+from crossdock.inventory.free import Freed, free, open_holds
+from crossdock.inventory.hold import Named, drop, held_by_orders, reserved_for, take_over, write_holds
 from crossdock.inventory.level import Levels, Pair
 from crossdock.inventory.rules import StockRules
 from crossdock.journal.decided import Decided, Routed, Split, Translated
 from crossdock.orders.accept import ChannelRules, Prepared, Weighed, accept, prepare, weigh, with_our_skus
-from crossdock.orders.changes import Meaning
+from crossdock.orders.changes import MOVES_GOODS, Meaning
 from crossdock.routing.policy import Policy
 from crossdock.routing.route import route
 from crossdock.runtime.clock import now
-
-_WANTS_GOODS = frozenset({Meaning.NEW, Meaning.CHANGED, Meaning.REVIVED})
-_MOVES_GOODS = frozenset({*_WANTS_GOODS, Meaning.CANCELLED})
 
 
 class InterfaceFacts(Struct, frozen=True, kw_only=True):
@@ -73,9 +70,9 @@ async def pairs_of_orders(conn: asyncpg.Connection, rules: Rules, orders: Sequen
     return pairs
 
 
-def _reservations(orders: Sequence[Prepared]) -> dict[str, str]:
+def _reservations(orders: Sequence[Prepared]) -> set[Named]:
     """The reservations that orders name, with the orders' channels."""
-    return {one.order.reservation: one.order.channel for one in orders if one.order.reservation}
+    return {(one.order.reservation, one.order.channel) for one in orders if one.order.reservation}
 
 
 async def decide_orders(
@@ -106,14 +103,14 @@ async def _allocate(
     levels: Levels,
 ) -> dict[str, Granted]:
     """What each order got; orders that got nothing are added to `blocked`."""
-    moving = [w for w in weighed if w.meaning in _MOVES_GOODS and w.prepared.order.order_key not in blocked]
+    moving = [w for w in weighed if w.meaning in MOVES_GOODS and w.prepared.order.order_key not in blocked]
     known = [w.prepared.order.order_key for w in moving if w.known is not None]
     before = await open_holds(conn, known) if known else {}
     gone = [w for w in weighed if w.meaning is Meaning.NEW_CANCELLED]
     held = await reserved_for(conn, _reservations([w.prepared for w in (*moving, *gone)]))
     await _drop(conn, [w.prepared for w in gone], held, levels)
     granted: dict[str, Granted] = {}
-    freed: list[tuple[Hold, Decimal]] = []
+    freed: list[Freed] = []
     took: list[tuple[str, str]] = []
     system_of = {name: facts.system for name, facts in rules.policy.locations.items()}
     for one in moving:
@@ -121,7 +118,7 @@ async def _allocate(
         if one.meaning is Meaning.CANCELLED:
             # Its goods stay held until the warehouse has said that it ships none of them (`inventory.withdraw`).
             continue
-        mine = held.pop(order.reservation, {}) if one.known is None else {}
+        mine = held.pop((order.reservation, order.channel), {}) if one.known is None else {}
         wish = Wish(
             order=order,
             routed=one.prepared.routed,
@@ -136,22 +133,25 @@ async def _allocate(
             blocked[order.order_key] = result
             continue
         granted[order.order_key] = result
-        freed += result.freed
+        freed += [(hold, quantity, one.prepared.item.claimed.id) for hold, quantity in result.freed]
         if mine:
             took.append((order.reservation, order.order_key))
-    await free(conn, freed, moving[0].prepared.item.claimed.id if moving else 0)
+    await free(conn, freed)
     await take_over(conn, took)
     return granted
 
 
 async def _drop(
-    conn: asyncpg.Connection, orders: Sequence[Prepared], held: dict[str, dict[Pair, Decimal]], levels: Levels
+    conn: asyncpg.Connection, orders: Sequence[Prepared], held: dict[Named, dict[Pair, Decimal]], levels: Levels
 ) -> None:
     """Give back what was reserved for orders that came cancelled."""
-    ended = [(one.order.reservation, one.order.order_key) for one in orders if one.order.reservation in held]
-    for reservation, _ in ended:
-        for (sku, location), quantity in held.pop(reservation, {}).items():
-            levels.change(sku, location, reserved=-quantity)
+    ended: list[tuple[str, str]] = []
+    for one in orders:
+        goods = held.pop((one.order.reservation, one.order.channel), None)
+        if goods is not None:
+            ended.append((one.order.reservation, one.order.order_key))
+            for (sku, location), quantity in goods.items():
+                levels.change(sku, location, reserved=-quantity)
     await drop(conn, ended)
 
 
@@ -170,7 +170,7 @@ async def _plan(
             known=meaning is not Meaning.NEW,
         )
         for w, (meaning, _) in zip(weighed, accepted, strict=True)
-        if meaning in _MOVES_GOODS
+        if meaning in MOVES_GOODS
     ]
     system_of = {name: facts.system for name, facts in rules.policy.locations.items()}
     made = await plan(conn, wanted, system_of)

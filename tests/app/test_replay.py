@@ -86,12 +86,12 @@ class Warehouse:
             },
         )
 
-    async def counted(self, count_id: str, at: int, **skus: int) -> None:
+    async def counted(self, count_id: str, at: int, *, complete: bool = False, **skus: int) -> None:
         """A count at EAST of CD_1=…, CD_2=…"""
         entries = [
             {"sku": sku.replace("_", "-"), "quantity": str(number), "unit": "EA"} for sku, number in skus.items()
         ]
-        count = {"id": count_id, "location": "EAST", "as_of": minute(at), "entries": entries}
+        count = {"id": count_id, "location": "EAST", "as_of": minute(at), "complete": complete, "entries": entries}
         await self.event("wms.counts", "stock.counted", {"count": count})
 
     async def replayed(self, **wish: Any) -> Report:
@@ -196,6 +196,44 @@ async def test_a_count_that_was_lost_whole_is_taken_again(warehouse: Warehouse) 
     assert [(one.sku, one.on_hand) for one in done.changes] == [("CD-1", -2), ("CD-2", 3)]
     await check_laws(warehouse.pool)
     assert (await warehouse.replayed()).entered == 0
+
+
+async def test_what_a_complete_count_did_not_find_is_among_the_changes(warehouse: Warehouse) -> None:
+    await warehouse.moved(("n1", "4", 1), sku="CD-2")
+    await warehouse.counted("c1", 5, complete=True, CD_1=8)
+    await warehouse.pool.execute("TRUNCATE stock_count, counted_stock")
+    await warehouse.pool.execute("DELETE FROM stock_movement WHERE kind = 'count'")
+    await warehouse.pool.execute(
+        "UPDATE stock_level SET counted_at = NULL, on_hand = CASE sku WHEN 'CD-2' THEN 4 ELSE 0 END"
+    )
+    done = await warehouse.replayed()
+    assert [(one.sku, one.on_hand) for one in done.changes] == [("CD-1", 8), ("CD-2", -4)]
+    await check_laws(warehouse.pool)
+
+
+async def test_what_cannot_enter_any_more_makes_no_level(warehouse: Warehouse) -> None:
+    await warehouse.moved(("m1", "10", 1), ("m2", "-7", 2), type="receipt")
+    (case,) = await warehouse.pool.fetch("SELECT id FROM triage_case WHERE state = 'open'")
+    async with warehouse.pool.acquire() as conn:
+        body = (await editable(conn, case["id"])).body.replace(b"-7", b"7").replace(b"CD-1", b"CD-2")
+        async with conn.transaction():
+            await edit(conn, case["id"], body, by="jo")
+    await warehouse.work()
+    await warehouse.pool.execute("TRUNCATE stock_movement, stock_level")
+    await warehouse.pool.execute("DELETE FROM product WHERE sku = 'CD-2'")
+    done = await warehouse.replayed()
+    assert (done.entered, done.refused) == (1, 1)
+    rows = await warehouse.pool.fetch("SELECT sku, on_hand FROM stock_level")
+    assert [tuple(row) for row in rows] == [("CD-1", 10)]
+
+
+async def test_a_count_that_came_twice_is_entered_once(warehouse: Warehouse) -> None:
+    await warehouse.counted("c1", 5, CD_1=8)
+    await warehouse.counted("c1", 5, CD_1=8, CD_2=3)
+    await warehouse.pool.execute("TRUNCATE stock_movement, stock_level, stock_count, counted_stock")
+    dry, done = await warehouse.replayed(dry_run=True), await warehouse.replayed()
+    assert [(one.entered, one.known) for one in (dry, done)] == [(2, 1), (2, 1)]
+    await check_laws(warehouse.pool)
 
 
 async def test_other_content_under_the_same_id_is_listed_and_not_applied(warehouse: Warehouse) -> None:

@@ -19,7 +19,7 @@ from crossdock.decide import decide
 from crossdock.errors import NeedsEdit, RetryLater
 from crossdock.inventory.withdraw import free_withdrawn
 from crossdock.journal.decided import Decided
-from crossdock.routing.policy import LocationFacts
+from crossdock.routing.policy import ChannelFacts, LocationFacts
 from tests.inventory.deciding import check_laws, counted, decided, fill_catalog, moved, movements, rules
 from tests.orders.making import line, order, translated
 
@@ -121,6 +121,32 @@ async def test_naming_another_channels_reservation_gives_no_right_to_its_goods(s
     assert to_ship(decision) == {"EAST": [("1", "CD-1", 3)]}
     assert (await levels(shop))["CD-1", "WEST"] == (4, 0, 4)
     assert await shop.fetchval("SELECT state FROM reservation") == "active"
+
+
+async def test_a_batch_gives_a_reservation_to_the_channel_that_made_it(shop: asyncpg.Pool) -> None:
+    await reserve(shop, 4)
+    by = rules()
+    portal = ChannelFacts(name="portal", system="shop", entity="us", currency="USD", customer="C-1")
+    policy = msgspec.structs.replace(by.policy, channels={**by.policy.channels, "portal": portal})
+    by = msgspec.structs.replace(by, policy=policy)
+    others, own = (
+        order(key, line(1, quantity="3"), reservation="rsv_1", channel=channel)
+        for key, channel in (("1", "portal"), ("2", "shop"))
+    )
+    last = order("3", line(1, quantity="1"), reservation="rsv_1", channel="portal")
+    decisions = await decided(shop, others, own, last, by=by, first=100)
+    assert [list(to_ship(one)) for one in decisions] == [["EAST"], ["WEST"], ["EAST"]]
+    assert tuple(await shop.fetchrow("SELECT state, order_key FROM reservation")) == ("allocated", "shop/2")
+    assert (await levels(shop))["CD-1", "WEST"] == (4, 3, 0)
+
+
+async def test_what_is_freed_names_the_document_that_freed_it(shop: asyncpg.Pool) -> None:
+    await placed(shop, order("1", line(1, quantity="4")), order("2", line(1, quantity="2")))
+    await placed(
+        shop, order("1", line(1, quantity="3"), version=2), order("2", line(1, quantity="1"), version=2), first=200
+    )
+    rows = await shop.fetch("SELECT reference, document_id FROM stock_movement WHERE kind = 'release' ORDER BY 1")
+    assert [tuple(row) for row in rows] == [("shop/1#1", 200), ("shop/2#1", 201)]
 
 
 async def test_a_cancelled_order_gives_its_goods_back(shop: asyncpg.Pool) -> None:

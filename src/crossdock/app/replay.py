@@ -18,8 +18,11 @@ from crossdock.canonical.stock import StockCount
 from crossdock.catalog.cache import Catalog
 from crossdock.decide import decide
 from crossdock.decide_orders import Rules
+from crossdock.inventory.apply import pairs_of
+from crossdock.inventory.count import locations_of_counts, pairs_of_counts
 from crossdock.inventory.drift import SQL, Drift, find_drifts, mend_drifts, page_end
 from crossdock.inventory.level import Pair
+from crossdock.inventory.lock import pairs_at
 from crossdock.inventory.sift import Difference, Name, Sifted, names_of, sift
 from crossdock.journal.claim import Claimed
 from crossdock.journal.decided import Translated
@@ -174,11 +177,12 @@ class _Replay:
         refused: list[tuple[int, str]] = []
         failed = 0
         if sifted.missing:
-            pairs = sorted(_pairs(sifted.missing))
-            before = await conn.fetch(SQL.sums, [sku for sku, _ in pairs], [place for _, place in pairs])
+            before = await _sums(conn, await self._pairs(conn, sifted.missing))
             decisions = await decide(conn, self._rules, sifted.missing)
-            await mend_drifts(conn, set(pairs))
-            after = await conn.fetch(SQL.sums, [sku for sku, _ in pairs], [place for _, place in pairs])
+            # Asked again: until `decide` locked it, others may have made levels where all are counted.
+            pairs = await self._pairs(conn, sifted.missing)
+            await mend_drifts(conn, pairs)
+            after = await _sums(conn, pairs)
             was = {(row["sku"], row["location"]): row for row in before}
             changes = [(row, was.get((row["sku"], row["location"]))) for row in after]
             events: list[Event] = []
@@ -193,6 +197,14 @@ class _Replay:
             await record_events(conn, events)
         # From here on nothing fails: a transaction that is tried again is counted once.
         self._count(sifted, len(sifted.names) - failed, changes, refused)
+
+    async def _pairs(self, conn: asyncpg.Connection, items: Sequence[Translated]) -> set[Pair]:
+        """The levels that these documents may change, those that complete counts do not name among them."""
+        catalog, locations = self._rules.catalog, self._rules.policy.locations
+        counts = [item for item in items if isinstance(item.document, StockCount)]
+        moves = [item for item in items if not isinstance(item.document, StockCount)]
+        named = pairs_of(moves, catalog, locations) | pairs_of_counts(counts, catalog, locations)
+        return named | await pairs_at(conn, locations_of_counts(counts, locations))
 
     def _count(
         self,
@@ -248,15 +260,10 @@ class _Replay:
 _BUCKETS = ("on_hand", "quarantined", "allocated")
 
 
-def _pairs(items: Sequence[Translated]) -> set[Pair]:
-    found: set[Pair] = set()
-    for item in items:
-        document = item.document
-        if isinstance(document, StockCount):
-            found |= {(entry.sku, document.location) for entry in document.entries}
-        else:
-            found |= {(movement.sku, movement.location) for movement in document.movements}
-    return found
+async def _sums(conn: asyncpg.Connection, pairs: set[Pair]) -> list[asyncpg.Record]:
+    ordered = sorted(pairs)
+    rows: list[asyncpg.Record] = await conn.fetch(SQL.sums, [sku for sku, _ in ordered], [at for _, at in ordered])
+    return rows
 
 
 async def replay(conn: asyncpg.Connection, wired: Wired, wish: Wish, tell: Tell) -> Report:

@@ -79,8 +79,6 @@ async def mend_drifts(conn: asyncpg.Connection, pairs: Collection[Pair]) -> list
         [one.held_reserved for one in drifts],
     )
     levels.absorb(rows)
-    for row in rows:
-        levels.at(row["sku"], row["location"]).reserved = row["reserved"]
     await write_levels(conn, levels)
     return drifts
 

@@ -13,7 +13,8 @@ from msgspec import Struct
 from crossdock.inventory.level import Levels
 from crossdock.inventory.lock import SQL
 
-_NO_DOCUMENT = 0
+NO_DOCUMENT = 0
+"""What is freed without a document that says so."""
 
 
 class Hold(Struct, frozen=True):
@@ -27,6 +28,10 @@ class Hold(Struct, frozen=True):
     open: Decimal
 
 
+Freed = tuple[Hold, Decimal, int]
+"""A hold, how much of it is freed, and the document that freed it."""
+
+
 async def open_holds(conn: asyncpg.Connection, order_keys: Sequence[str]) -> dict[str, list[Hold]]:
     """What is still held for these orders, by order key."""
     found: dict[str, list[Hold]] = {}
@@ -36,16 +41,16 @@ async def open_holds(conn: asyncpg.Connection, order_keys: Sequence[str]) -> dic
     return found
 
 
-async def free(conn: asyncpg.Connection, freed: Sequence[tuple[Hold, Decimal]], document_id: int) -> None:
+async def free(conn: asyncpg.Connection, freed: Sequence[Freed]) -> None:
     """Write that so much of each hold is no longer held; the levels are changed by the caller."""
     if freed:
         await conn.execute(
             SQL.free_allocations,
-            [hold.reference for hold, _ in freed],
-            [hold.line for hold, _ in freed],
-            [hold.sku for hold, _ in freed],
-            [quantity for _, quantity in freed],
-            document_id,
+            [hold.reference for hold, _, _ in freed],
+            [hold.line for hold, _, _ in freed],
+            [hold.sku for hold, _, _ in freed],
+            [quantity for _, quantity, _ in freed],
+            [document_id for _, _, document_id in freed],
         )
 
 
@@ -54,7 +59,7 @@ async def free_shipped(conn: asyncpg.Connection, left: Iterable[asyncpg.Record],
     gone: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
     for row in left:
         gone[row["reference"], row["sku"], row["location"]] += row["quantity"]
-    freed: list[tuple[Hold, Decimal]] = []
+    freed: list[Freed] = []
     for row in await conn.fetch(SQL.allocations_to_free, sorted({reference for reference, _, _ in gone})):
         hold = Hold(**row)
         key = (hold.reference, hold.sku, hold.location)
@@ -62,5 +67,5 @@ async def free_shipped(conn: asyncpg.Connection, left: Iterable[asyncpg.Record],
         if quantity > 0:
             gone[key] -= quantity
             levels.change(hold.sku, hold.location, allocated=-quantity)
-            freed.append((hold, quantity))
-    await free(conn, freed, _NO_DOCUMENT)
+            freed.append((hold, quantity, NO_DOCUMENT))
+    await free(conn, freed)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
 import asyncpg
@@ -16,6 +16,8 @@ from crossdock.runtime.clock import now
 
 OWN = "crossdock"
 """The source of movements that are our own decisions."""
+Named = tuple[str, str]
+"""(reservation id, channel of the order that names it)."""
 
 
 async def reserved(conn: asyncpg.Connection, ids: Sequence[str]) -> dict[str, dict[Pair, Decimal]]:
@@ -27,14 +29,15 @@ async def reserved(conn: asyncpg.Connection, ids: Sequence[str]) -> dict[str, di
     return found
 
 
-async def reserved_for(conn: asyncpg.Connection, orders: Mapping[str, str]) -> dict[str, dict[Pair, Decimal]]:
-    """What living reservations hold for orders, given as reservation id → the order's channel. One that another channel
-    made is left out: naming it gives no right to its goods."""
-    found: dict[str, dict[Pair, Decimal]] = {}
-    if orders:
-        for row in await conn.fetch(SQL.reserved_lines, sorted(orders)):
-            if row["channel"] == orders[row["id"]]:
-                found.setdefault(row["id"], {})[row["sku"], row["location"]] = row["quantity"]
+async def reserved_for(conn: asyncpg.Connection, named: Collection[Named]) -> dict[Named, dict[Pair, Decimal]]:
+    """What living reservations hold for the orders that name them. One that another channel made is left out: naming it
+    gives no right to its goods."""
+    found: dict[Named, dict[Pair, Decimal]] = {}
+    if named:
+        for row in await conn.fetch(SQL.reserved_lines, sorted({reservation for reservation, _ in named})):
+            name = (row["id"], row["channel"])
+            if name in named:
+                found.setdefault(name, {})[row["sku"], row["location"]] = row["quantity"]
     return found
 
 

@@ -12,7 +12,7 @@ first and never wait for each other crosswise.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import asyncpg
 
@@ -40,13 +40,19 @@ async def lock_levels(
     if new:
         await _make(conn, sorted(new), locked=bool(places))
     wanted = new.union(pairs)
-    if places:
-        wanted |= {(row["sku"], row["location"]) for row in await conn.fetch(SQL.levels_at, sorted(places))}
+    wanted |= await pairs_at(conn, places)
     if not wanted:
         return Levels((), ())
     ordered = sorted(wanted)
     rows = await conn.fetch(SQL.lock_levels, [sku for sku, _ in ordered], [location for _, location in ordered])
     return Levels([Level(*row) for row in rows], ordered)
+
+
+async def pairs_at(conn: asyncpg.Connection, locations: Collection[str]) -> set[Pair]:
+    """The levels that have a row at these locations; nothing is locked by asking."""
+    if not locations:
+        return set()
+    return {(row["sku"], row["location"]) for row in await conn.fetch(SQL.levels_at, sorted(locations))}
 
 
 async def _make(conn: asyncpg.Connection, pairs: list[Pair], *, locked: bool) -> None:

@@ -251,15 +251,16 @@ FROM allocation WHERE reference = ANY($1::text[]) AND freed < quantity ORDER BY 
 -- Takes what was shipped or given back off what is held, and enters it into the ledger.
 WITH freed AS (
     UPDATE allocation a SET freed = a.freed + i.quantity
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::numeric[]) AS i (reference, line, sku, quantity)
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::numeric[], $5::bigint[])
+        AS i (reference, line, sku, quantity, document_id)
     WHERE a.reference = i.reference AND a.line = i.line AND a.sku = i.sku
-    RETURNING a.reference, a.line, a.sku, a.location, a.freed, i.quantity
+    RETURNING a.reference, a.line, a.sku, a.location, a.freed, i.quantity, i.document_id
 )
 INSERT INTO stock_movement (
     source, movement_id, kind, sku, location, quantity, unit, occurred_at, document_id, reference, allocated
 )
 SELECT 'crossdock', f.reference || '/' || f.line || '/' || f.sku || '/' || f.freed, 'release', f.sku, f.location,
-       f.quantity, p.unit, now(), $5, f.reference, -f.quantity
+       f.quantity, p.unit, now(), f.document_id, f.reference, -f.quantity
 FROM freed f JOIN product p ON p.sku = f.sku
 
 -- name: withdrawn

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence, Set
 from decimal import Decimal
 from typing import Any
 
@@ -51,9 +51,7 @@ def names_of(item: Translated) -> set[Name]:
     return {(document.source, movement.movement_id) for movement in document.movements}
 
 
-async def sift(
-    conn: asyncpg.Connection, items: Sequence[Translated], catalog: Catalog, seen: Collection[Name]
-) -> Sifted:
+async def sift(conn: asyncpg.Connection, items: Sequence[Translated], catalog: Catalog, seen: Set[Name]) -> Sifted:
     """Sift `items` (stock_movements, stock_count); elements in `seen` were found missing before and count as known."""
     moves = [item for item in items if isinstance(item.document, StockMovements)]
     counts = [item for item in items if isinstance(item.document, StockCount)]
@@ -68,13 +66,14 @@ async def _movements(
     conn: asyncpg.Connection,
     items: Sequence[Translated],
     catalog: Catalog,
-    seen: Collection[Name],
+    seen: Set[Name],
     result: Sifted,
 ) -> int:
     names = sorted({name for item in items for name in names_of(item)})
     rows = await conn.fetch(SQL.known_movements, [one for one, _ in names], [one for _, one in names]) if names else ()
     ledger = {(row["source"], row["movement_id"]): row for row in rows}
-    taken, known = set(seen), 0
+    taken: set[Name] = set()
+    known = 0
     for item in items:
         document: StockMovements = item.document
         missing: list[StockMovement] = []
@@ -84,7 +83,7 @@ async def _movements(
             if row is not None:
                 known += 1
                 result.differing.extend(_moved_otherwise(item, name, movement, row, catalog))
-            elif name in taken:
+            elif name in taken or name in seen:
                 known += 1
             else:
                 missing.append(movement)
@@ -99,28 +98,34 @@ async def _counts(
     conn: asyncpg.Connection,
     items: Sequence[Translated],
     catalog: Catalog,
-    seen: Collection[Name],
+    seen: Set[Name],
     result: Sifted,
 ) -> int:
     ids = sorted({(item.document.source, item.document.count_id) for item in items})
     rows = await conn.fetch(SQL.known_entries, [one for one, _ in ids], [one for _, one in ids]) if ids else ()
     entries = {(row["source"], f"{row['count_id']}/{row['sku']}"): row for row in rows}
+    taken: set[Name] = set()
     known = 0
     for item in items:
         document: StockCount = item.document
         totals: dict[str, Decimal] = {}
         for entry in document.entries:
             totals[entry.sku] = totals.get(entry.sku, Decimal(0)) + _base(catalog, entry.sku, entry.quantity)
-        lacking = {sku for sku in totals if (document.source, f"{document.count_id}/{sku}") not in {*entries, *seen}}
-        known += len(totals) - len(lacking)
-        for sku in sorted(totals.keys() - lacking):
-            row = entries.get((document.source, f"{document.count_id}/{sku}"))
+        lacking: set[str] = set()
+        for sku in sorted(totals):
+            name = (document.source, f"{document.count_id}/{sku}")
+            row = entries.get(name)
             if row is not None:
+                known += 1
                 said = {"location": document.location, "as_of": document.as_of, "quantity": totals[sku]}
-                name = (document.source, f"{document.count_id}/{sku}")
                 result.differing.extend(_otherwise(item, name, sku, said, row))
+            elif name in taken or name in seen:
+                known += 1
+            else:
+                lacking.add(sku)
+                result.names.append(name)
+                taken.add(name)
         if lacking:
-            result.names.extend((document.source, f"{document.count_id}/{sku}") for sku in sorted(lacking))
             left = tuple(entry for entry in document.entries if entry.sku in lacking)
             # What it does not name any more is known, not missing.
             whole = document.complete and len(left) == len(document.entries)

@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncpg
 
 from crossdock.inventory.again import transaction
-from crossdock.inventory.free import Hold, free
+from crossdock.inventory.free import NO_DOCUMENT, Hold, free
 from crossdock.inventory.lock import SQL, lock_levels, write_levels
 
 BATCH = 500
-_NO_DOCUMENT = 0
 
 
 async def free_withdrawn(pool: asyncpg.Pool) -> int:
@@ -38,7 +37,7 @@ async def _free_batch(conn: asyncpg.Connection) -> int:
     holds = [Hold(**row) for row in await conn.fetch(SQL.allocations_to_free, references)]
     for hold in holds:
         levels.change(hold.sku, hold.location, allocated=-hold.open)
-    await free(conn, [(hold, hold.open) for hold in holds], _NO_DOCUMENT)
+    await free(conn, [(hold, hold.open, NO_DOCUMENT) for hold in holds])
     await write_levels(conn, levels)
     await conn.execute(SQL.forget_withdrawn, references)
     return len(references)

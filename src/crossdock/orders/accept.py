@@ -16,12 +16,11 @@ from crossdock.canonical.sales_order import SalesOrder
 from crossdock.catalog.cache import Catalog
 from crossdock.errors import CrossdockError, NeedsEdit
 from crossdock.journal.decided import Decided, NewDelivery, NewEvent, Routed, Translated
-from crossdock.orders.changes import Known, Meaning, content_of, meaning_of
+from crossdock.orders.changes import MOVES_GOODS, Known, Meaning, content_of, meaning_of
 from crossdock.orders.validate import failures_of
 from crossdock.runtime.postgres import load_queries
 
 SQL = load_queries(__package__)
-_MOVES_GOODS = frozenset({Meaning.NEW, Meaning.CHANGED, Meaning.CANCELLED, Meaning.REVIVED})
 
 
 class ChannelRules(Struct, frozen=True, kw_only=True):
@@ -143,7 +142,7 @@ async def accept(
     `blocked`: order key → why its goods cannot be moved now (they have left, or there are none); such an order or
     change is not written.
     """
-    stopped = [blocked.get(w.prepared.order.order_key) if w.meaning in _MOVES_GOODS else None for w in batch]
+    stopped = [blocked.get(w.prepared.order.order_key) if w.meaning in MOVES_GOODS else None for w in batch]
     await _write(
         conn,
         [

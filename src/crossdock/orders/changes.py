@@ -35,6 +35,10 @@ class Meaning(Enum):
     REVIVED = "open again after it was cancelled"
 
 
+MOVES_GOODS = frozenset({Meaning.NEW, Meaning.CHANGED, Meaning.CANCELLED, Meaning.REVIVED})
+"""What changes what is promised to an order or asked of a warehouse."""
+
+
 def content_of(order: SalesOrder) -> int:
     """A digest of what ERP and warehouse must know; equal where only times, note or reservation differ."""
     plain = msgspec.structs.replace(order, version=0, updated_at=None, note="", reservation="", status="open")
