@@ -101,7 +101,7 @@ async def _shipments(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
 
 
 async def _differences(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
-    for system, pairs in told_again(batch).items():
+    for system, pairs in sorted(told_again(batch).items()):
         await tell_again(desk.conn, system, pairs)
     return decide_differences(batch, await _counts(desk, counts_of(batch)))
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -25,8 +26,10 @@ from crossdock.inventory.publish import (
 )
 from crossdock.inventory.rules import ChannelRule
 from crossdock.inventory.tally import SLICE_SECONDS, SLICES, LagWindow, Tally
+from crossdock.inventory.tell_again import tell_again
 from crossdock.runtime.clock import set_clock
-from crossdock.sdk.sending import Exchange
+from crossdock.sdk.sending import MOST_KEPT, Exchange
+from tests.delivery.scripted import until
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SHOP = ChannelRule(name="us", system="shop", locations=("EAST",))
@@ -201,3 +204,40 @@ def test_the_fewest_calls_are_full_batches_of_each_second() -> None:
     for clock, numbers in ((100.0, 4), (100.4, 3), (100.9, 5), (101.0, 1), (101.5, 0), (103.0, 10)):
         tally.count(numbers, clock)
     assert (tally.calls, tally.fewest) == (11, 5 + 2 + 1 + 1)
+
+
+async def test_who_tells_again_and_who_records_never_wait_for_each_other_crosswise(pool: asyncpg.Pool) -> None:
+    await recorded(pool, Call(id=0, sequence=1, ended_at=NOON, told=[number("A", 5), number("B", 5)]))
+    async with pool.acquire() as holder, pool.acquire() as first, pool.acquire() as second:
+        holding = holder.transaction()
+        await holding.start()
+        await holder.execute("SELECT FROM channel_stock WHERE sku = 'A' FOR UPDATE")
+        telling = asyncio.create_task(tell_again(first, "shop", [("B", "EAST"), ("A", "EAST")]))
+        await until(lambda: _waiting(holder, 1))
+        call = Call(id=0, sequence=2, ended_at=NOON, told=[number("B", 4), number("A", 4)])
+        recording = asyncio.create_task(record_call(second, SHOP, 1, call))
+        await until(lambda: _waiting(holder, 2))
+        await holding.rollback()
+        await telling
+        assert await recording
+    rows = await pool.fetch("SELECT sku, told FROM channel_stock ORDER BY sku")
+    assert [tuple(row) for row in rows] == [("A", 4), ("B", 4)]
+
+
+async def _waiting(conn: asyncpg.Connection, number: int) -> bool:
+    """So many others wait for a lock in this database."""
+    found: int = await conn.fetchval(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    return found == number
+
+
+async def test_what_travelled_is_kept_up_to_a_bound(pool: asyncpg.Pool) -> None:
+    await leased(pool)
+    long = Exchange(
+        method="POST", url="/x", request=b"q" * (MOST_KEPT + 1), status=500, response=b"a" * (MOST_KEPT + 9)
+    )
+    async with pool.acquire() as conn:
+        assert await record_call(conn, SHOP, 1, Call(id=0, sequence=1, ended_at=NOON), [long])
+    row = await pool.fetchrow("SELECT length(request), length(response) FROM exchange")
+    assert tuple(row) == (MOST_KEPT, MOST_KEPT)

@@ -13,11 +13,10 @@ from crossdock.delivery.owe import SQL
 from crossdock.delivery.system import Tried
 from crossdock.errors import NeedsEdit
 from crossdock.journal.record import Event, record_events, settle_documents, storable
-from crossdock.sdk.sending import Exchange
+from crossdock.sdk.sending import MOST_KEPT, Exchange
 from crossdock.triage.close import close_by_success
 from crossdock.triage.open import NewCase, open_cases
 
-_MAX_KEPT = 1_000_000
 WITHDRAWS = "fulfillment_cancel"
 """The operation by which a warehouse agrees to ship nothing more of a fulfillment order."""
 
@@ -92,9 +91,9 @@ async def _exchanges(conn: asyncpg.Connection, system: str, results: Sequence[tu
         system,
         [e.method for e in ordered],
         [e.url for e in ordered],
-        [e.request[:_MAX_KEPT] for e in ordered],
+        [e.request[:MOST_KEPT] for e in ordered],
         [e.status for e in ordered],
-        [e.response[:_MAX_KEPT] for e in ordered],
+        [e.response[:MOST_KEPT] for e in ordered],
     )
     return {identity: row["id"] for identity, row in zip(found, rows, strict=True)}
 

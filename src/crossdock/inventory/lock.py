@@ -4,7 +4,8 @@
 0. locations, by name: shared by who makes a level there, alone by who counts all of them;
 1. levels, by SKU and location, all that the transaction will touch in one statement;
 2. orders and fulfillment orders, by key (only the worker that claimed a document of the order does);
-3. reservations, allocations, expected receipts, by id.
+3. reservations, allocations, expected receipts, by id;
+4. what channel systems were told, by system, SKU and location; who records a call locks no stock but these.
 
 Whoever changes a level, a reservation or an allocation holds the level's lock, so two transactions meet at the level
 first and never wait for each other crosswise.

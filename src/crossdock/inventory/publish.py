@@ -19,7 +19,7 @@ from crossdock.inventory.rules import ChannelRule
 from crossdock.journal.record import storable
 from crossdock.runtime.clock import now
 from crossdock.runtime.postgres import load_queries
-from crossdock.sdk.sending import Exchange
+from crossdock.sdk.sending import MOST_KEPT, Exchange
 
 SQL = load_queries(__package__, "publish.sql")
 PAGE = 20_000
@@ -134,9 +134,9 @@ async def record_call(
         [wait for _, _, _, wait in call.refused],
         [one.method for one in exchanges],
         [one.url for one in exchanges],
-        [one.request for one in exchanges],
+        [one.request[:MOST_KEPT] for one in exchanges],
         [one.status for one in exchanges],
-        [one.response for one in exchanges],
+        [one.response[:MOST_KEPT] for one in exchanges],
     )
     return ours
 

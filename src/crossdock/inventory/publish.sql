@@ -62,7 +62,7 @@ WITH ours AS MATERIALIZED (
     INSERT INTO channel_stock AS c (system, sku, location, told, told_sequence, told_at, problem, not_before)
     SELECT $1, f.sku, f.location, f.told, $4, CASE WHEN f.problem = '' THEN $5::timestamptz END, f.problem,
            now() + f.wait * interval '1 second'
-    FROM fate f
+    FROM fate f ORDER BY f.sku, f.location
     ON CONFLICT (system, sku, location) DO UPDATE
     SET told = excluded.told, told_sequence = excluded.told_sequence, problem = excluded.problem,
         told_at = coalesce(excluded.told_at, c.told_at), not_before = excluded.not_before

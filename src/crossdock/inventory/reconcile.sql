@@ -234,7 +234,11 @@ FROM reconciliation_difference WHERE reconciliation_id = $1 GROUP BY 1, 2, 3 ORD
 SELECT max(started_at) FROM reconciliation WHERE kind = $1 AND asked_by = 'schedule'
 
 -- name: tell_again
--- Makes numbers be told again: nobody knows what the channel shows.
+-- Makes numbers be told again: nobody knows what the channel shows. Locked in the order in which calls are recorded.
+WITH locked AS MATERIALIZED (
+    SELECT c.sku, c.location
+    FROM channel_stock c JOIN unnest($2::text[], $3::text[]) AS i (sku, location) USING (sku, location)
+    WHERE c.system = $1 ORDER BY c.sku, c.location FOR UPDATE OF c
+)
 UPDATE channel_stock c SET told = NULL, problem = '', not_before = NULL
-FROM unnest($2::text[], $3::text[]) AS i (sku, location)
-WHERE c.system = $1 AND c.sku = i.sku AND c.location = i.location
+FROM locked i WHERE c.system = $1 AND c.sku = i.sku AND c.location = i.location

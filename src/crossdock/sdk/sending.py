@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
 from crossdock.errors import CrossdockError
+
+MOST_KEPT: Final = 1_000_000
+"""Bytes of a request, and of an answer, that the journal keeps of an exchange."""
 
 
 class Exchange(Struct, frozen=True, kw_only=True):

@@ -50,9 +50,12 @@ class Control:
             await self.post(system, "subscriptions", {"topic": topic, "url": f"{base}/hooks/{name}/{topic}"})
 
     async def finish(self, system: str, run: Any) -> None:
-        """Wait until a run that was started has made everything it should."""
+        """Wait until a run that was started has made everything it should. EngineAway when it failed midway."""
         while True:
             state = await self.get(system, f"runs/{run['id']}")
+            if state["state"] == "failed":
+                made = f"{state['made']} of {state['wanted']}"
+                raise EngineAway(f"simulator {system}: run {run['id']} failed after {made}: {state['error']}")
             if state["state"] != "running":
                 return
             await asyncio.sleep(RUN_SECONDS)
