@@ -11,12 +11,22 @@ import pytest
 
 from crossdock.app import wiring
 from crossdock.app.prepare import prepare
-from crossdock.app.wiring import hook_routes, policy_of, rules_of, secret_of, systems_of, translations_of, wire
+from crossdock.app.wiring import (
+    hook_routes,
+    policy_of,
+    rules_of,
+    secret_of,
+    stock_rules_of,
+    systems_of,
+    translations_of,
+    wire,
+)
 from crossdock.catalog.cache import Catalog
 from crossdock.errors import NeedsConfig
 from crossdock.estate.findings import EstateError
 from crossdock.inventory.rules import ChannelRule, Held
 from crossdock.routing.policy import LocationFacts
+from crossdock.runtime.postgres import connect
 from tests.app.estates import idle_estate
 
 
@@ -162,3 +172,17 @@ async def test_a_database_is_prepared_again_and_again(estate: Path, database: st
         assert await catalog.refresh(conn)
         assert not await catalog.refresh(conn)
     assert catalog.customers == {"WEB-STORE": "active"}
+
+
+async def test_a_system_that_is_told_no_stock_any_more_is_shown_no_longer(estate: Path, database: str) -> None:
+    wired = wire(estate)
+    await prepare(database, wired)
+    told = sorted(one.system for one in stock_rules_of(wired.estate).channels.values() if one.publish)
+    assert told
+    conn = await connect(database)
+    try:
+        await conn.executemany("INSERT INTO publication (system) VALUES ($1)", [(name,) for name in (*told, "gone")])
+        await prepare(database, wired)
+        assert [row["system"] for row in await conn.fetch("SELECT system FROM publication ORDER BY system")] == told
+    finally:
+        await conn.close()

@@ -21,9 +21,11 @@ from granian.server.embed import Server
 from litestar import Litestar
 from playwright.async_api import Page, async_playwright
 
+from crossdock.catalog.cache import Catalog
 from crossdock.console import bundle
 from crossdock.console.routes import routes
 from crossdock.inventory.rules import ChannelRule, Held, StockRules
+from crossdock.inventory.view import StockView
 from tests.console.filling import Filling
 
 STOCK = StockRules(
@@ -64,7 +66,7 @@ async def console(pool: asyncpg.Pool) -> AsyncIterator[str]:
     """The address of a running console."""
     app = Litestar(route_handlers=routes(), openapi_config=None)
     app.state.pool = pool
-    app.state.stock_rules = STOCK
+    app.state.stock_view = StockView(STOCK, Catalog())
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import aiohttp
 import asyncpg
+import pytest
 from playwright.async_api import expect
 
 from crossdock.console.stock_drawing import Part, bar, steps
@@ -118,6 +119,26 @@ async def test_an_unknown_sku_is_said_and_the_list_stays(web: aiohttp.ClientSess
     text = await text_of(web, "inventory?sku=%3Cscript%3E&q=NS")
     assert "no SKU '&lt;script&gt;' is known" in text or "no SKU &#39;&lt;script&gt;&#39; is known" in text
     assert "NS-2" in text
+
+
+async def test_a_row_that_is_opened_takes_only_what_is_about_its_sku(
+    web: aiohttp.ClientSession, pool: asyncpg.Pool
+) -> None:
+    await stocked(pool)
+    async with web.get("inventory?sku=NS-1", headers={"HX-Request": "true", "HX-Target": "div#detail"}) as answer:
+        text = await answer.text()
+    assert "14 may be sold" in re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))
+    assert "NS-2" not in text
+    assert "Lag p50" not in text
+
+
+@pytest.mark.parametrize("name", ["q", "after", "sku"])
+async def test_what_the_database_cannot_hold_is_asked_for_all_the_same(
+    web: aiohttp.ClientSession, pool: asyncpg.Pool, name: str
+) -> None:
+    await stocked(pool)
+    async with web.get(f"inventory?{name}=%00") as answer:
+        assert answer.status == 200
 
 
 async def test_the_list_is_worked_from_the_keyboard(browser: Browser, pool: asyncpg.Pool) -> None:

@@ -126,6 +126,29 @@ def test_the_buffer_covers_what_others_sell_while_the_channel_lags() -> None:
     assert buffer_of(SHOP, None, 2.0)[0] == 0
 
 
+async def test_a_view_like_another_has_its_figures_and_reads_levels_of_its_own(pool: asyncpg.Pool) -> None:
+    soon = replace(SHOP, horizon=timedelta(days=2))
+    here = view(channel=soon, kit=True)
+    await entered(pool, [movement("m1", "10"), movement("m2", "4", sku="CD-2")])
+    async with pool.acquire() as conn:
+        await conn.execute(
+            "INSERT INTO expected_stock (reference, sku, location, source, quantity, due_at, version, status, "
+            "document_id) VALUES ('PO-1', 'CD-1', 'EAST', 'erp', 7, now() + interval '1 day', 1, 'open', 1)"
+        )
+        products = here.catalog.products
+        assert not here.like().refreshed
+        await here.refresh(conn)
+        await here.load(conn)
+        here.catalog.products = products
+        other = here.like()
+        await conn.execute("DELETE FROM expected_stock")
+        assert list(other.skus) == []
+        await other.load_skus(conn, ["CD-1"])
+    assert other.refreshed
+    assert other.sellable(soon, "CD-1").total == here.sellable(soon, "CD-1").total == 17
+    assert list(other.skus) == ["CD-1"]
+
+
 async def test_what_a_failed_refresh_had_read_is_still_a_change_next_time(
     pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,7 +30,7 @@ from crossdock.console.routes import routes as console_routes
 from crossdock.errors import EngineAway
 from crossdock.intake.hooks import PREFIX, HookIntake, Receive, Scope, Send
 from crossdock.inventory.reserve import Reserving
-from crossdock.inventory.rules import StockRules
+from crossdock.inventory.view import StockView
 from crossdock.journal.keep import Keeper, count_rejections
 from crossdock.runtime.clock import now
 from crossdock.runtime.embedded.state import Endpoints
@@ -93,7 +93,7 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
         "availability": answering_to(own_names(host), stock.handler),
         "reservations": answering_to(own_names(host), reservations),
     }
-    rest = web(pool, host, stock.rules, (stock.problem,))
+    rest = web(pool, host, stock.view, (stock.problem,))
     server = Server(
         Front(hooks, rest, hot),
         address=host,
@@ -134,17 +134,18 @@ def _spare_the_collector() -> None:
 
 
 def web(
-    pool: asyncpg.Pool, host: str, stock: StockRules | None = None, ready: Sequence[Callable[[], str]] = ()
+    pool: asyncpg.Pool, host: str, stock: StockView | None = None, ready: Sequence[Callable[[], str]] = ()
 ) -> Litestar:
     """API and console as a Litestar application on `pool`; listening on a loopback `host` it answers loopback names.
 
-    `ready`: each says what is not ready yet, "" when it is; /readyz tells.
+    `stock`: the view of stock that is kept up; the console explains numbers by its rules and figures. `ready`: each
+    says what is not ready yet, "" when it is; /readyz tells.
     """
     names = own_names(host)
     return Litestar(
         route_handlers=[*api_routes(), *console_routes()],
         guards=[answers_to(names)] if names is not None else [],
-        state=State({"pool": pool, "stock_rules": stock, "ready": ready}),
+        state=State({"pool": pool, "stock_view": stock, "ready": ready}),
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=openapi(),
         request_max_body_size=MOST_BODY,

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import asyncpg
 
-from crossdock.app.wiring import Wired, own_interfaces
+from crossdock.app.wiring import Wired, own_interfaces, stock_rules_of
 from crossdock.catalog.accept import accept_crosswalks, accept_customers, accept_products
+from crossdock.inventory.publish import SQL as PUBLISH
 from crossdock.journal.keep import SQL
 from crossdock.journal.outbox import ensure_cursor
 from crossdock.runtime.migrate import migrate
@@ -14,7 +15,8 @@ from crossdock.runtime.postgres import open_pool
 
 
 async def prepare(database_url: str, wired: Wired) -> list[str]:
-    """Bring the database up to date with the schema and the estate; the migrations that were run.
+    """Bring the database up to date with the schema and the estate; the migrations that were run. Systems that the
+    estate tells no stock any more are shown as told no longer.
 
     Safe to repeat. Seeds replace what they say and leave everything else alone.
     """
@@ -25,6 +27,8 @@ async def prepare(database_url: str, wired: Wired) -> list[str]:
         async with pool.acquire() as conn, conn.transaction():
             await _declare(conn, wired)
             estate = wired.estate
+            channels = stock_rules_of(estate).channels.values()
+            await conn.execute(PUBLISH.forget_publications, [one.system for one in channels if one.publish])
             await accept_products(conn, [(None, product) for product in estate.products()])
             await accept_customers(conn, [(None, customer) for customer in estate.customers()])
             rows = [(row.name, row.system, row.theirs, row.ours) for row in estate.crosswalks]

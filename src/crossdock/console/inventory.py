@@ -16,7 +16,9 @@ from crossdock.console.render import page
 from crossdock.console.stock_drawing import bar, steps
 from crossdock.errors import Refused
 from crossdock.inventory.rules import StockRules
-from crossdock.observe.stock import StockPicture, promised, publications, stock_list, stock_picture
+from crossdock.inventory.view import StockView
+from crossdock.journal.record import storable
+from crossdock.observe.stock import LONGEST_SKU, StockPicture, promised, publications, stock_list, stock_picture
 
 LIMIT: Final = 50
 MOST_SHORT: Final = 20
@@ -28,16 +30,18 @@ async def inventory_page(
     request: Request[Any, Any, Any], q: Text = "", after: Text = "", sku: Text = ""
 ) -> Response[str]:
     """SKUs that begin with `q`, and everything about `sku`."""
-    rules, catalog = _rules(request), _catalog(request)
+    q, after, sku = (storable(one, LONGEST_SKU) for one in (q, after, sku))
+    # A row of the list that is opened takes only what is about its SKU out of the answer.
+    whole = not request.headers.get("hx-target", "").endswith("#detail")
     picture: StockPicture | None = None
     problem = ""
     async with connection(request) as conn:
-        rows = await stock_list(conn, q.strip(), after, LIMIT + 1)
-        told = await publications(conn)
-        short = await promised(conn, MOST_SHORT)
+        rows = await stock_list(conn, q.strip(), after, LIMIT + 1) if whole else []
+        told = await publications(conn) if whole else []
+        short = await promised(conn, MOST_SHORT) if whole else []
         if sku:
             try:
-                picture = await stock_picture(conn, rules, catalog, sku)
+                picture = await stock_picture(conn, _view(request), sku)
             except Refused as refused:
                 problem = refused.reason
     largest = max((level.on_hand for level in picture.levels), default=Decimal(0)) if picture else Decimal(0)
@@ -60,15 +64,10 @@ async def inventory_page(
     )
 
 
-def _rules(request: Request[Any, Any, Any]) -> StockRules:
-    rules: StockRules = request.app.state.get("stock_rules") or StockRules(version="")
-    return rules
-
-
-def _catalog(request: Request[Any, Any, Any]) -> Catalog:
-    """Master data of this application, told of changes by the database."""
+def _view(request: Request[Any, Any, Any]) -> StockView:
+    """The view of stock that this application keeps up; without one, no channel is told anything."""
     state = request.app.state
-    if "catalog" not in state:
-        state.catalog = Catalog()
-    catalog: Catalog = state.catalog
-    return catalog
+    if state.get("stock_view") is None:
+        state.stock_view = StockView(StockRules(version=""), Catalog())
+    view: StockView = state.stock_view
+    return view

@@ -20,6 +20,10 @@ UPDATE publication SET followed_xid = '0', followed_id = 0 WHERE system = $1
 -- How publishing to a system stood.
 SELECT calls, fewest_calls, least(waiting_since, at) AS known_until FROM publication WHERE system = $1
 
+-- name: forget_publications
+-- How publishing to systems goes that are told no stock any more; what they were told last stays, for they show it.
+DELETE FROM publication WHERE system <> ALL($1::text[])
+
 -- name: take_over_calls
 -- Calls that an earlier holder of the lease never wrote the end of: nobody knows whether the channel has these numbers.
 WITH cut AS (

@@ -38,14 +38,24 @@ class StockView:
 
     def __init__(self, rules: StockRules, catalog: Catalog) -> None:
         self.rules = rules
+        self.refreshed = False
+        """What changes slowly has been read."""
         self.catalog = catalog
         self._levels: dict[str, dict[str, Level]] = {}
         self._expected: dict[str, dict[str, list[Expected]]] = {}
         self._paces: Mapping[str, Pace] = {}
         self._lags: Mapping[str, float] = {}
-        self._users = _users_of_components(catalog)
+        self._users: dict[str, set[str]] | None = None
         self._catalog_version = catalog.version
         self._stock = Stock(self._level, catalog.products, self._due, self._buffer)
+
+    def like(self) -> StockView:
+        """A view of no levels by the same rules, catalog and figures, for a question about a few SKUs."""
+        other = StockView(self.rules, self.catalog)
+        other.refreshed = self.refreshed
+        other._expected, other._paces, other._lags = self._expected, self._paces, self._lags
+        other._users = self._users
+        return other
 
     @property
     def skus(self) -> Iterable[str]:
@@ -87,9 +97,10 @@ class StockView:
         self._expected, self._paces, self._lags = expected, paces, lags
         if self._catalog_version != self.catalog.version:
             self._catalog_version = self.catalog.version
-            self._users = _users_of_components(self.catalog)
+            self._users = None
             self._stock = Stock(self._level, self.catalog.products, self._due, self._buffer)
             changed = True
+        self.refreshed = True
         return changed
 
     def apply(self, levels: Iterable[Level]) -> set[str]:
@@ -102,6 +113,8 @@ class StockView:
             if here is None or here.sequence < level.sequence:
                 places[level.location] = level
                 changed.add(level.sku)
+        if self._users is None:
+            self._users = _users_of_components(self.catalog)
         if self._users:
             for sku in list(changed):
                 changed |= self._users.get(sku, set())

@@ -11,11 +11,11 @@ import asyncpg
 import msgspec
 from msgspec import Struct
 
-from crossdock.catalog.cache import Catalog, ProductFacts
+from crossdock.catalog.cache import ProductFacts
 from crossdock.errors import Refused
 from crossdock.inventory.available import Term
 from crossdock.inventory.level import Level
-from crossdock.inventory.rules import ChannelRule, StockRules
+from crossdock.inventory.rules import ChannelRule
 from crossdock.inventory.view import StockView
 from crossdock.runtime.postgres import load_queries
 
@@ -169,22 +169,29 @@ async def promised(conn: asyncpg.Connection, limit: int) -> list[tuple[str, str,
     return [(row["sku"], row["location"], row["free"]) for row in await conn.fetch(SQL.stock_promised, limit)]
 
 
-async def stock_picture(conn: asyncpg.Connection, rules: StockRules, catalog: Catalog, sku: str) -> StockPicture:
-    """Everything about `sku`. Refused 404 when neither the catalog nor the ledger knows it."""
-    view = StockView(rules, catalog)
-    await view.refresh(conn)
-    product = catalog.products.get(sku)
+async def stock_picture(conn: asyncpg.Connection, known: StockView, sku: str) -> StockPicture:
+    """Everything about `sku`, by the rules and figures of `known`; its levels are read. Refused 404 when neither the
+    catalog nor the ledger knows it."""
+    view = known.like()
+    if view.refreshed:
+        await view.catalog.refresh(conn)
+    else:
+        # Nobody keeps it up, or not yet.
+        await view.refresh(conn)
+    product = view.catalog.products.get(sku)
     rows = await conn.fetch(SQL.stock_levels, sku, MOST_LEVELS)
     if product is None and not rows:
         raise Refused(f"no SKU {sku[:LONGEST_SKU]!r} is known", status=404, field="sku", rule="not_found")
     parts: Sequence[str] = list(product.components) if product is not None and product.components else [sku]
     await view.load_skus(conn, parts)
-    told = [Told(**row) for row in await conn.fetch(SQL.stock_told, sku, MOST_LEVELS)]
+    rules = view.rules.channels.values()
+    systems = sorted({rule.system for rule in rules})
+    told = [Told(**row) for row in await conn.fetch(SQL.stock_told, sku, MOST_LEVELS, systems)]
     return StockPicture(
         sku=sku,
         product=product,
         levels=tuple(Level(**row) for row in rows),
-        channels=tuple(_on_channel(view, rule, sku, told) for rule in rules.channels.values()),
+        channels=tuple(_on_channel(view, rule, sku, told) for rule in rules),
         coming=tuple(Coming(**row) for row in await conn.fetch(SQL.stock_coming, sku, MOST_HOLDS)),
         holders=tuple(Holder(**row) for row in await conn.fetch(SQL.stock_holds, sku, MOST_HOLDS)),
         moves=tuple(Move(**row) for row in await conn.fetch(SQL.stock_moves, sku, MOST_MOVES)),

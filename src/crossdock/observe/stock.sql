@@ -22,8 +22,9 @@ SELECT sku, location, on_hand, quarantined, allocated, reserved, sequence, chang
 FROM stock_level WHERE sku = $1 AND sequence > 0 ORDER BY location LIMIT $2
 
 -- name: stock_told
--- What each channel system was told of one SKU last.
-SELECT system, location, told, told_at, problem FROM channel_stock WHERE sku = $1 ORDER BY system, location LIMIT $2
+-- What each of some channel systems was told of one SKU last.
+SELECT system, location, told, told_at, problem FROM channel_stock
+WHERE sku = $1 AND system = ANY($3::text[]) ORDER BY system, location LIMIT $2
 
 -- name: stock_coming
 -- Goods of one SKU that are still to come.

@@ -13,6 +13,7 @@ from msgspec import Struct
 from crossdock.errors import Refused
 
 LONGEST_ID: Final = 100
+# PostgreSQL's bigint holds milliseconds; what lies outside these years is no time of a change.
 _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 

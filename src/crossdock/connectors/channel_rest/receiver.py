@@ -12,7 +12,6 @@ from msgspec import Struct
 from crossdock.sdk.receiving import LONGEST_ID, HookRequest, Identified, message_id_in, moment_of
 from crossdock.sdk.signatures import check_standard_webhook
 
-# PostgreSQL's bigint holds milliseconds; what lies outside these years is no time of a change.
 _TYPES: Final = frozenset({"order.placed", "order.cancelled"})
 
 

@@ -12,8 +12,6 @@ from msgspec import Struct
 from crossdock.sdk.receiving import HookRequest, Identified, message_id_in, moment_of
 from crossdock.sdk.signatures import check_hmac_base64
 
-# PostgreSQL's bigint holds milliseconds; what lies outside these years is no time of a change.
-
 
 class HookHeaders(Struct, frozen=True, kw_only=True):
     """Names of the headers Shopify sends, in lower case. Its coming delivery framework drops the `x-`."""

@@ -24,13 +24,13 @@ LATER_ORDERS = 20
 
 
 class OrdersRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """`count` orders in all. `broken` says how many of them are broken and how; `duplicates` how many webhooks are
-    sent twice under
-    the same id; `updates` and `cancels` how many orders change or are cancelled afterwards; `reorder` how many
-    webhooks are held back so
-    that later ones overtake them. every second buyer comes for one
-    of `scarce`, and of these SKUs nobody can buy more than is on show. `rate` is orders a second,
-    `concurrency` webhooks in flight."""
+    """`count` orders in all, of `lines` lines each; `rate`: orders a second, `concurrency`: webhooks in flight.
+
+    `broken`: how many of them are broken, by kind; `duplicates`: how many webhooks are sent twice under the same id;
+    `updates`, `cancels`: how many orders change or are cancelled afterwards; `reorder`: how many webhooks are held back
+    so that later ones overtake them. Every second buyer comes for one of `scarce`, and of these SKUs nobody can buy
+    more than is on show.
+    """
 
     count: int = 10
     seed: int = 1
