@@ -19,7 +19,7 @@ FAULTS   ?=
 T        ?=
 JOBS     ?= 2
 
-.PHONY: help demo test lint format bench docs lock assets chromium changelog clean
+.PHONY: help demo test crash lint format bench docs lock assets chromium changelog clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -30,6 +30,10 @@ demo: $(VENV)/.installed assets ## a peak-season morning at a simulated distribu
 
 test: $(VENV)/.installed assets chromium ## every test, on two workers (T="words for pytest", JOBS=n)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(T)
+
+crash: $(VENV)/.installed assets ## kill -9 under load with many seeds (SEEDS=n, 50 by default; T="words for pytest")
+	CROSSDOCK_CRASH_SEEDS=$(or $(SEEDS),50) $(BIN)/python -m pytest -n $(JOBS) --dist load \
+	  $(or $(T),tests/crash/test_kill.py tests/crash/test_reservations.py)
 
 lint: $(VENV)/.installed ## style, types, import direction, shape, claims
 	$(BIN)/ruff check .
