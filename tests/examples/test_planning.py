@@ -192,6 +192,22 @@ async def test_demand_of_a_day_is_what_was_ordered_shipped_cancelled_and_lost(
     }  # fmt: skip
 
 
+def _shown(head: str) -> str:
+    """The CSV block of the example's README that begins with `head`."""
+    blocks = (ESTATE.parent / "README.md").read_text("utf-8").split("```csv\n")[1:]
+    return next(text for block in blocks if (text := block.partition("```")[0]).startswith(head))
+
+
+async def test_the_example_yields_the_demand_that_its_readme_shows(
+    pool: asyncpg.Pool, wired: Wired, tmp_path: Path
+) -> None:
+    await sent(pool, wired, "shop.orders", tmp_path, _shown("Order,Placed"))
+    assert [tuple(row) for row in await pool.fetch("SELECT rule, reason FROM triage_case")] == []
+    files = await write_planning(pool, wired, tmp_path / "out", DAY + timedelta(days=1))
+    assert [file.name for file in files] == ["demand-2026-11-23.csv", "availability.csv"]
+    assert files[0].read_text("utf-8") == _shown("day,sku")
+
+
 async def test_a_day_is_closed_once_and_missing_days_are_made_up_for(pool: asyncpg.Pool, wired: Wired) -> None:
     async with pool.acquire() as conn:
         assert await open_days(conn, DAY) == []
