@@ -97,7 +97,7 @@ async def _notices(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
 
 
 async def _shipments(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
-    return await ship(desk.conn, batch, desk.rules.channel_system)
+    return await ship(desk.conn, batch, desk.rules.channel_system, desk.rules.catalog.products)
 
 
 async def _differences(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:

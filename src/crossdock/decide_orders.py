@@ -173,7 +173,7 @@ async def _plan(
         if meaning in MOVES_GOODS
     ]
     system_of = {name: facts.system for name, facts in rules.policy.locations.items()}
-    made = await plan(conn, wanted, system_of)
+    made = await plan(conn, wanted, system_of, rules.catalog.products)
     plans = {one.order.order_key: planned for one, planned in zip(wanted, made, strict=True)}
     await write_holds(
         conn,

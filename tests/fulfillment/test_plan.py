@@ -3,15 +3,22 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import asyncpg
+from msgspec.structs import replace
 
 from crossdock.canonical.objects import decode
+from crossdock.canonical.quantity import Quantity
 from crossdock.canonical.sales_order import SalesOrder
+from crossdock.catalog.cache import ProductFacts
+from crossdock.fulfillment.lines import load
 from crossdock.fulfillment.plan import Plan, Wanted, left_already, plan
 from crossdock.journal.decided import Split
 from tests.orders.making import line, order
 
 SYSTEMS = {"EAST": "warehouse", "WEST": "3pl"}
+PRODUCTS = {"CD-1": ProductFacts("EA", "", True, True, {"CS": Decimal(12)})}
 EAST, WEST = (
     Split(location="EAST", system="warehouse", lines=(0,)),
     Split(location="WEST", system="3pl", lines=(1,)),
@@ -25,7 +32,7 @@ async def planned(pool: asyncpg.Pool, *wanted: tuple[SalesOrder, tuple[Split, ..
         for number, (given, splits, known) in enumerate(wanted, 1)
     ]
     async with pool.acquire() as conn, conn.transaction():
-        return await plan(conn, batch, SYSTEMS)
+        return await plan(conn, batch, SYSTEMS, PRODUCTS)
 
 
 def shown(made: Plan) -> list[tuple[str, str, str]]:
@@ -50,6 +57,29 @@ async def test_each_location_is_asked_for_its_lines(pool: asyncpg.Pool) -> None:
     ]
     assert {(one.order_key, one.order_number, one.ship_to.city) for one in asked} == {("shop/1", "#1", "Boise")}
     assert await states(pool) == [("shop/1#1", "EAST", "open"), ("shop/1#2", "WEST", "open")]
+
+
+async def test_goods_are_asked_for_in_the_unit_they_are_kept_in(pool: asyncpg.Pool) -> None:
+    cases = order("1", replace(line(1), quantity=Quantity(Decimal(2), "CS")), line(2, "CD-2", "5", "1.00"))
+    parts = replace(EAST, quantities=(Quantity(Decimal(12)),)), replace(WEST, lines=(0, 1))
+    (made,) = await planned(pool, (cases, parts, False))
+    asked = [decode("fulfillment_order", one.body or b"") for one in made.deliveries]
+    assert [[one.quantity for one in each.lines] for each in asked] == [
+        [Quantity(Decimal(12))],
+        [Quantity(Decimal(24)), Quantity(Decimal(5))],
+    ]
+    rows = await pool.fetch("SELECT lines FROM fulfillment_order ORDER BY reference")
+    assert [[(one.ordered, one.unit, one.of_order) for one in load(row["lines"]).values()] for row in rows] == [
+        [(12, "EA", Quantity(Decimal(1), "CS"))],
+        [(24, "EA", Quantity(Decimal(2), "CS")), (5, "EA", None)],
+    ]
+
+
+async def test_a_unit_the_catalog_does_not_know_is_asked_for_as_it_is(pool: asyncpg.Pool) -> None:
+    boxes = order("1", replace(line(1), quantity=Quantity(Decimal(2), "BX")))
+    (made,) = await planned(pool, (boxes, (EAST,), False))
+    (asked,) = (decode("fulfillment_order", one.body or b"") for one in made.deliveries)
+    assert asked.lines[0].quantity == Quantity(Decimal(2), "BX")
 
 
 async def test_a_changed_order_cancels_first_and_asks_under_new_numbers(pool: asyncpg.Pool) -> None:

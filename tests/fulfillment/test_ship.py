@@ -13,11 +13,16 @@ import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from crossdock.canonical.fulfillment import FulfillmentLine, Package, Shipment
+from crossdock.canonical.objects import decode
 from crossdock.canonical.quantity import Quantity
+from crossdock.canonical.sales_order import OrderLine
+from crossdock.catalog.cache import ProductFacts
 from crossdock.errors import NeedsEdit, RetryLater
-from crossdock.fulfillment.lines import load
+from crossdock.fulfillment.convert import as_ordered
+from crossdock.fulfillment.lines import LineState, load
 from crossdock.fulfillment.plan import Wanted, plan
 from crossdock.fulfillment.ship import ship
 from crossdock.journal.decided import Decided, Routed, Split
@@ -25,6 +30,11 @@ from crossdock.orders.accept import Prepared, accept, weigh
 from tests.orders.making import NOON, line, order, translated
 
 ORDERED = {"1": 2, "2": 5}
+PRODUCTS = {
+    "CD-1": ProductFacts("EA", "", True, True, {"CS": Decimal(12)}),
+    "CD-2": ProductFacts("EA", "", True, True),
+    "OIL": ProductFacts("LTR", "", True, True, {"GLL": Decimal("3.785412")}),
+}
 
 
 @pytest_asyncio.fixture
@@ -35,13 +45,15 @@ async def asked(pool: asyncpg.Pool) -> asyncpg.Pool:
     return pool
 
 
-async def ask(conn: asyncpg.Connection, order_id: str = "1") -> None:
-    given = order(order_id, line(1), line(2, "CD-2", "5", "1.00"))
-    split = Split(location="EAST", system="warehouse", lines=(0, 1))
+async def ask(conn: asyncpg.Connection, order_id: str = "1", *lines: OrderLine) -> None:
+    given = order(order_id, *(lines or (line(1), line(2, "CD-2", "5", "1.00"))))
+    split = Split(location="EAST", system="warehouse", lines=tuple(range(len(given.lines))))
     routed = Routed(entity="us", erp="netsuite", splits=(split,), record=b"{}", rules="r")
     prepared = Prepared(item=translated(given), order=given, routed=routed, content=1)
     await accept(conn, await weigh(conn, [prepared]), {})
-    await plan(conn, [Wanted(document_id=1, order=given, splits=(split,), known=False)], {"EAST": "warehouse"})
+    await plan(
+        conn, [Wanted(document_id=1, order=given, splits=(split,), known=False)], {"EAST": "warehouse"}, PRODUCTS
+    )
 
 
 def shipment(lines: dict[str, int | str], shipment_id: str = "s1", order_id: str = "1", **changes: Any) -> Shipment:
@@ -68,7 +80,7 @@ def shipment(lines: dict[str, int | str], shipment_id: str = "s1", order_id: str
 async def shipped(pool: asyncpg.Pool, *shipments: Shipment, attempts: int = 0) -> list[Decided]:
     batch = [translated(one, "shipment", number, attempts=attempts) for number, one in enumerate(shipments, 1)]
     async with pool.acquire() as conn, conn.transaction():
-        return await ship(conn, batch, {"shop": "shop-system"})
+        return await ship(conn, batch, {"shop": "shop-system"}, PRODUCTS)
 
 
 async def state(pool: asyncpg.Pool, reference: str = "shop/1#1") -> tuple[str, dict[str, int]]:
@@ -160,9 +172,114 @@ async def test_a_shipment_that_overtook_its_order_waits_and_then_is_a_case(
     assert (late.error.rule, late.error.value) == ("shipment.order_known", unknown.fulfillment_reference)
 
 
+def ordered(number: int, quantity: str, unit: str, sku: str = "CD-1") -> OrderLine:
+    return replace(line(number, sku), quantity=Quantity(Decimal(quantity), unit))
+
+
+def left(shipment_id: str, *packages: tuple[str, str], number: str = "1") -> Shipment:
+    """A shipment of a package each: (quantity, unit) of a line."""
+    packed = tuple(
+        Package(lines=(FulfillmentLine(line=number, sku="any", quantity=Quantity(Decimal(quantity), unit)),))
+        for quantity, unit in packages
+    )
+    return shipment({}, shipment_id, packages=packed)
+
+
+def told(decided: Decided) -> list[list[tuple[str, str]]]:
+    """What ERP and channel are told of, per package: quantity and unit."""
+    told_: Shipment = decode("shipment", decided.body)
+    return [[(str(one.quantity.value), one.quantity.unit) for one in package.lines] for package in told_.packages]
+
+
+async def test_cases_that_left_as_eaches_are_told_as_cases(pool: asyncpg.Pool) -> None:
+    async with pool.acquire() as conn:
+        await ask(conn, "1", ordered(1, "3", "CS"))
+    first, second = await shipped(pool, left("s1", ("24", "EA")), left("s2", ("1", "CS")))
+    assert [told(first), told(second)] == [[[("2", "CS")]], [[("1", "CS")]]]
+    assert [len(one.deliveries) for one in (first, second)] == [2, 2]
+    assert await state(pool) == ("shipped", {"1": 36})
+
+
+async def test_a_case_that_left_in_parts_is_told_when_it_is_whole(pool: asyncpg.Pool) -> None:
+    async with pool.acquire() as conn:
+        await ask(conn, "1", ordered(1, "2", "CS"))
+    (first,) = await shipped(pool, left("s1", ("5", "EA")))
+    assert (told(first), first.deliveries, first.accepted) == ([[]], (), True)
+    assert first.note == "no unit of the order has left in whole yet: it is told with the rest of it"
+    assert await state(pool) == ("partly_shipped", {"1": 5})
+    (rest,) = await shipped(pool, left("s2", ("6", "EA"), ("2", "EA"), ("11", "EA")))
+    assert told(rest) == [[], [("1", "CS")], [("1", "CS")]]
+    assert [one.operation for one in rest.deliveries] == ["item_fulfillment", "fulfillment"]
+    assert await state(pool) == ("shipped", {"1": 24})
+
+
+async def test_eaches_that_left_as_a_case_are_told_as_eaches(pool: asyncpg.Pool) -> None:
+    async with pool.acquire() as conn:
+        await ask(conn, "1", ordered(1, "30", "EA"))
+    first, over = await shipped(pool, left("s1", ("2", "CS")), left("s2", ("1", "CS")))
+    assert told(first) == [[("24", "EA")]]
+    assert isinstance(over.error, NeedsEdit)
+    assert (over.error.rule, over.error.value, over.error.reason) == (
+        "shipment.quantity", 12, "line 1: 12 shipped, 6 left to ship",
+    )  # fmt: skip
+
+
+async def test_a_unit_the_product_does_not_have_is_a_case(pool: asyncpg.Pool) -> None:
+    async with pool.acquire() as conn:
+        await ask(conn, "1", ordered(1, "1", "CS"))
+    (decided,) = await shipped(pool, left("s1", ("1", "BX")))
+    assert isinstance(decided.error, NeedsEdit)
+    assert (decided.error.rule, decided.error.field, decided.error.value) == (
+        "shipment.unit", "packages.lines[1].quantity.unit", "BX",
+    )  # fmt: skip
+    assert decided.error.reason == "line 1: 1 BX of CD-1 left, which is kept in EA"
+    assert await state(pool) == ("open", {"1": 0})
+
+
+async def test_what_is_measured_adds_up_to_what_was_ordered(pool: asyncpg.Pool) -> None:
+    async with pool.acquire() as conn:
+        await ask(conn, "1", ordered(1, "2.5", "GLL", "OIL"))
+    first, rest = await shipped(pool, left("s1", ("5", "LTR")), left("s2", ("4.46353", "LTR")))
+    assert [told(first), told(rest)] == [[[("1.320860", "GLL")]], [[("1.179140", "GLL")]]]
+    assert (await state(pool))[0] == "shipped"
+
+
+async def test_what_was_asked_before_units_were_kept_is_counted_as_it_comes(pool: asyncpg.Pool) -> None:
+    async with pool.acquire() as conn:
+        await ask(conn, "1", ordered(1, "2", "CS"))
+    await pool.execute("""UPDATE fulfillment_order SET lines = '{"1": {"sku": "CD-1", "ordered": "2"}}'""")
+    (decided,) = await shipped(pool, left("s1", ("2", "CS")))
+    assert told(decided) == [[("2", "CS")]]
+    assert await state(pool) == ("shipped", {"1": 2})
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    cases=st.integers(1, 5),
+    holds=st.integers(1, 30),
+    cuts=st.lists(st.integers(1, 40), max_size=8),
+)
+def test_however_cases_are_cut_all_of_them_are_told_and_never_one_too_many(
+    cases: int, holds: int, cuts: list[int]
+) -> None:
+    products = {"CD-1": ProductFacts("EA", "", True, True, {"CS": Decimal(holds)})}
+    whole = Decimal(cases * holds)
+    state = LineState(sku="CD-1", ordered=whole, unit="EA", of_order=Quantity(Decimal(cases), "CS"))
+    sum_told = Decimal(0)
+    for cut in [*cuts, cases * holds]:
+        going = min(Decimal(cut), whole - state.shipped)
+        if going == 0:
+            break
+        one = as_ordered(left("s", (str(going), "EA")), {"1": state}, products)
+        state.shipped += going
+        sum_told += sum((entry.quantity.value for package in one.packages for entry in package.lines), Decimal(0))
+        assert sum_told == state.shipped // holds
+    assert (state.shipped, sum_told) == (whole, cases)
+
+
 async def test_a_channel_that_is_not_told_hears_nothing(asked: asyncpg.Pool) -> None:
     async with asked.acquire() as conn, conn.transaction():
-        (decided,) = await ship(conn, [translated(shipment({"1": 1}), "shipment")], {})
+        (decided,) = await ship(conn, [translated(shipment({"1": 1}), "shipment")], {}, PRODUCTS)
     assert [one.system for one in decided.deliveries] == ["netsuite"]
 
 
@@ -186,7 +303,7 @@ def test_shipped_never_exceeds_ordered(database: str, came: list[tuple[int, dict
             taken: set[int] = set()
             for number, lines in came:
                 one = translated(shipment(lines, f"s{number}"), "shipment")
-                (decided,) = await ship(connection, [one], {})
+                (decided,) = await ship(connection, [one], {}, PRODUCTS)
                 fits = bool(lines) and all(
                     int(quantity) > 0 and expected[name] + int(quantity) <= ORDERED[name]
                     for name, quantity in lines.items()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from crossdock.canonical.quantity import Quantity
 from crossdock.canonical.sales_order import SalesOrder
@@ -147,6 +148,26 @@ def test_a_case_of_twelve_takes_twelve_eaches() -> None:
     assert there.at("CD-1", "EAST").free == 12
 
 
+def cases(quantity: str) -> SalesOrder:
+    return order("1", replace(line(1), quantity=Quantity(Decimal(quantity), "CS")))
+
+
+def test_cases_are_split_between_cases() -> None:
+    there = levels(("CD-1", "EAST", 20), ("CD-1", "WEST", 16))
+    assert granted(wish(cases("2")), there).splits == (
+        split("EAST", "warehouse", (0, 12)),
+        split("WEST", "3pl", (0, 12)),
+    )
+    assert (there.at("CD-1", "EAST").free, there.at("CD-1", "WEST").free) == (8, 4)
+
+
+def test_eaches_of_two_locations_make_no_case() -> None:
+    there = levels(("CD-1", "EAST", 11), ("CD-1", "WEST", 13))
+    error = allocate(wish(cases("2")), PRODUCTS, there, 60.0)
+    assert isinstance(error, RetryLater)
+    assert error.reason == "waits for stock: line 1: 12 of 24 EA CD-1 missing"
+
+
 def test_an_unknown_unit_needs_a_person() -> None:
     case = line(1)
     wanted = order(
@@ -156,6 +177,17 @@ def test_an_unknown_unit_needs_a_person() -> None:
     error = allocate(wish(wanted), PRODUCTS, levels(("CD-1", "EAST", 24)), 60.0)
     assert isinstance(error, NeedsEdit)
     assert (error.rule, error.field) == ("order.unit", "lines[0].quantity.unit")
+
+
+def test_a_part_of_a_counted_unit_needs_a_person() -> None:
+    products = {"CD-1": ProductFacts("EA", "", True, True, {"KGM": Decimal("2.5")})}
+    wanted = order("1", replace(line(1), quantity=Quantity(Decimal(3), "KGM")))
+    error = allocate(wish(wanted), products, levels(("CD-1", "EAST", 24)), 60.0)
+    assert isinstance(error, NeedsEdit)
+    assert (error.rule, error.reason) == (
+        "order.unit",
+        "CD-1 is ordered in KGM and kept in EA, of which this is 7.5",
+    )
 
 
 def test_a_bundle_takes_its_components_at_one_location() -> None:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from crossdock.canonical.master_data import Component, Product, UnitConversion
 from crossdock.canonical.objects import encode
-from crossdock.canonical.quantity import Quantity
+from crossdock.canonical.quantity import WHOLE_UNITS, Quantity
 from crossdock.runtime.postgres import load_queries
 
 SQL = load_queries(__package__)
@@ -53,6 +53,13 @@ class ProductFacts(Struct, frozen=True):
             return quantity.value
         factor = self.factors.get(quantity.unit)
         return None if factor is None else quantity.value * factor
+
+    def kept(self, quantity: Quantity) -> Quantity | None:
+        """`quantity` in the base unit as a quantity; None when it has none, or comes to a part of a counted unit."""
+        value = self.in_base(quantity)
+        if value is None or (self.unit in WHOLE_UNITS and value != value.to_integral_value()):
+            return None
+        return Quantity(value, self.unit)
 
 
 def details_of(product: Product) -> bytes | None:

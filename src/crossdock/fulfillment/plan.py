@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plan fulfillment (Splitter): one fulfillment order per location; a changed order's open ones are replaced."""
+"""Plan fulfillment (Splitter): one fulfillment order per location; a changed order's open ones are replaced.
+
+A warehouse is asked for goods in the unit they are kept in, whatever unit they were ordered in.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import asyncpg
 from msgspec import Struct
@@ -11,7 +14,8 @@ from msgspec import Struct
 from crossdock.canonical.fulfillment import FulfillmentLine, FulfillmentOrder
 from crossdock.canonical.handed import HANDED
 from crossdock.canonical.quantity import Quantity
-from crossdock.canonical.sales_order import SalesOrder
+from crossdock.canonical.sales_order import OrderLine, SalesOrder
+from crossdock.catalog.cache import ProductFacts
 from crossdock.errors import NeedsEdit
 from crossdock.fulfillment.lines import lines_of
 from crossdock.journal.decided import NewDelivery, Split
@@ -36,6 +40,14 @@ class Plan(Struct, frozen=True):
     references: dict[str, str]
 
 
+class _New(Struct, frozen=True):
+    """A fulfillment order that is new. `of_order`: order line → how much of it this is, in the order's unit."""
+
+    document_id: int
+    order: FulfillmentOrder
+    of_order: Mapping[str, Quantity]
+
+
 async def left_already(conn: asyncpg.Connection, order_keys: Sequence[str]) -> dict[str, NeedsEdit]:
     """Of these orders, those of which goods have left: what to tell the person who wants to change or cancel them."""
     found: dict[str, list[str]] = {}
@@ -44,7 +56,12 @@ async def left_already(conn: asyncpg.Connection, order_keys: Sequence[str]) -> d
     return {key: _too_late(key, references) for key, references in found.items()}
 
 
-async def plan(conn: asyncpg.Connection, batch: Sequence[Wanted], system_of: dict[str, str]) -> list[Plan]:
+async def plan(
+    conn: asyncpg.Connection,
+    batch: Sequence[Wanted],
+    system_of: dict[str, str],
+    products: Mapping[str, ProductFacts],
+) -> list[Plan]:
     """What the warehouses are owed for each order, in the same order.
 
     `system_of`: location → system. An order that was known has its open fulfillment orders cancelled first; the system
@@ -56,30 +73,29 @@ async def plan(conn: asyncpg.Connection, batch: Sequence[Wanted], system_of: dic
     for row in await conn.fetch(SQL.fulfillment_orders_of, known) if known else ():
         before.setdefault(row["order_key"], []).append(row)
     plans: list[Plan] = []
-    new: list[tuple[int, FulfillmentOrder]] = []
+    new: list[_New] = []
     cancelled: list[asyncpg.Record] = []
     for wanted in batch:
         rows = before.get(wanted.order.order_key, [])
         open_rows = [row for row in rows if row["state"] == "open"]
         made = [
-            _fulfillment_order(wanted.order, split, number) for number, split in enumerate(wanted.splits, len(rows) + 1)
+            _fulfillment_order(wanted, split, number, products)
+            for number, split in enumerate(wanted.splits, len(rows) + 1)
         ]
         cancelled += open_rows
-        new += [(wanted.document_id, order) for order in made]
+        new += made
         plans.append(
             Plan(
                 [_cancel(row, system_of) for row in open_rows]
-                + [_ask(order, split) for order, split in zip(made, wanted.splits, strict=True)],
-                {order.location: order.reference for order in made},
+                + [_ask(one.order, split) for one, split in zip(made, wanted.splits, strict=True)],
+                {one.order.location: one.order.reference for one in made},
             )
         )
     await _write(conn, new, cancelled)
     return plans
 
 
-async def _write(
-    conn: asyncpg.Connection, new: list[tuple[int, FulfillmentOrder]], cancelled: list[asyncpg.Record]
-) -> None:
+async def _write(conn: asyncpg.Connection, new: list[_New], cancelled: list[asyncpg.Record]) -> None:
     if cancelled:
         await conn.execute(
             SQL.update_fulfillment_orders,
@@ -91,8 +107,14 @@ async def _write(
         await conn.copy_records_to_table(
             "fulfillment_order",
             records=[
-                (order.reference, order.order_key, order.location, document_id, lines_of(order))
-                for document_id, order in new
+                (
+                    one.order.reference,
+                    one.order.order_key,
+                    one.order.location,
+                    one.document_id,
+                    lines_of(one.order, one.of_order),
+                )
+                for one in new
             ],
             columns=("reference", "order_key", "location", "document_id", "lines"),
         )
@@ -109,25 +131,38 @@ def _too_late(order_key: str, references: list[str]) -> NeedsEdit:
     )
 
 
-def _fulfillment_order(order: SalesOrder, split: Split, number: int) -> FulfillmentOrder:
+def _fulfillment_order(wanted: Wanted, split: Split, number: int, products: Mapping[str, ProductFacts]) -> _New:
+    order = wanted.order
     if order.ship_to is None:
         raise NeedsEdit("there is no address to ship to", field="ship_to", rule="order.ship_to", fix="add the address")
-    return FulfillmentOrder(
+    lines: list[FulfillmentLine] = []
+    of_order: dict[str, Quantity] = {}
+    for place, index in enumerate(split.lines):
+        line = order.lines[index]
+        whole = _kept(line, products)
+        quantity = split.quantities[place] if split.quantities else whole
+        lines.append(FulfillmentLine(line=line.line, sku=line.sku, quantity=quantity))
+        of_order[line.line] = (
+            quantity
+            if quantity.unit == line.quantity.unit
+            else Quantity(line.quantity.value * quantity.value / whole.value, line.quantity.unit)
+        )
+    made = FulfillmentOrder(
         reference=f"{order.order_key}#{number}",
         order_key=order.order_key,
         order_number=order.number,
         location=split.location,
         ship_to=order.ship_to,
         service=order.service,
-        lines=tuple(
-            FulfillmentLine(line=order.lines[index].line, sku=order.lines[index].sku, quantity=quantity)
-            for index, quantity in zip(split.lines, _quantities(order, split), strict=True)
-        ),
+        lines=tuple(lines),
     )
+    return _New(wanted.document_id, made, of_order)
 
 
-def _quantities(order: SalesOrder, split: Split) -> Sequence[Quantity]:
-    return split.quantities or [order.lines[index].quantity for index in split.lines]
+def _kept(line: OrderLine, products: Mapping[str, ProductFacts]) -> Quantity:
+    """The line in the unit its goods are kept in; in its own where the catalog does not say what that one holds."""
+    product = products.get(line.sku)
+    return (product.kept(line.quantity) if product is not None else None) or line.quantity
 
 
 def _ask(order: FulfillmentOrder, split: Split) -> NewDelivery:

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import asyncpg
 
 from crossdock.canonical.fulfillment import Shipment
 from crossdock.canonical.objects import encode
+from crossdock.catalog.cache import ProductFacts
 from crossdock.errors import CrossdockError, NeedsEdit, RetryLater
+from crossdock.fulfillment.convert import as_kept, as_ordered
 from crossdock.fulfillment.lines import LineState, dump, load
 from crossdock.fulfillment.plan import SQL
 from crossdock.journal.decided import Decided, NewDelivery, NewEvent, Translated
@@ -19,11 +21,17 @@ _WAIT_FOR_ORDER = 5
 _SEPARATOR = chr(31)
 
 
-async def ship(conn: asyncpg.Connection, batch: Sequence[Translated], channel_system: dict[str, str]) -> list[Decided]:
+async def ship(
+    conn: asyncpg.Connection,
+    batch: Sequence[Translated],
+    channel_system: dict[str, str],
+    products: Mapping[str, ProductFacts],
+) -> list[Decided]:
     """Decide on shipments, in the same order. `channel_system`: channel → the system that is told.
 
-    A shipment that is known is a duplicate. One whose fulfillment order we don't have is tried again a few times
-    (it may have overtaken the order) and then becomes a case; one that ships more than was asked for is a case.
+    A shipment that is known is a duplicate. One whose fulfillment order we don't have is tried again a few times (it
+    may have overtaken the order) and then becomes a case; one that ships more than was asked for is a case. It is told
+    in the units of the order, whichever the warehouse counts in. `products`: what the units of each SKU hold.
     """
     shipments: list[Shipment] = [item.document for item in batch]
     keys = sorted({_key(shipment) for shipment in shipments})
@@ -39,14 +47,22 @@ async def ship(conn: asyncpg.Connection, batch: Sequence[Translated], channel_sy
         if key in known:
             decisions.append(Decided(duplicate=True, note="the shipment is here already"))
             continue
-        error = _check(item, shipment, asked, states)
+        error = _check_reference(item, shipment, asked)
         if error is not None:
             decisions.append(Decided(error=error))
             continue
+        lines = states[shipment.fulfillment_reference]
+        gone = as_kept(shipment, lines, products)
+        error = gone if isinstance(gone, NeedsEdit) else _check(gone, lines)
+        if error is not None or isinstance(gone, NeedsEdit):
+            decisions.append(Decided(error=error))
+            continue
         known.add(key)
-        _count(shipment, states[shipment.fulfillment_reference])
+        told = as_ordered(shipment, lines, products)
+        for line, quantity in gone.items():
+            lines[line].shipped += quantity
         written.append((item, shipment))
-        decisions.append(_decide(shipment, orders[shipment.order_key], channel_system))
+        decisions.append(_decide(told, orders[shipment.order_key], channel_system))
     await _write(conn, written, states)
     return decisions
 
@@ -55,20 +71,7 @@ def _key(shipment: Shipment) -> str:
     return f"{shipment.fulfillment_reference}/{shipment.shipment_id}"
 
 
-def _shipped(shipment: Shipment) -> dict[str, Decimal]:
-    quantities: dict[str, Decimal] = {}
-    for package in shipment.packages:
-        for line in package.lines:
-            quantities[line.line] = quantities.get(line.line, Decimal(0)) + line.quantity.value
-    return quantities
-
-
-def _check(
-    item: Translated,
-    shipment: Shipment,
-    asked: dict[str, asyncpg.Record],
-    states: dict[str, dict[str, LineState]],
-) -> CrossdockError | None:
+def _check_reference(item: Translated, shipment: Shipment, asked: dict[str, asyncpg.Record]) -> CrossdockError | None:
     reference = shipment.fulfillment_reference
     if reference not in asked or asked[reference]["order_key"] != shipment.order_key:
         if item.claimed.attempts < _WAIT_FOR_ORDER:
@@ -80,8 +83,10 @@ def _check(
             value=reference,
             fix="put the reference of the fulfillment order that was shipped, or dismiss if it is not ours",
         )
-    lines = states[reference]
-    gone = _shipped(shipment)
+    return None
+
+
+def _check(gone: Mapping[str, Decimal], lines: Mapping[str, LineState]) -> NeedsEdit | None:
     if not gone:
         return NeedsEdit(
             "the shipment says of no line that it left",
@@ -103,19 +108,14 @@ def _check(
     return None
 
 
-def _count(shipment: Shipment, lines: dict[str, LineState]) -> None:
-    for line, quantity in _shipped(shipment).items():
-        lines[line].shipped += quantity
-
-
 def _decide(shipment: Shipment, order: asyncpg.Record, channel_system: dict[str, str]) -> Decided:
     body = encode(shipment)
-    deliveries = [_tell(order["erp"], "item_fulfillment", shipment)]
-    system = channel_system.get(order["channel"])
-    if system:
-        deliveries.append(_tell(system, "fulfillment", shipment))
+    whole = any(package.lines for package in shipment.packages)
+    systems = [(order["erp"], "item_fulfillment"), (channel_system.get(order["channel"], ""), "fulfillment")]
     return Decided(
-        deliveries=tuple(deliveries),
+        body=body,
+        deliveries=tuple(_tell(system, operation, shipment) for system, operation in systems if whole and system),
+        note="" if whole else "no unit of the order has left in whole yet: it is told with the rest of it",
         events=(NewEvent(type="shipment.confirmed", data=body),),
         accepted=True,
     )

@@ -14,7 +14,7 @@ from decimal import ROUND_FLOOR, Decimal
 
 from msgspec import Struct
 
-from crossdock.canonical.quantity import Quantity
+from crossdock.canonical.quantity import WHOLE_UNITS, Quantity
 from crossdock.canonical.sales_order import OrderLine, SalesOrder
 from crossdock.catalog.cache import ProductFacts
 from crossdock.errors import CrossdockError, NeedsEdit, RetryLater
@@ -65,14 +65,16 @@ class Granted(Struct, frozen=True):
 
 
 class _Need(Struct, frozen=True):
-    """A line in base units; `parts`: SKU → how much of it one base unit of the line takes (itself 1, or components)."""
+    """A line in base units; `parts`: SKU → how much of it one base unit of the line takes (itself 1, or components).
+
+    `step`: what it may be split by, the ordered unit where that is counted; 0 = anywhere."""
 
     index: int
     line: OrderLine
     quantity: Decimal
     unit: str
     parts: Mapping[str, Decimal]
-    whole: bool
+    step: Decimal
 
 
 def pairs_wanted(order: SalesOrder, products: Mapping[str, ProductFacts], locations: Sequence[str]) -> set[Pair]:
@@ -131,21 +133,28 @@ def _needs(wish: Wish, products: Mapping[str, ProductFacts]) -> list[_Need] | Ne
         product = products.get(line.sku)
         if product is None or not product.stocked or _ships_elsewhere(wish, index, line):
             continue
-        quantity = product.in_base(line.quantity)
-        if quantity is None:
+        kept = product.kept(line.quantity)
+        if kept is None:
             known = ", ".join([product.unit, *sorted(product.factors)])
+            comes_to = product.in_base(line.quantity)
             return NeedsEdit(
-                f"{line.sku} is ordered in {line.quantity.unit} and kept in {product.unit}",
+                f"{line.sku} is ordered in {line.quantity.unit} and kept in {product.unit}"
+                + ("" if comes_to is None else f", of which this is {comes_to}"),
                 field=f"lines[{index}].quantity.unit",
                 rule="order.unit",
                 value=line.quantity.unit,
                 fix=f"put one of {known}, or give the product the unit with what it holds",
             )
         parts = product.components or {line.sku: Decimal(1)}
-        # A line that counts in a unit that can be divided may be split anywhere, a bundle only between bundles.
-        whole = bool(product.components) or quantity == quantity.to_integral_value()
-        found.append(_Need(index, line, quantity, product.unit, parts, whole))
+        found.append(_Need(index, line, kept.value, product.unit, parts, _step(line, kept, product)))
     return found
+
+
+def _step(line: OrderLine, kept: Quantity, product: ProductFacts) -> Decimal:
+    """A case ships from one place, a bundle is not taken apart; what is measured may be split anywhere."""
+    if line.quantity.unit in WHOLE_UNITS:
+        return product.factors.get(line.quantity.unit, Decimal(1))
+    return Decimal(1) if product.components or kept.value == kept.value.to_integral_value() else ZERO
 
 
 def _ships_elsewhere(wish: Wish, index: int, line: OrderLine) -> bool:
@@ -221,7 +230,7 @@ def _places(need: _Need, room: _Room, wish: Wish) -> list[tuple[str, Decimal]]:
 
 def _makes(need: _Need, room: _Room, location: str) -> Decimal:
     most = min(room.left(sku, location) / each for sku, each in need.parts.items())
-    return most.to_integral_value(ROUND_FLOOR) if need.whole else most
+    return (most / need.step).to_integral_value(ROUND_FLOOR) * need.step if need.step else most
 
 
 def missing_of(reason: str) -> list[tuple[str, Quantity]]:
