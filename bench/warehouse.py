@@ -117,9 +117,7 @@ async def _rules(pool: asyncpg.Pool, size: Size) -> Rules:
     places = {name: LocationFacts(name=name, system="wms") for name in map(location, range(size.locations))}
     policy = Policy(version="b", channels={}, locations=places, erp_of={}, default_location=location(0))
     stock = StockRules(version="b")
-    return Rules(
-        catalog=catalog, policy=policy, interfaces={}, outgoing={}, channel_system={}, tell_stock=[], stock=stock
-    )
+    return Rules(catalog=catalog, policy=policy, interfaces={}, outgoing={}, channel_system={}, stock=stock)
 
 
 def sku(number: int) -> str:

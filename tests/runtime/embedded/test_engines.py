@@ -19,6 +19,7 @@ import pytest
 from crossdock.errors import EngineAway, NeedsConfig
 from crossdock.runtime.bus_messages import Publication
 from crossdock.runtime.embedded import Endpoints, Engines, discover, erase
+from crossdock.runtime.embedded.postgres_server import buffers_for
 from crossdock.runtime.nats import Bus
 from crossdock.runtime.postgres import connect, retrying
 from crossdock.settings import Settings
@@ -263,3 +264,8 @@ async def test_starting_without_prepared_programs_says_away(data: Path) -> None:
         _ = Engines(_settings(data)).database_url
     with pytest.raises(EngineAway):
         await Bus.connect("nats://127.0.0.1:1", patience=0.1)
+
+
+@pytest.mark.parametrize(("gigabytes", "megabytes"), [(1, 96), (2, 128), (4, 256), (64, 256)])
+def test_buffers_grow_with_the_machine_within_bounds(gigabytes: int, megabytes: int) -> None:
+    assert buffers_for(gigabytes * 1024**3) == megabytes

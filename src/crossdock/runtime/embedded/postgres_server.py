@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from urllib.parse import quote
 
+import psutil
 import structlog
 from asyncpg.exceptions import InterfaceError, PostgresError
 
@@ -46,8 +47,8 @@ wal_compression = off
 min_wal_size = 128MB
 max_wal_size = 1GB
 checkpoint_timeout = 10min
-# A small machine: little memory, no parallel plans for statements of a millisecond.
-shared_buffers = 96MB
+# A small machine: no parallel plans for statements of a millisecond. Buffers take memory as data fills them.
+shared_buffers = {buffers}MB
 huge_pages = off
 work_mem = 8MB
 maintenance_work_mem = 64MB
@@ -73,6 +74,14 @@ log_line_prefix = '%m [%p] '
 _FROM_18 = "io_method = sync\n"
 # Recovery flushes a thousand files one by one, seconds on a busy disk; this is one call. Linux only.
 _ON_LINUX = "recovery_init_sync_method = syncfs\n"
+
+
+def buffers_for(memory: int) -> int:
+    """Megabytes of shared buffers on a machine with so many bytes of memory: a sixteenth, within 96 and 256.
+
+    A ledger of millions of rows wants its levels and indexes in them; they take memory only as pages are read.
+    """
+    return max(96, min(256, memory // (16 * 1024 * 1024)))
 
 
 class PostgresServer:
@@ -118,7 +127,9 @@ class PostgresServer:
             _make_cluster(programs, home, account, self._password)
         _check_version(cluster, programs)
         newer = (_FROM_18 if programs.major >= 18 else "") + (_ON_LINUX if sys.platform == "linux" else "")
-        _write_for(cluster / "postgresql.conf", _CONFIGURATION.format(sockets=home.sockets, newer=newer), account)
+        buffers = buffers_for(psutil.virtual_memory().total)
+        configuration = _CONFIGURATION.format(sockets=home.sockets, buffers=buffers, newer=newer)
+        _write_for(cluster / "postgresql.conf", configuration, account)
         _write_for(cluster / "pg_hba.conf", "local all all scram-sha-256\n", account)
         self._child = Child(
             [str(programs.folder / "postgres"), "-D", str(cluster)],
