@@ -77,7 +77,7 @@ async def run(plan: Plan, say: Say) -> Finding:
             async with Engines.start(Settings(data=folder / "data")) as engines:
                 await prepare(engines.database_url, wire(estate))
                 async with open_pool_of(engines) as pool:
-                    await _fill(pool, skus)
+                    await fill(pool, skus)
                     environment = {
                         **stage.environment,
                         "DATABASE_URL": engines.database_url,
@@ -96,7 +96,8 @@ async def open_pool_of(engines: Engines) -> AsyncIterator[asyncpg.Pool]:
     pool.terminate()
 
 
-async def _fill(pool: asyncpg.Pool, skus: int) -> None:
+async def fill(pool: asyncpg.Pool, skus: int) -> None:
+    """So many SKUs, each at every place."""
     await pool.execute(PRODUCTS, skus)
     await pool.execute(LEVELS, skus, PLACES)
     await pool.execute(CATALOG)
@@ -145,7 +146,7 @@ async def _round(doors: _Doors, count: int, seed: int) -> dict[str, float]:
     theirs: list[Poured] = []
     used = {"gateway": 0.0, "limit": 0.0}
     for part in range(SLICES):
-        file = store(doors.folder / "requests", _gets(doors.skus, count // SLICES, seed * SLICES + part))
+        file = store(doors.folder / "requests", gets(doors.skus, count // SLICES, seed * SLICES + part))
         before = _cpu(doors)
         theirs.append(await pour_apart(doors.theirs, file, CONNECTIONS))
         between = _cpu(doors)
@@ -153,7 +154,7 @@ async def _round(doors: _Doors, count: int, seed: int) -> dict[str, float]:
         used["gateway"] += spent(between, _cpu(doors))["gateway"]
         used["limit"] += spent(before, between)["limit"]
     rate = count / sum(one.seconds for one in ours)
-    file = store(doors.folder / "requests", _gets(doors.skus, count, -seed))
+    file = store(doors.folder / "requests", gets(doors.skus, count, -seed))
     half = await pour_apart(doors.ours, file, CONNECTIONS, rate=rate / 2)
     stale = await _age(doors.ours)
     return {
@@ -174,12 +175,15 @@ def _cpu(doors: _Doors) -> Used:
     return {**cpu_by_part(doors.gateway), "limit": sum(cpu_by_part(doors.limit).values())}
 
 
-def _gets(skus: int, count: int, seed: int) -> list[bytes]:
+def gets(skus: int, count: int, seed: int, header: bytes = b"") -> list[bytes]:
+    """So many requests about one SKU each, drawn by `seed`; each carries the lines in `header` besides."""
     rng = random.Random(seed)
     channel = quote(CHANNEL)
     return [
         f"GET /v1/availability?channel={channel}&sku=BENCH-{rng.randint(1, skus)} HTTP/1.1\r\n"
-        "Host: 127.0.0.1\r\n\r\n".encode()
+        "Host: 127.0.0.1\r\n".encode()
+        + header
+        + b"\r\n"
         for _ in range(count)
     ]
 

@@ -17,6 +17,7 @@ from crossdock.api.event_table import EVENTS
 from crossdock.api.metrics import FiguresCollector
 from crossdock.api.routes import routes
 from crossdock.app.metrics import RECEIVED
+from crossdock.estate.consumers import SCOPES
 from crossdock.inventory.lock import LEVEL_CHANGED
 from crossdock.observe.overview import Overview
 from crossdock.runtime.telemetry import REGISTRY
@@ -85,3 +86,27 @@ def test_paths() -> None:
 def test_variables() -> None:
     documented = {name for name in first_cells("howto/run-locally.md") if name.isupper() and "_" in name}
     assert documented == {*settings._VARIABLES.values(), "CROSSDOCK_ESTATE"}
+
+
+def test_scopes() -> None:
+    rows = [cells_of(line) for line in text("reference/access.md").splitlines()]
+    told = {
+        cells[0].strip("`"): cells[1].replace("`", "")
+        for cells in rows
+        if len(cells) == 2 and cells[0].strip("`") in SCOPES
+    }
+    assert told == dict(SCOPES)
+
+
+def test_problems_at_the_door() -> None:
+    raised = set()
+    for path in (ROOT / "src/crossdock").glob("governance/*.py"):
+        raised |= set(re.findall(r'"(access\.[a-z_]+)"', path.read_text(encoding="utf-8")))
+    raised |= set(re.findall(r'"(access\.[a-z_]+)"', (ROOT / "src/crossdock/api/door.py").read_text(encoding="utf-8")))
+    raised |= {f"access.{limit}" for limit in ("rate", "quota", "concurrency")}
+    of_logs = {"access.jwks_away", "access.jwks_unusable"}
+    rows = [cells_of(line) for line in text("reference/access.md").splitlines()]
+    told = {
+        name for cells in rows if len(cells) == 3 for name in re.findall(r"`(access\.[a-z_]+)`", cells[1] + cells[2])
+    }
+    assert told == raised - of_logs

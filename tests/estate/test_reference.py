@@ -11,6 +11,7 @@ import pytest
 import yaml
 from msgspec import Struct
 
+from crossdock.estate.consumers import Client
 from crossdock.estate.feeds import Condition, FileTopic, SftpSource
 from crossdock.estate.load import ENTRIES, SINGLES
 from crossdock.estate.shape import ChannelStock, Lowered, RoutingRule, RoutingWhen, StockRule
@@ -22,6 +23,7 @@ SHAPES: set[type[Struct]] = {
     Lowered,
     RoutingRule,
     RoutingWhen,
+    Client,
     ChannelStock,
     StockRule,
     FileTopic,

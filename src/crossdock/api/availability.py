@@ -28,6 +28,7 @@ from crossdock.api.availability_question import (
 from crossdock.api.plain import HeaderList, NotAllowed, Receive, Scope, Send, answer, not_found, read_json
 from crossdock.canonical.objects import encode
 from crossdock.errors import EngineAway
+from crossdock.governance.caller import caller_of
 from crossdock.inventory.bounded import BoundedView
 from crossdock.inventory.item import AvailabilityItem, Besides, item_of
 from crossdock.inventory.memory import StockMemory
@@ -120,7 +121,7 @@ class AvailabilityHandler:
             if one is not None:
                 channel_name, sku = one[1].decode(), one[2].decode()
                 kept = self._kept.get(channel_name, _NOTHING).get(sku)
-                if kept is not None and self._view.whole:
+                if kept is not None and self._view.whole and caller_of(scope).sees_channel(channel_name):
                     at, age = self._fresh()
                     await _answer(scope, send, channel_name, at, (kept.item, kept.tag), (age, age > self._stale_after))
                     return
@@ -131,7 +132,7 @@ class AvailabilityHandler:
             question = of_body(await read_json(scope, receive, MOST_BODY))
         else:
             raise not_found(scope)
-        channel = channel_of(question, self._view.rules.channels)
+        channel = channel_of(question, self._view.rules.channels, caller_of(scope))
         if question.at is not None:
             await self._past(question.at, question, channel, scope, send)
         else:

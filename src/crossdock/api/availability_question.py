@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from crossdock.errors import Refused
+from crossdock.governance.caller import LOCAL, Caller
 from crossdock.inventory.rules import ChannelRule
 from crossdock.runtime.clock import now
 
@@ -87,13 +88,16 @@ def of_body(body: bytes) -> Question:
     return _question(batch.channel, batch.skus, batch.explain, batch.as_of, MOST_SKUS_IN_BATCH, "skus")
 
 
-def channel_of(question: Question, channels: Mapping[str, ChannelRule]) -> ChannelRule:
-    """The rules of the channel asked about. Refused when stock is not sold on it."""
+def channel_of(question: Question, channels: Mapping[str, ChannelRule], caller: Caller = LOCAL) -> ChannelRule:
+    """The rules of the channel asked about. Refused when stock is not sold on it, 404 to a caller that sees only some:
+    one of others is no more to it than one that does not exist."""
     channel = channels.get(question.channel)
-    if channel is None:
-        known = ", ".join(sorted(channels)[:_SHOWN]) or "none: the estate has no inventory section"
+    if channel is None or not caller.sees_channel(channel.name):
+        seen = sorted(name for name in channels if caller.sees_channel(name))
+        known = ", ".join(seen[:_SHOWN]) or "none: no channel of yours sells stock by the estate's inventory section"
         reason = f"stock is not sold on channel {_short(question.channel)}"
-        raise _wrong(reason, "channel", "availability.channel", f"put one of {known}")
+        status = 422 if caller.channels is None else 404
+        raise _wrong(reason, "channel", "availability.channel", f"put one of {known}", status)
     return channel
 
 

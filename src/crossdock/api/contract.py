@@ -10,7 +10,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from crossdock import __version__
-from crossdock.api import availability_contract, reservations_contract
+from crossdock.api import access_contract, availability_contract, reservations_contract
 
 PATH = "/openapi.json"
 
@@ -80,10 +80,11 @@ def with_hot_paths(schema: dict[str, Any]) -> dict[str, Any]:
     """The framework's document with the hot routes in it."""
     components = schema.get("components", {})
     schemas = {**components.get("schemas", {}), **HOT_SCHEMAS}
+    schemes = {**components.get("securitySchemes", {}), **access_contract.SCHEMES}
     return {
         **schema,
-        "paths": {**HOT_PATHS, **schema["paths"]},
-        "components": {**components, "schemas": schemas},
+        "paths": access_contract.with_access({**HOT_PATHS, **schema["paths"]}),
+        "components": {**components, "schemas": schemas, "securitySchemes": schemes},
     }
 
 

@@ -13,6 +13,7 @@ import structlog
 
 from crossdock.api.problems import MEDIA_TYPE, Problem, describe, retry_after, unexpected
 from crossdock.errors import CrossdockError, Refused, RetryLater
+from crossdock.governance.refusal import NotLetIn
 from crossdock.intake.hooks import Headers, read_body
 
 Scope = Mapping[str, Any]
@@ -87,6 +88,8 @@ async def _refuse(send: Send, scope: Scope, error: CrossdockError) -> None:
         headers = [(b"retry-after", b"%d" % retry_after(error))]
     if problem.status == 405 and isinstance(error, NotAllowed):
         headers = [(b"allow", error.allowed.encode())]
+    if isinstance(error, NotLetIn):
+        headers = [*error.headers]
     await _problem(send, problem, headers)
 
 

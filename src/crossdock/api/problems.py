@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from crossdock.errors import AlreadyDone, CrossdockError, NeedsEdit, OutcomeUnknown, Refused, RetryLater
 from crossdock.inventory.reservation import NotEnough, Shortage
+from crossdock.runtime.telemetry import hide_credentials
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY_SECONDS = 5
@@ -65,13 +66,13 @@ def describe(error: CrossdockError, path: str = "") -> Problem:
         type=f"/problems/{error.rule}",
         title=error.code.replace("_", " "),
         status=status,
-        detail=error.reason,
-        instance=path[:300],
+        detail=hide_credentials(error.reason),
+        instance=hide_credentials(path)[:300],
         code=error.code,
         field=error.field,
         fix=error.fix,
         errors=[
-            FieldProblem(field=one.field, reason=one.reason, fix=one.fix)
+            FieldProblem(field=one.field, reason=hide_credentials(one.reason), fix=one.fix)
             for one in (error.failures if isinstance(error, Refused | NeedsEdit) else ())[:_MOST_ERRORS]
         ],
         shortages=error.shortages if isinstance(error, NotEnough) else (),
@@ -131,8 +132,8 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
         type=f"/problems/{code}",
         title=code.replace("_", " "),
         status=status,
-        detail=errors[0].reason if errors else error.detail,
-        instance=request.scope["path"][:300],
+        detail=errors[0].reason if errors else hide_credentials(error.detail),
+        instance=hide_credentials(request.scope["path"])[:300],
         code=code,
         field=errors[0].field if errors else "",
         fix="see /openapi.json for what this path takes" if status in (404, 405, 422) else "",
@@ -145,7 +146,7 @@ def _field_problem(key: str, message: str) -> FieldProblem:
     # The framework says "data" for the body as a whole and leaves the field's name to the message.
     named = _NAMED_FIELD.search(message)
     field = ("" if key == "data" else f"{key}.") + named[1] if named else key
-    return FieldProblem(field=field, reason=message)
+    return FieldProblem(field=field, reason=hide_credentials(message))
 
 
 def on_statement_timeout(request: Request[Any, Any, Any], error: asyncpg.QueryCanceledError) -> Response[bytes]:

@@ -16,6 +16,7 @@ import asyncpg
 from crossdock.api.plain import HeaderList, NotAllowed, Receive, Scope, Send, answer, not_found, read_json
 from crossdock.api.reservation_body import MOST_BODY, longer_of, ordered_of, request_of
 from crossdock.errors import CrossdockError, Refused
+from crossdock.governance.caller import Caller, caller_of
 from crossdock.intake.hooks import Headers
 from crossdock.inventory.again import rows
 from crossdock.inventory.commit import Commitment, commit
@@ -80,6 +81,7 @@ class ReservationsHandler:
         if not scope["path"].startswith(f"{PATH}/"):
             raise not_found(scope)
         one, verb, method = _parsed(scope)
+        await self._own(one, caller_of(scope))
         if verb == "extend":
             longer = longer_of(await read_json(scope, receive, _MOST_SMALL_BODY))
             await self._count(verb, _tell(send, self._extend.submit(Extension(one, longer.ttl_seconds))))
@@ -106,6 +108,8 @@ class ReservationsHandler:
     async def _reserve(self, scope: Scope, receive: Receive, send: Send) -> str:
         key = _key(scope)
         one = asked(key, request_of(await read_json(scope, receive, MOST_BODY)))
+        if not caller_of(scope).sees_channel(one.request.channel):
+            raise _foreign(one.request.channel)
         group = self._long if len(one.request.lines) > LONG else self._short
         outcome = await group.submit(one)
         if isinstance(outcome, Refused):
@@ -114,6 +118,13 @@ class ReservationsHandler:
         headers: HeaderList = [_JSON, _NO_STORE, location]
         await answer(send, 201, outcome.body, [*headers, _REPLAYED] if outcome.repeated else headers)
         return "repeated" if outcome.repeated else "done"
+
+    async def _own(self, one: str, caller: Caller) -> None:
+        """Refuse what is of a channel that the caller does not see, as if it were not there."""
+        if caller.channels is not None:
+            found = await rows(self._pool, SQL.reservations, [one])
+            if not found or not caller.sees_channel(found[0]["channel"]):
+                raise no_such(one)
 
     async def _read(self, one: str) -> Answered | Refused:
         found = await rows(self._pool, SQL.reservations, [one])
@@ -136,6 +147,16 @@ async def _tell(send: Send, work: Awaitable[Answered | Refused]) -> str:
         raise outcome
     await answer(send, 200, outcome.body, [_JSON, _NO_STORE])
     return "done"
+
+
+def _foreign(channel: str) -> Refused:
+    return Refused(
+        f"stock is not sold on channel {channel[:80]!r}",
+        status=404,
+        field="channel",
+        rule="reservation.channel",
+        fix="put a channel of yours",
+    )
 
 
 def _grouped(flush: Callable[[list[Wish]], Awaitable[Outcomes]]) -> GroupCommit[Wish, Answered | Refused]:

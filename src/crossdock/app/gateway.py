@@ -16,11 +16,14 @@ from granian.server.embed import Server
 from litestar import Litestar
 from litestar.datastructures import State
 
+from crossdock.api.access_table import is_open
 from crossdock.api.contract import openapi
+from crossdock.api.door import Door
 from crossdock.api.plain import App
 from crossdock.api.problems import EXCEPTION_HANDLERS
 from crossdock.api.reservations import ReservationsHandler
 from crossdock.api.routes import routes as api_routes
+from crossdock.app.access import access_of
 from crossdock.app.hosts import answering_to, answers_to, own_names
 from crossdock.app.metrics import received, reservation_call
 from crossdock.app.stock import Stock
@@ -55,13 +58,21 @@ log = structlog.get_logger(__name__)
 class Front:
     """The ASGI application: the hottest routes are answered here, everything else by Litestar.
 
-    `hot`: who answers `/v1/NAME`, everything below it and its actions (`/v1/NAME:ACTION`), by NAME.
+    `hot`: who answers `/v1/NAME`, everything below it and its actions (`/v1/NAME:ACTION`), by NAME. `door`: stands
+    before all that is not open; None: nobody is asked who they are. Webhooks are judged by their signature.
     """
 
-    def __init__(self, hooks: HookIntake, rest: Litestar, hot: Mapping[str, App] = MappingProxyType({})) -> None:
+    def __init__(
+        self,
+        hooks: HookIntake,
+        rest: Litestar,
+        hot: Mapping[str, App] = MappingProxyType({}),
+        door: Door | None = None,
+    ) -> None:
         self._hooks = hooks
         self._rest = rest
         self._hot = hot
+        self._door = door.before(self._inside) if door is not None else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -69,7 +80,13 @@ class Front:
             path: str = scope["path"]
             if path.startswith(PREFIX):
                 return await self._hooks(scope, receive, send)
-            resource = _RESOURCE.match(path)
+            if self._door is not None and not is_open(path):
+                return await self._door(scope, receive, send)
+        return await self._inside(scope, receive, send)
+
+    async def _inside(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            resource = _RESOURCE.match(scope["path"])
             if resource is not None and (app := self._hot.get(resource[1])) is not None:
                 return await app(scope, receive, send)
         return await self._rest(scope, receive, send)  # type: ignore[arg-type]  # ASGI's own loose types
@@ -93,9 +110,11 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
         "availability": answering_to(own_names(host), stock.handler),
         "reservations": answering_to(own_names(host), reservations),
     }
-    rest = web(pool, host, stock.view, (stock.problem,))
+    access = access_of(wired, pool)
+    ready = (stock.problem,) if access is None else (stock.problem, access.problem)
+    rest = web(pool, host, stock.view, ready)
     server = Server(
-        Front(hooks, rest, hot),
+        Front(hooks, rest, hot, None if access is None else access.door),
         address=host,
         port=port,
         interface=Interfaces.ASGI,
@@ -108,6 +127,8 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
     serving = asyncio.create_task(server.serve())
     counting = asyncio.create_task(_count_rejections(pool, hooks))
     remembering = asyncio.create_task(stock.remember())
+    if access is not None:
+        access.start()
     log.info("gateway.listens", host=host, port=port)
     try:
         await asyncio.wait({serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
@@ -116,6 +137,8 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
     finally:
         counting.cancel()
         remembering.cancel()
+        if access is not None:
+            await access.close()
         await commit.close()
         await reservations.close()
         await keeper.close()

@@ -22,6 +22,12 @@ RESERVATIONS = Counter(
     ["verb", "outcome"],
     registry=REGISTRY,
 )
+ACCESS = Counter(
+    "crossdock_access_total",
+    "Requests at the door of the API, by consumer and outcome (let_in, unknown, forbidden, not_found, limited, busy)",
+    ["consumer", "outcome"],
+    registry=REGISTRY,
+)
 TRIED = Counter(
     "crossdock_delivery_tries_total",
     "Tries of deliveries, by system and outcome",
@@ -77,3 +83,13 @@ def tried(system: str, outcome: str, seconds: float) -> None:
     """Count a try of a delivery and how long its call took."""
     _tried(system, outcome).inc()
     _seconds(system).observe(seconds)
+
+
+@cache
+def _access(consumer: str, outcome: str) -> Counter:
+    return ACCESS.labels(consumer or "(unknown)", outcome)
+
+
+def access_call(consumer: str, outcome: str) -> None:
+    """Count a request of a consumer, "" when nobody knows whose."""
+    _access(consumer, outcome).inc()

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "openapi": ("crossdock.cli.contracts", "show_openapi"),
     "asyncapi": ("crossdock.cli.contracts", "show_asyncapi"),
     "reservations": ("crossdock.cli.reservations", "app"),
+    "key": ("crossdock.cli.key", "app"),
     "migrate": ("crossdock.cli.migrate", "migrate"),
 }
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from crossdock.canonical.identifiers import is_gln
 from crossdock.errors import NeedsConfig
+from crossdock.estate.check_consumers import check_consumers
 from crossdock.estate.check_feeds import check_feeds
 from crossdock.estate.check_interfaces import check_interfaces
 from crossdock.estate.check_inventory import check_inventory
@@ -38,6 +39,7 @@ def check(estate: Estate) -> list[Finding]:
         *check_inventory(estate),
         *_tables(estate),
         *check_feeds(estate),
+        *check_consumers(estate),
     ]
     return sorted(
         set(findings), key=lambda finding: (finding.severity, finding.where.partition(":")[0], _line(finding))

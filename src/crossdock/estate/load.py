@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from crossdock.estate.consumers import Consumer, Plan, TokenIssuer
 from crossdock.estate.feeds import Feed
 from crossdock.estate.findings import EstateError, Finding
 from crossdock.estate.shape import (
@@ -42,6 +43,9 @@ ENTRIES: dict[str, type[Struct]] = {
     "stock_publication": StockPublication,
     "crosswalks": Table,
     "files": Feed,
+    "consumers": Consumer,
+    "plans": Plan,
+    "token_issuers": TokenIssuer,
 }
 SINGLES: dict[str, type[Struct]] = {
     "routing": Routing,
@@ -68,6 +72,9 @@ class Estate(Struct, frozen=True, kw_only=True):
     stock_publication: dict[str, StockPublication]
     crosswalks: dict[str, Table]
     files: dict[str, Feed]
+    consumers: dict[str, Consumer]
+    plans: dict[str, Plan]
+    token_issuers: dict[str, TokenIssuer]
     routing: Routing = Routing()
     inventory: Inventory | None = None
     planning: Planning | None = None

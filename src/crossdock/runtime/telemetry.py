@@ -23,6 +23,9 @@ _SECRET_KEY = re.compile(
 # user:password@ or token@ in a URL. Bounded, so that a hostile line costs no more than its length.
 _URL_SECRET = re.compile(r"(?<=://)[^\s/@?#]{1,512}@")
 
+# API keys and signed tokens, wherever somebody put one by mistake: in a path, in a name, in a search.
+_CREDENTIAL = re.compile(r"\bcdk_[0-9a-f]{12}_[\w-]{20,}|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
+
 REGISTRY = CollectorRegistry()
 """The registry that every metric of this process belongs to."""
 
@@ -71,6 +74,11 @@ def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mu
     return event
 
 
+def hide_credentials(text: str) -> str:
+    """`text` without the API keys and tokens in it."""
+    return _CREDENTIAL.sub(HIDDEN, text)
+
+
 def render_metrics() -> tuple[bytes, str]:
     """The metrics of this process in the Prometheus text format, and its content type."""
     return generate_latest(REGISTRY), CONTENT_TYPE_LATEST
@@ -83,7 +91,7 @@ def _redacted(key: str, value: Any, depth: int) -> Any:
         return f"({len(value)} bytes)"
     if isinstance(value, str):
         text = value if len(value) <= _LONGEST_TEXT else f"{value[:_LONGEST_TEXT]}… ({len(value)} characters)"
-        return _URL_SECRET.sub(f"{HIDDEN}@", text)
+        return hide_credentials(_URL_SECRET.sub(f"{HIDDEN}@", text))
     if depth and isinstance(value, dict):
         return {inner: _redacted(str(inner), item, depth - 1) for inner, item in value.items()}
     if depth and isinstance(value, list | tuple):

@@ -1,0 +1,59 @@
+-- name: version
+-- How often API keys have changed; grows with every change.
+SELECT value FROM api_key_version
+
+-- name: changed
+-- Tells every gateway that API keys have changed.
+UPDATE api_key_version SET value = value + 1
+
+-- name: keys
+-- What gateways need of every key that may still be shown: those that ended more than thirty days ago are unknown.
+SELECT name, digest, consumer, plan, scopes, expires_at, revoked_at FROM api_key
+WHERE coalesce(revoked_at, now()) > now() - interval '30 days'
+  AND coalesce(expires_at, now()) > now() - interval '30 days'
+
+-- name: insert_key
+-- Keeps a new key; its digest, never the key.
+INSERT INTO api_key (name, digest, consumer, plan, scopes, note, made_by, expires_at)
+VALUES ($1, $2, $3, $4, $5::text[], $6, $7, $8)
+RETURNING name, consumer, plan, scopes, note, made_by, made_at, expires_at, revoked_at, revoked_by, replaced_by, used_at
+
+-- name: lock_key
+-- One key, held against other changes.
+SELECT name, consumer, plan, scopes, note, made_by, made_at, expires_at, revoked_at, revoked_by, replaced_by, used_at
+FROM api_key WHERE name = $1 FOR UPDATE
+
+-- name: replace_key
+-- A key that another one replaces ends at $3, or sooner when it would have anyway.
+UPDATE api_key SET replaced_by = $2, expires_at = least(expires_at, $3) WHERE name = $1
+RETURNING name, consumer, plan, scopes, note, made_by, made_at, expires_at, revoked_at, revoked_by, replaced_by, used_at
+
+-- name: revoke_key
+-- Ends a key now; one that was revoked before stays as it is.
+UPDATE api_key SET revoked_at = now(), revoked_by = $2 WHERE name = $1 AND revoked_at IS NULL
+
+-- name: list_keys
+-- Keys of one consumer or of all (""), the newest first; those that have ended too when $2.
+SELECT name, consumer, plan, scopes, note, made_by, made_at, expires_at, revoked_at, revoked_by, replaced_by, used_at
+FROM api_key
+WHERE ($1 = '' OR consumer = $1)
+  AND ($2 OR (revoked_at IS NULL AND coalesce(expires_at, 'infinity') > now()))
+ORDER BY made_at DESC, name LIMIT $3
+
+-- name: keys_used
+-- When keys were used last; another gateway may have seen one later.
+UPDATE api_key k SET used_at = greatest(k.used_at, u.at)
+FROM (
+    SELECT k.name, u.at FROM unnest($1::text[], $2::timestamptz[]) AS u (name, at)
+    JOIN api_key k ON k.name = u.name ORDER BY k.name FOR UPDATE OF k
+) u
+WHERE k.name = u.name
+
+-- name: add_usage
+-- Adds requests to what consumers have used of a day under a plan; answers each with the sum over all gateways.
+INSERT INTO api_usage AS a (consumer, plan, day, requests)
+SELECT consumer, plan, date '1970-01-01' + day, requests
+FROM unnest($1::text[], $2::text[], $3::int[], $4::bigint[]) AS u (consumer, plan, day, requests)
+ORDER BY consumer, plan, day
+ON CONFLICT (consumer, plan, day) DO UPDATE SET requests = a.requests + excluded.requests
+RETURNING consumer, plan, day - date '1970-01-01' AS day, requests

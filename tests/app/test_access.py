@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keys and counts of a running gateway: kept up, shared with others, and held on to while the database is away."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any, cast
+
+import asyncpg
+import httpx
+import pytest
+
+from crossdock.app import access as module
+from crossdock.app.access import Access, access_of
+from crossdock.app.wiring import wire
+from crossdock.errors import EngineAway
+from crossdock.estate.load import load_estate
+from crossdock.governance.issue_keys import KeyWish, create_key, revoke_key
+from tests.api.doors import front_of
+from tests.estate.estates import write_estate
+from tests.governance.estates import authority, estate_text, write
+
+
+def client_of(pool: asyncpg.Pool, access: Access) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(cast(Any, front_of(pool, access.door)), raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
+
+
+async def made(pool: asyncpg.Pool, **wish: Any) -> tuple[str, dict[str, str]]:
+    """A key's name, and the header that shows it."""
+    async with pool.acquire() as conn:
+        key, _ = await create_key(conn, KeyWish(consumer="portal", **wish))
+    return key.name, {"authorization": f"Bearer {key.key.reveal()}"}
+
+
+async def until(client: httpx.AsyncClient, headers: dict[str, str], status: int) -> None:
+    """Ask until the answer is `status`."""
+    for _ in range(3000):
+        if (await client.get("/v1/availability", headers=headers)).status_code == status:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"it never became {status}")
+
+
+async def test_a_running_gateway_takes_new_keys_and_drops_revoked_ones(
+    pool: asyncpg.Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
+    access = Access(load_estate(write(tmp_path)), pool)
+    access.start()
+    async with client_of(pool, access) as client:
+        name, headers = await made(pool)
+        await until(client, headers, 200)
+        async with pool.acquire() as conn:
+            await revoke_key(conn, name, "eve")
+        await until(client, headers, 401)
+    await access.close()
+
+
+async def test_while_the_database_is_away_known_keys_hold(pool: asyncpg.Pool, database: str, tmp_path: Path) -> None:
+    own = await asyncpg.create_pool(database, min_size=1, max_size=1)
+    access = Access(load_estate(write(tmp_path)), own)
+    _, headers = await made(pool)
+    await access.look()
+    own.terminate()
+    with pytest.raises(EngineAway):
+        await access.look()
+    async with client_of(pool, access) as client:
+        assert (await client.get("/v1/availability", headers=headers)).status_code == 200
+    # Nothing can be told any more; it ends all the same.
+    await access.close()
+
+
+async def test_a_quota_holds_over_gateways_and_after_a_restart(pool: asyncpg.Pool, tmp_path: Path) -> None:
+    estate = load_estate(write_estate(tmp_path, estate_text().replace("quota: 100000", "quota: 5")))
+    _, headers = await made(pool)
+
+    async def asked(access: Access, number: int) -> list[int]:
+        async with client_of(pool, access) as client:
+            return [(await client.get("/v1/availability", headers=headers)).status_code for _ in range(number)]
+
+    one, other = Access(estate, pool), Access(estate, pool)
+    for access in (one, other):
+        await access.look()
+    assert await asked(one, 3) == [200, 200, 200]
+    await one.look()
+    await other.look()
+    assert await asked(other, 3) == [200, 200, 429]
+    await one.close()
+    await other.close()
+    again = Access(estate, pool)
+    await again.look()
+    assert await asked(again, 1) == [429]
+    await again.close()
+    assert await pool.fetchval("SELECT requests FROM api_usage WHERE consumer = 'portal'") == 5
+
+
+async def test_keys_of_issuers_are_read_before_anybody_asks(
+    pool: asyncpg.Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
+    async with authority() as (issuer, address):
+        access = Access(load_estate(write(tmp_path, address)), pool)
+        access.start()
+        async with asyncio.timeout(30):
+            await issuer.was_asked.wait()
+        async with client_of(pool, access) as client:
+            await until(client, {"authorization": f"Bearer {issuer.token()}"}, 200)
+        assert issuer.asked == 1
+        await access.close()
+
+
+async def test_an_estate_without_consumers_has_no_door(pool: asyncpg.Pool, tmp_path: Path) -> None:
+    assert access_of(wire(write_estate(tmp_path)), pool) is None
+    access = access_of(wire(write(tmp_path)), pool)
+    assert access is not None
+    await access.close()
