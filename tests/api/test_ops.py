@@ -233,3 +233,15 @@ async def test_without_a_database_answers_say_when_to_try_again() -> None:
         assert (ready.status_code, ready.json()["status"]) == (503, "away")
         assert (await client.get("/healthz")).status_code == 200
         assert "crossdock_database_up 0.0" in (await client.get("/metrics")).text
+
+
+async def test_the_audit_over_http(http: httpx.AsyncClient, fill: Filling) -> None:
+    first, second = [await fill.case(await fill.document(f"order/{n}", "case"), key=f"order/{n}") for n in (1, 2)]
+    body = {"case_ids": [first, second], "by": "jo", "reason": "again"}
+    assert (await http.post("/v1/ops/cases:retry", json=body)).json()["done"] == 2
+    newest, oldest = (await http.get("/v1/ops/audit", params={"who": "jo", "kind": "case"})).json()
+    assert (newest["id"], newest["what"], newest["origin"]) == (2, f"case/{second}", "api")
+    assert (oldest["id"], oldest["before"], oldest["key"]) == (1, {"state": "case"}, "order/1")
+    assert [one["id"] for one in (await http.get("/v1/ops/audit", params={"after": 2})).json()] == [1]
+    assert (await http.get("/v1/ops/audit:head")).json() == {"id": 2, "hash": newest["hash"]}
+    assert problem(await http.get("/v1/ops/audit", params={"limit": 501}), 422)["field"] == "limit"

@@ -217,7 +217,7 @@ async def test_what_cannot_enter_any_more_makes_no_level(warehouse: Warehouse) -
     async with warehouse.pool.acquire() as conn:
         body = (await editable(conn, case["id"])).body.replace(b"-7", b"7").replace(b"CD-1", b"CD-2")
         async with conn.transaction():
-            await edit(conn, case["id"], body, by="jo")
+            await edit(conn, case["id"], body, by="jo", origin="cli")
     await warehouse.work()
     await warehouse.pool.execute("TRUNCATE stock_movement, stock_level")
     await warehouse.pool.execute("DELETE FROM product WHERE sku = 'CD-2'")
@@ -284,7 +284,7 @@ async def test_a_part_that_was_mended_is_replayed_as_mended_and_a_dismissed_one_
     async with warehouse.pool.acquire() as conn:
         body = (await editable(conn, case["id"])).body.replace(b"-7", b"7")
         async with conn.transaction():
-            await edit(conn, case["id"], body, by="jo")
+            await edit(conn, case["id"], body, by="jo", origin="cli")
     await warehouse.work()
     assert await warehouse.on_hand() == 18
     await warehouse.moved(("b1", "-5", 4), ("b2", "2", 5), type="receipt")
@@ -321,3 +321,13 @@ def test_the_command_says_by_its_exit_code_whether_anything_is_left(database: st
     assert "0 documents: 0 known, 0 entered" in shown.output
     assert run.invoke(app, [*words, "--since", "soon"], env=environment).exit_code == 2
     assert run.invoke(app, [*words, "--since", "1h", "--until", "2h"], env=environment).exit_code == 2
+
+
+async def test_a_replay_is_in_the_audit_and_a_dry_run_is_not(warehouse: Warehouse) -> None:
+    await warehouse.moved(("m1", "10", 1))
+    await warehouse.replayed(dry_run=True)
+    assert await warehouse.pool.fetchval("SELECT count(*) FROM audit WHERE origin <> 'estate'") == 0
+    await warehouse.replayed(heal=True, by="jo", reason="the scanner was offline")
+    (row,) = await warehouse.pool.fetch("SELECT who, origin, action, reason, after FROM audit WHERE origin <> 'estate'")
+    assert tuple(row)[:4] == ("jo", "cli", "inventory.replay", "the scanner was offline")
+    assert '"heal":true' in row["after"]

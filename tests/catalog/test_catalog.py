@@ -28,7 +28,7 @@ async def catalog(pool: asyncpg.Pool) -> Catalog:
         )
         await accept_customers(conn, [(None, Customer(customer_id="C-1", name="Ada"))])
         rows = [("sku", "shop", "blue", "CD-1"), ("sku", "", "green", "S-1"), ("carrier", "shop", "blue", "UPS")]
-        await accept_crosswalks(conn, rows, by="estate", reason="seed")
+        await accept_crosswalks(conn, rows, by="estate", origin="estate", reason="seed")
         cache = Catalog()
         assert await cache.refresh(conn)
     return cache
@@ -44,7 +44,7 @@ async def test_what_decisions_need_is_in_memory(catalog: Catalog) -> None:
 
 async def test_crosswalks_of_a_system_come_before_those_for_all(catalog: Catalog, pool: asyncpg.Pool) -> None:
     async with pool.acquire() as conn:
-        await accept_crosswalks(conn, [("sku", "", "blue", "S-1")], by="jo", reason="")
+        await accept_crosswalks(conn, [("sku", "", "blue", "S-1")], by="jo", origin="cli", reason="")
         await catalog.refresh(conn)
     assert catalog.look_up("shop", "sku", "blue") == "CD-1"
     assert catalog.look_up("market", "sku", "blue") == "S-1"
@@ -65,7 +65,7 @@ async def test_a_change_is_seen_and_nothing_is_read_without_one(catalog: Catalog
         assert await catalog.refresh(conn)
         await accept_products(conn, [])
         await accept_customers(conn, [])
-        await accept_crosswalks(conn, [], by="jo", reason="")
+        await accept_crosswalks(conn, [], by="jo", origin="cli", reason="")
         assert not await catalog.refresh(conn)
     assert catalog.products["CD-2"].location == "WEST"
     assert await pool.fetchval("SELECT document_id FROM product WHERE sku = 'CD-2'") == 8
@@ -85,11 +85,20 @@ async def test_a_later_statement_replaces_the_earlier_one(catalog: Catalog, pool
 async def test_crosswalk_changes_are_kept_with_who_and_why(catalog: Catalog, pool: asyncpg.Pool) -> None:
     async with pool.acquire() as conn:
         changes = [("sku", "shop", "blue", "S-1"), ("sku", "shop", "red", "CD-1"), ("sku", "", "green", "S-1")]
-        await accept_crosswalks(conn, changes, by="jo", reason="new range")
+        await accept_crosswalks(conn, changes, by="jo", origin="cli", reason="new range")
     rows = await pool.fetch(
         "SELECT theirs, before, after, reason FROM crosswalk_history WHERE changed_by = 'jo' ORDER BY theirs"
     )
     assert [tuple(row) for row in rows] == [("blue", "CD-1", "S-1", "new range"), ("red", None, "CD-1", "new range")]
+    acts = await pool.fetch("SELECT what, origin, before, after FROM audit WHERE who = 'jo' ORDER BY id")
+    assert [tuple(one) for one in acts] == [
+        (
+            "crosswalk/sku@shop",
+            "cli",
+            '{"rows":{"blue":"CD-1","red":null}}',
+            '{"changed":2,"rows":{"blue":"S-1","red":"CD-1"}}',
+        )
+    ]
 
 
 def bundle(**components: str) -> ProductFacts:
@@ -132,7 +141,7 @@ async def test_what_is_there_already_makes_no_cache_read_again(catalog: Catalog,
     async with pool.acquire() as conn:
         await accept_products(conn, [(7, Product(sku="CD-1", location="EAST"))])
         await accept_customers(conn, [(7, Customer(customer_id="C-1", name="Ada"))])
-        await accept_crosswalks(conn, [("sku", "shop", "blue", "CD-1")], by="jo", reason="again")
+        await accept_crosswalks(conn, [("sku", "shop", "blue", "CD-1")], by="jo", origin="cli", reason="again")
         assert not await catalog.refresh(conn)
         await accept_products(conn, [(8, Product(sku="CD-1", location="WEST"))])
         assert await catalog.refresh(conn)

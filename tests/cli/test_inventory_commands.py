@@ -110,6 +110,9 @@ async def test_reconcile_says_what_it_would_do_and_does_it(
     assert [word in done.stdout for word in (first, "counted", second, "dry run")] == [True, True, False, False]
     rows = await pool.fetch("SELECT asked_by <> '' AS said, compared, equal, healed, cases FROM reconciliation")
     assert [tuple(row) for row in rows] == [(True, 2, 1, 1, 0)]
+    acts = await pool.fetch("SELECT action, what, origin, after FROM audit WHERE origin <> 'estate'")
+    wish = json.dumps({"system": "warehouse", "skus": [first]}, separators=(",", ":"))
+    assert [tuple(row) for row in acts] == [("reconciliation.run", "reconciliation/1", "cli", wish)]
     assert await pool.fetchval("SELECT count(*) FROM kpi") == 0, "a part says nothing of the whole"
 
 

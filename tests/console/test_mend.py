@@ -22,8 +22,8 @@ async def test_a_retry_makes_the_document_due(web: aiohttp.ClientSession, fillin
         assert answer.headers["Location"] == f"/console/cases?state=open&id={case}&done=retried%3A1"
     row = await filling.conn.fetchrow("SELECT state, next_at <= now() AS due FROM document WHERE id = $1", document)
     assert tuple(row) == ("received", True)
-    audit = await filling.conn.fetchrow("SELECT who, action, what FROM audit")
-    assert tuple(audit) == ("ann", "case.retry", f"case/{case}")
+    audit = await filling.conn.fetchrow("SELECT who, origin, action, what FROM audit")
+    assert tuple(audit) == ("ann", "console", "case.retry", f"case/{case}")
 
 
 async def test_a_dismissal_needs_its_reason(web: aiohttp.ClientSession, filling: Filling) -> None:

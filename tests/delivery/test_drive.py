@@ -168,7 +168,7 @@ async def test_what_the_system_refuses_is_a_case_that_holds_back_its_own_key_onl
         assert (await owed.states())["A2"] == "due"
         async with pool.acquire() as conn:
             case = await conn.fetchval("SELECT id FROM triage_case")
-            assert await act(conn, lambda c: retry(c, [case], by="jo")) == 1
+            assert await act(conn, lambda c: retry(c, [case], by="jo", origin="cli")) == 1
         await until(lambda: _delivered(owed, "A2"))
     assert [entry for entry in sender.log if entry[1] in ("A", "A2")] == [("send", "A"), ("send", "A"), ("send", "A2")]
     assert [case[-1] for case in await cases(pool)] == ["resolved"]

@@ -61,7 +61,7 @@ async def test_a_plan_stands_row_by_row_and_its_revision_replaces_it(
         async with pool.acquire() as conn, conn.transaction():
             body = (await editable(conn, many)).body
             assert wrong in body
-            await edit(conn, many, body.replace(wrong, right), by="ada")
+            await edit(conn, many, body.replace(wrong, right), by="ada", origin="cli")
         await sent(pool, wired, "planner.forecasts", tmp_path)
         many = await pool.fetchval("SELECT id FROM triage_case WHERE state = 'open' AND value = 'lots'")
     assert await _periods(pool) == [("CD-00001", DAY, 7, Decimal("700.5")), ("CD-00002", DAY, 7, Decimal(35))]

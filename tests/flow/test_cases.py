@@ -24,7 +24,7 @@ async def mend(stage: Stage, body: bytes, by: str = "jo") -> None:
     """Replace what the one open case is about with `body`."""
     (case,) = await stage.cases()
     async with stage.pool.acquire() as conn:
-        await act(conn, lambda c: edit(c, case["id"], body, by=by))
+        await act(conn, lambda c: edit(c, case["id"], body, by=by, origin="cli"))
 
 
 async def test_an_unknown_sku_is_mended_and_the_order_goes_on(stage: Stage) -> None:
@@ -147,7 +147,7 @@ async def test_what_the_erp_refuses_is_a_case_of_that_delivery_only(stage: Stage
     assert stage.in_warehouse() == {f"{stage.key(order)}#1": "open"}
     stage.erp.reset()
     async with stage.pool.acquire() as conn:
-        assert await act(conn, lambda c: retry(c, [case["id"]], by="jo")) == 1
+        assert await act(conn, lambda c: retry(c, [case["id"]], by="jo", origin="cli")) == 1
     await stage.hook(good)
     await stage.rest()
     assert set(stage.in_erp()) == {stage.key(order), stage.key(good)}

@@ -142,7 +142,7 @@ async def test_bad_movements_are_cases_of_their_own_and_the_good_ones_count(stag
             for wrong, right in ((b"NO-SUCH", sku.encode()), (b'"many"', b'"4"'), (b"MOON", b"DC-WEST")):
                 body = body.replace(wrong, right)
             async with conn.transaction():
-                await edit(conn, case["id"], body, by="jo")
+                await edit(conn, case["id"], body, by="jo", origin="cli")
     await stage.rest()
     assert await levels(stage.pool) == {
         (sku, "DC-EAST"): Decimal(12), (other, "DC-EAST"): Decimal(4), (sku, "DC-WEST"): Decimal(4),

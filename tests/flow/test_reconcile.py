@@ -216,7 +216,7 @@ async def test_a_person_takes_their_figure_over(stage: Stage) -> None:
         body = (await editable(conn, case["id"])).body
         edited = body.decode()[:-1] + ', "take": "theirs"}'
         async with conn.transaction():
-            await edit(conn, case["id"], edited.encode(), by="ada", reason="counted by hand")
+            await edit(conn, case["id"], edited.encode(), by="ada", origin="cli", reason="counted by hand")
     await stage.rest()
     assert await ours(stage, 1) == 20
     assert await stage.cases() == []

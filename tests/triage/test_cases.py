@@ -133,7 +133,7 @@ async def test_what_a_newer_statement_does_not_replace_stays_open(fill: Filling)
 async def test_a_retried_document_is_due_at_once_and_its_case_stays(fill: Filling) -> None:
     document = await fill.document(state="case", step="decide", attempts=3, next_at=NOON + timedelta(days=365))
     case = await fill.case(document)
-    assert await retry(fill.conn, [case], by="jo", reason="SKU added") == 1
+    assert await retry(fill.conn, [case], by="jo", origin="cli", reason="SKU added") == 1
     assert await fill.state(document) == ("received", "decide", 0)
     row = await fill.conn.fetchrow("SELECT attempts, next_at <= now() AS due FROM document WHERE id = $1", document)
     assert tuple(row) == (3, True)
@@ -152,7 +152,7 @@ async def test_a_retried_delivery_looks_first_when_an_outcome_was_unknown(
     for number, outcome in enumerate(outcomes, start=1):
         await fill.attempt(delivery, number, outcome)
     case = await fill.case(document, delivery)
-    assert await retry(fill.conn, [case], by="jo") == 1
+    assert await retry(fill.conn, [case], by="jo", origin="cli") == 1
     row = await fill.conn.fetchrow("SELECT state, look_first, next_at <= now() FROM delivery WHERE id = $1", delivery)
     assert tuple(row) == ("due", look, True)
     assert await fill.state(document) == ("delivering", "deliver", 1)
@@ -163,22 +163,22 @@ async def test_a_document_stays_a_case_while_another_delivery_is_stuck(fill: Fil
     one, two = await fill.delivery(document, "case"), await fill.delivery(document, "case")
     case = await fill.case(document, one)
     await fill.case(document, two)
-    await retry(fill.conn, [case], by="jo")
+    await retry(fill.conn, [case], by="jo", origin="cli")
     assert await fill.state(document) == ("case", "deliver", 2)
 
 
 async def test_what_is_under_way_is_not_retried_twice(fill: Filling) -> None:
     document = await fill.document(state="case")
     case = await fill.case(document)
-    assert await retry(fill.conn, [case], by="jo") == 1
-    assert await retry(fill.conn, [case], by="jo") == 0
+    assert await retry(fill.conn, [case], by="jo", origin="cli") == 1
+    assert await retry(fill.conn, [case], by="jo", origin="cli") == 0
     assert len(await audit(fill)) == 1
 
 
 async def test_a_dismissed_document_is_rejected_with_the_reason(fill: Filling) -> None:
     document = await fill.document(state="case")
     case = await fill.case(document)
-    assert await dismiss(fill.conn, [case], by="jo", reason="a test order") == 1
+    assert await dismiss(fill.conn, [case], by="jo", origin="cli", reason="a test order") == 1
     assert await fill.state(document) == ("rejected", "done", 0)
     note = await fill.conn.fetchval("SELECT note FROM document WHERE id = $1", document)
     assert note == "dismissed by jo: a test order"
@@ -192,9 +192,9 @@ async def test_dismissed_deliveries_settle_their_document_when_nothing_else_is_o
     document = await fill.document(state="case", step="deliver", open_deliveries=2)
     one, two = await fill.delivery(document, "case"), await fill.delivery(document, "case")
     first, second = await fill.case(document, one), await fill.case(document, two)
-    await dismiss(fill.conn, [first], by="jo", reason="done by hand")
+    await dismiss(fill.conn, [first], by="jo", origin="cli", reason="done by hand")
     assert await fill.state(document) == ("case", "deliver", 1)
-    await dismiss(fill.conn, [second], by="jo", reason="done by hand")
+    await dismiss(fill.conn, [second], by="jo", origin="cli", reason="done by hand")
     assert await fill.state(document) == ("settled", "done", 0)
     states = await fill.conn.fetch("SELECT state, last_error FROM delivery")
     assert {tuple(row) for row in states} == {("cancelled", "dismissed by jo: done by hand")}
@@ -208,7 +208,7 @@ async def test_what_is_being_sent_cannot_be_dismissed(fill: Filling) -> None:
         "INSERT INTO delivery_claim (system, fence, delivery_ids) VALUES ('netsuite', 1, $1)", [delivery]
     )
     case = await fill.case(document, delivery)
-    assert await dismiss(fill.conn, [case], by="jo", reason="no") == 0
+    assert await dismiss(fill.conn, [case], by="jo", origin="cli", reason="no") == 0
     assert len(await list_cases(fill.conn)) == 1
 
 
@@ -216,23 +216,23 @@ async def test_what_is_being_sent_cannot_be_dismissed(fill: Filling) -> None:
 async def test_dismissing_needs_a_name_and_a_reason(fill: Filling, by: str, reason: str, field: str) -> None:
     case = await fill.case(await fill.document(state="case"))
     with pytest.raises(Refused) as caught:
-        await dismiss(fill.conn, [case], by=by, reason=reason)
+        await dismiss(fill.conn, [case], by=by, origin="cli", reason=reason)
     assert caught.value.field == field
     assert await audit(fill) == []
 
 
 async def test_unknown_and_too_many_cases_are_refused(fill: Filling) -> None:
     with pytest.raises(Refused, match="there is no case 7, 8") as caught:
-        await retry(fill.conn, [8, 7], by="jo")
+        await retry(fill.conn, [8, 7], by="jo", origin="cli")
     assert caught.value.status == 404
     with pytest.raises(Refused, match="501 cases are too many at once"):
-        await retry(fill.conn, list(range(501)), by="jo")
+        await retry(fill.conn, list(range(501)), by="jo", origin="cli")
 
 
 async def test_a_preview_changes_nothing(fill: Filling) -> None:
     document = await fill.document(state="case")
     case = await fill.case(document)
-    done = await act(fill.conn, lambda c: dismiss(c, [case], by="jo", reason="no"), dry_run=True)
+    done = await act(fill.conn, lambda c: dismiss(c, [case], by="jo", origin="cli", reason="no"), dry_run=True)
     assert done == 1
     assert (await fill.state(document))[0] == "case"
     assert await audit(fill) == []
@@ -248,7 +248,7 @@ async def test_actions_give_way_when_workers_wait_for_them(fill: Filling, pool: 
         await work.start()
         await worker.execute("SET LOCAL deadlock_timeout = '60s'")
         await worker.execute("SELECT id FROM document WHERE id = $1 FOR UPDATE", document)
-        action = asyncio.create_task(act(fill.conn, lambda c: retry(c, [case], by="jo")))
+        action = asyncio.create_task(act(fill.conn, lambda c: retry(c, [case], by="jo", origin="cli")))
         # Only the database knows when the action has come to wait.
         while not await worker.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
             await asyncio.sleep(0.01)

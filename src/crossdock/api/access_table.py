@@ -36,6 +36,8 @@ TABLE: tuple[Route, ...] = (
     Route("DELETE", "/v1/reservations/{id}", "reservations:write"),
     Route("POST", "/v1/reservations/{id}:extend", "reservations:write"),
     Route("POST", "/v1/reservations/{id}:commit", "reservations:write"),
+    Route("GET", "/v1/ops/audit", "ops", costly=True),
+    Route("GET", "/v1/ops/audit:head", "ops", costly=True),
     Route("GET", "/v1/ops/books", "ops", costly=True),
     Route("GET", "/v1/ops/open", "ops", costly=True),
     Route("GET", "/v1/ops/cases", "ops", costly=True),

@@ -6,7 +6,7 @@ from __future__ import annotations
 from litestar.types import ControllerRouterHandler
 
 from crossdock.api import asyncapi, health, metrics, schemas
-from crossdock.api.ops import books, cases, documents, overview, reconciliations
+from crossdock.api.ops import audit, books, cases, documents, overview, reconciliations
 from crossdock.observe.overview import OverviewReader
 
 
@@ -18,6 +18,7 @@ def routes() -> list[ControllerRouterHandler]:
         *schemas.HANDLERS,
         *asyncapi.HANDLERS,
         *metrics.handlers(reader),
+        *audit.HANDLERS,
         *books.HANDLERS,
         *cases.HANDLERS,
         *documents.HANDLERS,

@@ -32,7 +32,7 @@ async def prepare(database_url: str, wired: Wired) -> list[str]:
             await accept_products(conn, [(None, product) for product in estate.products()])
             await accept_customers(conn, [(None, customer) for customer in estate.customers()])
             rows = [(row.name, row.system, row.theirs, row.ours) for row in estate.crosswalks]
-            await accept_crosswalks(conn, rows, by="estate", reason="seeded from the estate file")
+            await accept_crosswalks(conn, rows, by="estate", origin="estate", reason="seeded from the estate file")
     finally:
         await pool.close()
     return ran

@@ -24,6 +24,7 @@ from crossdock.inventory.drift import SQL, Drift, find_drifts, mend_drifts, page
 from crossdock.inventory.level import Pair
 from crossdock.inventory.lock import pairs_at
 from crossdock.inventory.sift import Difference, Name, Sifted, names_of, sift
+from crossdock.journal.audit import Act, write_audit
 from crossdock.journal.claim import Claimed
 from crossdock.journal.decided import Translated
 from crossdock.journal.kept import Range, Window, page_of, range_of, split_off
@@ -46,7 +47,7 @@ Tell = Callable[[str, int, int], None]
 class Wish(Struct, frozen=True, kw_only=True):
     """What to replay: documents received from `since` to `until`; only of `sku` or `source`, "" = all.
 
-    `dry_run`: find out and undo; `heal`: also mend levels that differ from their ledger.
+    `dry_run`: find out and undo; `heal`: also mend levels that differ from their ledger. `by`, `reason`: for the audit.
     """
 
     since: datetime
@@ -55,6 +56,8 @@ class Wish(Struct, frozen=True, kw_only=True):
     source: str = ""
     dry_run: bool = False
     heal: bool = False
+    by: str = "command line"
+    reason: str = ""
 
 
 class Change(Struct, kw_only=True):
@@ -273,6 +276,18 @@ async def replay(conn: asyncpg.Connection, wired: Wired, wish: Wish, tell: Tell)
     for follow their ledger; others are only told of, unless `heal`. Raises EngineAway, and RetryLater when workers and
     the replay keep waiting for each other.
     """
+    if not wish.dry_run:
+        # A transaction of its own, before those that change anything: none of them is without it.
+        async with conn.transaction():
+            asked = {
+                "since": wish.since,
+                "until": wish.until,
+                "sku": wish.sku,
+                "source": wish.source,
+                "heal": wish.heal,
+            }
+            act_of = Act(action="inventory.replay", kind="replay", id="inventory", key=wish.sku, after=asked)
+            await write_audit(conn, [act_of], by=wish.by, origin="cli", reason=wish.reason)
     work = _Replay(conn, wired, wish, tell)
     await work.documents()
     await work.levels()

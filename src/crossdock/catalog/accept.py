@@ -10,6 +10,10 @@ import asyncpg
 from crossdock.canonical.master_data import Customer, Product
 from crossdock.canonical.objects import encode
 from crossdock.catalog.cache import SQL, details_of
+from crossdock.journal.audit import Act, Origin, write_audit
+
+# The table `crosswalk_history` has every row of a larger change.
+_MOST_AUDITED = 100
 
 
 async def accept_products(conn: asyncpg.Connection, products: Sequence[tuple[int | None, Product]]) -> None:
@@ -50,14 +54,17 @@ async def accept_customers(conn: asyncpg.Connection, customers: Sequence[tuple[i
 
 
 async def accept_crosswalks(
-    conn: asyncpg.Connection, rows: Sequence[tuple[str, str, str, str]], *, by: str, reason: str
+    conn: asyncpg.Connection, rows: Sequence[tuple[str, str, str, str]], *, by: str, origin: Origin, reason: str
 ) -> None:
-    """Set crosswalk rows (table, system, theirs, ours); what they were is kept with who changed them and why."""
+    """Set crosswalk rows (table, system, theirs, ours); what they were is kept with who changed them and why.
+
+    The audit has one entry for each table and system of which something changed.
+    """
     newest = {(name, system, theirs): ours for name, system, theirs, ours in rows}
     if not newest:
         return
     keys = sorted(newest)
-    written = await conn.execute(
+    changed = await conn.fetch(
         SQL.upsert_crosswalks,
         [key[0] for key in keys],
         [key[1] for key in keys],
@@ -66,7 +73,26 @@ async def accept_crosswalks(
         by,
         reason,
     )
-    await _changed(conn, written)
+    if changed:
+        await conn.execute(SQL.changed)
+        await write_audit(conn, _acts(changed), by=by, origin=origin, reason=reason)
+
+
+def _acts(changed: Sequence[asyncpg.Record]) -> list[Act]:
+    """One act per table and system, with the rows that changed; of many the first, and how many there are."""
+    tables: dict[str, list[asyncpg.Record]] = {}
+    for row in changed:
+        tables.setdefault(f"{row['name']}@{row['system']}" if row["system"] else row["name"], []).append(row)
+    return [
+        Act(
+            action="crosswalk.change",
+            kind="crosswalk",
+            id=table,
+            before={"rows": {row["theirs"]: row["before"] for row in rows[:_MOST_AUDITED]}},
+            after={"changed": len(rows), "rows": {row["theirs"]: row["ours"] for row in rows[:_MOST_AUDITED]}},
+        )
+        for table, rows in tables.items()
+    ]
 
 
 async def _changed(conn: asyncpg.Connection, written: str) -> None:

@@ -35,7 +35,7 @@ SET name = excluded.name, status = excluded.status, body = excluded.body, docume
 WHERE customer.body <> excluded.body
 
 -- name: upsert_crosswalks
--- Sets crosswalk rows and keeps what they were.
+-- Sets crosswalk rows and keeps what they were; those that changed.
 WITH wanted AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS w (name, system, theirs, ours)
 ), changed AS (
@@ -44,11 +44,13 @@ WITH wanted AS (
 ), history AS (
     INSERT INTO crosswalk_history (name, system, theirs, before, after, changed_by, reason)
     SELECT name, system, theirs, before, ours, $5, $6 FROM changed
+), written AS (
+    INSERT INTO crosswalk (name, system, theirs, ours, changed_by)
+    SELECT name, system, theirs, ours, $5 FROM changed
+    ON CONFLICT (name, system, theirs) DO UPDATE
+    SET ours = excluded.ours, changed_by = excluded.changed_by, changed_at = now()
 )
-INSERT INTO crosswalk (name, system, theirs, ours, changed_by)
-SELECT name, system, theirs, ours, $5 FROM changed
-ON CONFLICT (name, system, theirs) DO UPDATE
-SET ours = excluded.ours, changed_by = excluded.changed_by, changed_at = now()
+SELECT name, system, theirs, before, ours FROM changed ORDER BY name, system, theirs
 
 -- name: changed
 -- Tells every cache that the catalog has changed.

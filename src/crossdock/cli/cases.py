@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ import typer
 from msgspec import Struct
 
 from crossdock.cli.connect import Connection, DataFolder, with_database
+from crossdock.cli.options import By, account
 from crossdock.cli.output import EXIT_NO, EXIT_USAGE, AsJson, console, money, plain, print_json, table, until
 from crossdock.cli.revise import revise
 from crossdock.triage.act import act
@@ -28,7 +28,6 @@ System = Annotated[str | None, typer.Option(help="Only cases of this system.")]
 ErrorClass = Annotated[str | None, typer.Option("--class", help="Only cases of this error class, as needs_edit.")]
 Owner = Annotated[str | None, typer.Option(help="Only cases of this owner.")]
 Words = Annotated[str | None, typer.Option("--text", help="Only cases with this in key, reason, field or value.")]
-By = Annotated[str, typer.Option(help="Who does it, for the audit.", show_default="the account you are logged in as")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 
 
@@ -112,7 +111,15 @@ def retry_(  # CD003: every option of a command is a parameter, that is how type
 ) -> None:
     """Try cases again from the step where they stopped, by ids or by filters (500 at most at a time)."""
     wanted = Filters(interface=interface, system=system, klass=klass, owner=None, text=text)
-    _act("retry", ids, wanted, lambda c, chosen: retry(c, chosen, by=_who(by), reason=reason), dry_run, data, as_json)
+    _act(
+        "retry",
+        ids,
+        wanted,
+        lambda c, chosen: retry(c, chosen, by=account(by), origin="cli", reason=reason),
+        dry_run,
+        data,
+        as_json,
+    )
 
 
 @app.command("dismiss")
@@ -131,7 +138,13 @@ def dismiss_(  # CD003: every option of a command is a parameter, that is how ty
     """Give cases up: documents become rejected, deliveries cancelled (500 at most at a time)."""
     wanted = Filters(interface=interface, system=system, klass=klass, owner=None, text=text)
     _act(
-        "dismiss", ids, wanted, lambda c, chosen: dismiss(c, chosen, by=_who(by), reason=reason), dry_run, data, as_json
+        "dismiss",
+        ids,
+        wanted,
+        lambda c, chosen: dismiss(c, chosen, by=account(by), origin="cli", reason=reason),
+        dry_run,
+        data,
+        as_json,
     )
 
 
@@ -160,7 +173,7 @@ def edit_(  # CD003: every option of a command is a parameter, that is how typer
         raise typer.Exit(EXIT_NO)
 
     async def work(conn: Connection) -> int:
-        await edit(conn, case, body, by=_who(by), reason=reason)
+        await edit(conn, case, body, by=account(by), origin="cli", reason=reason)
         return 1
 
     done = with_database(data, lambda conn: act(conn, work, dry_run=dry_run))
@@ -186,10 +199,6 @@ def _act(
         return Acted(action=action, cases=chosen, done=done, dry_run=dry_run)
 
     _report(with_database(data, run), as_json)
-
-
-def _who(by: str) -> str:
-    return by or getpass.getuser()
 
 
 async def _find(conn: Connection, wanted: Filters, state: str | None, limit: int) -> list[CaseRow]:

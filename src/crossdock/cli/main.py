@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("crossdock.cli.export", "app"),
     "kpi": ("crossdock.cli.kpi", "show_kpi"),
     "events": ("crossdock.cli.events", "app"),
+    "audit": ("crossdock.cli.audit", "app"),
     "openapi": ("crossdock.cli.contracts", "show_openapi"),
     "asyncapi": ("crossdock.cli.contracts", "show_asyncapi"),
     "reservations": ("crossdock.cli.reservations", "app"),

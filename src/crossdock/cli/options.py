@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import getpass
 from pathlib import Path
 from typing import Annotated
 
@@ -19,4 +20,13 @@ Host = Annotated[str | None, typer.Option(envvar="CROSSDOCK_HOST", help="Address
 Port = Annotated[
     int | None, typer.Option(envvar="CROSSDOCK_PORT", help="Port to listen on; a busy one is stepped over by `up`.")
 ]
+By = Annotated[str, typer.Option(help="Who does it, for the audit.", show_default="the account you are logged in as")]
 DEFAULT_ESTATE = Path("estate.yaml")
+
+
+def account(by: str = "") -> str:
+    """`by`, or the account that the command runs under."""
+    try:
+        return by or getpass.getuser()
+    except (OSError, KeyError):
+        return "command line"

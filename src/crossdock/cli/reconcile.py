@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 from typing import Annotated
 
 import msgspec
@@ -15,7 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn
 from crossdock.app.reconciling import compared_systems, reconcile_rules
 from crossdock.app.wiring import Wired, wire
 from crossdock.cli.connect import DataFolder, database_url
-from crossdock.cli.options import DEFAULT_ESTATE, EstateFile
+from crossdock.cli.options import DEFAULT_ESTATE, By, EstateFile, account
 from crossdock.cli.output import EXIT_NO, AsJson, console, fail, money, plain, print_json, table
 from crossdock.errors import CrossdockError
 from crossdock.estate.findings import EstateError
@@ -46,10 +45,12 @@ def _group() -> None:
 
 
 @app.command("inventory")
-def reconcile_inventory(
+def reconcile_inventory(  # CD003: every option of a command is a parameter, that is how typer reads them
     estate: EstateFile = DEFAULT_ESTATE,
     system: SystemName = "",
     sku: Skus = None,
+    by: By = "",
+    reason: Annotated[str, typer.Option(help="Why, for the audit.")] = "",
     dry_run: DryRun = False,
     data: DataFolder = None,
     as_json: AsJson = False,
@@ -62,7 +63,7 @@ def reconcile_inventory(
     """
     try:
         wired = wire(estate)
-        asked = Asked(by=_who(), system=system, skus=sku, dry_run=dry_run)
+        asked = Asked(by=account(by), origin="cli", reason=reason, system=system, skus=sku, dry_run=dry_run)
         report = asyncio.run(_run(wired, Settings.load(data=data), asked))
     except (CrossdockError, EstateError) as error:
         raise fail(error) from error
@@ -85,13 +86,6 @@ async def _run(wired: Wired, settings: Settings, asked: Asked) -> Report:
             return await reconcile(
                 pool, systems, rules, asked, lambda name, rows: bar.update(task, description=f"{name}: {rows:,} rows")
             )
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "command line"
 
 
 def _told(report: Report) -> dict[str, object]:

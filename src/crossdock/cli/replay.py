@@ -13,7 +13,7 @@ from crossdock.app.replay import Report, Tell, Wish, replay
 from crossdock.app.wiring import wire
 from crossdock.cli.connect import with_database
 from crossdock.cli.moment import HELP, moment
-from crossdock.cli.options import DEFAULT_ESTATE, DataFolder, EstateFile
+from crossdock.cli.options import DEFAULT_ESTATE, By, DataFolder, EstateFile, account
 from crossdock.cli.output import EXIT_NO, EXIT_USAGE, AsJson, console, fail, plain, print_json, table
 from crossdock.errors import NeedsConfig
 from crossdock.runtime.clock import now
@@ -37,6 +37,8 @@ def inventory(  # CD003: one parameter per option is how typer reads a command l
     source: Annotated[str, typer.Option("--source", help="Only documents of this source.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Find out what would change, and change nothing.")] = False,
     heal: Annotated[bool, typer.Option("--heal", help="Make levels that differ what their ledger says.")] = False,
+    by: By = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the audit.")] = "",
     estate: EstateFile = DEFAULT_ESTATE,
     as_json: AsJson = False,
     data: DataFolder = None,
@@ -51,7 +53,9 @@ def inventory(  # CD003: one parameter per option is how typer reads a command l
     end = moment(until) if until is not None else now()
     if begin >= end:
         raise typer.BadParameter("it is not before --until", param_hint="--since")
-    wish = Wish(since=begin, until=end, sku=sku, source=source, dry_run=dry_run, heal=heal)
+    wish = Wish(
+        since=begin, until=end, sku=sku, source=source, dry_run=dry_run, heal=heal, by=account(by), reason=reason
+    )
     try:
         wired = wire(estate)
     except NeedsConfig as error:

@@ -11,9 +11,10 @@ import typer
 from msgspec import Struct
 
 from crossdock.cli.connect import Connection, DataFolder, with_database
+from crossdock.cli.options import By, account
 from crossdock.cli.output import EXIT_NO, AsJson, console, plain, print_json, table, until
 from crossdock.errors import Refused
-from crossdock.inventory.release import release_in
+from crossdock.inventory.release import release_by_hand
 from crossdock.inventory.reservation import SQL, Answered, Reservation, as_it_stands, no_such
 from crossdock.triage.act import act
 
@@ -82,6 +83,8 @@ def show(reservation: Id, data: DataFolder = None, as_json: AsJson = False) -> N
 @app.command()
 def release(
     reservation: Id,
+    by: By = "",
+    reason: Annotated[str, typer.Option(help="Why, for the audit.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     data: DataFolder = None,
     as_json: AsJson = False,
@@ -89,7 +92,7 @@ def release(
     """Give back what a reservation holds."""
 
     async def give_back(conn: Connection) -> Answered:
-        (outcome,) = await release_in(conn, [reservation])
+        outcome = await release_by_hand(conn, reservation, by=account(by), origin="cli", reason=reason)
         if isinstance(outcome, Refused):
             raise outcome
         return outcome

@@ -29,7 +29,11 @@ async def retry_cases(request: Request[Any, Any, Any]) -> Response[str] | Redire
         ids = _ids(form)
         async with transaction(request) as conn:
             number = await retry(
-                conn, ids, by=_by(request, form), reason=_text(form, "reason") or "retried in the console"
+                conn,
+                ids,
+                by=_by(request, form),
+                origin="console",
+                reason=_text(form, "reason") or "retried in the console",
             )
     except CrossdockError as error:
         return await _back(request, form, error)
@@ -46,7 +50,7 @@ async def dismiss_cases(request: Request[Any, Any, Any]) -> Response[str] | Redi
             raise NeedsEdit("Write why before dismissing", field="reason", fix="The reason is kept with the document.")
         ids = _ids(form)
         async with transaction(request) as conn:
-            number = await dismiss(conn, ids, by=_by(request, form), reason=reason)
+            number = await dismiss(conn, ids, by=_by(request, form), origin="console", reason=reason)
     except CrossdockError as error:
         return await _back(request, form, error)
     return _done(form, "dismissed", number)
@@ -64,7 +68,9 @@ async def edit_case(
     body = typed.replace("\r\n", "\n").encode()
     try:
         async with transaction(request) as conn:
-            await edit(conn, case_id, body, by=_by(request, form), reason=reason or "edited in the console")
+            await edit(
+                conn, case_id, body, by=_by(request, form), origin="console", reason=reason or "edited in the console"
+            )
     except CrossdockError as error:
         filters, _ = filters_of(_query(form))
         return await show(request, filters, case_id, mistake=Mistake(error, typed, reason))

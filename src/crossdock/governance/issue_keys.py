@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from crossdock.errors import Refused
 from crossdock.governance.key import NewKey, make_key
 from crossdock.governance.keyring import SQL
+from crossdock.journal.audit import Act, write_audit
 from crossdock.runtime.clock import now
 
 MOST_LISTED = 1000
@@ -58,7 +59,9 @@ async def create_key(conn: asyncpg.Connection, wish: KeyWish) -> tuple[NewKey, A
     """A new key, and what is kept of it, in the caller's transaction. Refused when it would end before it begins."""
     if wish.expires_at is not None and wish.expires_at <= now():
         raise Refused("the key would have expired already", field="expires_at", fix="name a time that is to come")
-    return await _insert(conn, wish)
+    made, key = await _insert(conn, wish)
+    await _audit(conn, "create", key, by=wish.by, after=_facts(key))
+    return made, key
 
 
 async def rotate_key(conn: asyncpg.Connection, name: str, overlap: timedelta, by: str) -> tuple[NewKey, ApiKey, ApiKey]:
@@ -74,14 +77,19 @@ async def rotate_key(conn: asyncpg.Connection, name: str, overlap: timedelta, by
     wish = KeyWish(consumer=old.consumer, plan=old.plan, scopes=old.scopes, note=old.note, by=by)
     made, new = await _insert(conn, wish if old.expires_at is None else replace(wish, expires_at=old.expires_at))
     row = await conn.fetchrow(SQL.replace_key, name, new.name, now() + overlap)
-    return made, new, ApiKey(**row)
+    kept = ApiKey(**row)
+    after = {**_facts(kept), "replaced_by": new.name, "expires_at": kept.expires_at}
+    await _audit(conn, "rotate", old, by=by, before=_facts(old), after=after)
+    return made, new, kept
 
 
 async def revoke_key(conn: asyncpg.Connection, name: str, by: str) -> ApiKey:
     """End a key now, everywhere within about a second; revoked before, it stays as it is. Refused when unknown."""
-    await _locked(conn, name)
+    old = await _locked(conn, name)
     await conn.execute(SQL.revoke_key, name, by)
     await conn.execute(SQL.changed)
+    if old.revoked_at is None:
+        await _audit(conn, "revoke", old, by=by, before=_facts(old))
     return await _locked(conn, name)
 
 
@@ -107,6 +115,18 @@ async def _insert(conn: asyncpg.Connection, wish: KeyWish) -> tuple[NewKey, ApiK
     )
     await conn.execute(SQL.changed)
     return made, ApiKey(**row)
+
+
+def _facts(key: ApiKey) -> dict[str, object]:
+    return {"consumer": key.consumer, "plan": key.plan, "scopes": key.scopes, "expires_at": key.expires_at}
+
+
+async def _audit(
+    conn: asyncpg.Connection, verb: str, key: ApiKey, *, by: str, before: object = None, after: object = None
+) -> None:
+    """Keys are made and ended on the command line only; the entry names a key and never holds it."""
+    act = Act(action=f"key.{verb}", kind="key", id=key.name, key=f"key/{key.name}", before=before, after=after)
+    await write_audit(conn, [act], by=by or "command line", origin="cli")
 
 
 async def _locked(conn: asyncpg.Connection, name: str) -> ApiKey:

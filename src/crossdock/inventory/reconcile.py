@@ -37,6 +37,7 @@ from crossdock.inventory.listing import (
 )
 from crossdock.inventory.mend import choose, close_settled, keep_differences, open_keys
 from crossdock.inventory.tell_again import tell_again
+from crossdock.journal.audit import Act, Origin, write_audit
 from crossdock.runtime.clock import now
 from crossdock.runtime.postgres import away
 
@@ -101,9 +102,12 @@ class Report(Struct, kw_only=True):
 
 class Asked(Struct, frozen=True, kw_only=True):
     """A comparison that somebody wants. `system`: "" = every system there is; else the only one that is compared.
-    `skus`: only these (ours); `dry_run`: say what would be done and do nothing."""
+    `skus`: only these (ours); `dry_run`: say what would be done and do nothing. `origin`, `reason`: for the audit,
+    which has what a person asked for; None = nobody did."""
 
     by: str
+    origin: Origin | None = None
+    reason: str = ""
     system: str = ""
     skus: Sequence[str] | None = None
     dry_run: bool = False
@@ -159,7 +163,9 @@ class _Run:
         await self._catalog.refresh(self._conn)
         report = Report(id=0, started_at=now(), systems=[])
         if not self._asked.dry_run:
-            report.id, report.started_at = await self._conn.fetchrow(SQL.begin_reconciliation, KIND, self._asked.by)
+            async with self._conn.transaction():
+                report.id, report.started_at = await self._conn.fetchrow(SQL.begin_reconciliation, KIND, self._asked.by)
+                await _audit(self._conn, report.id, self._asked)
         for system in systems:
             result = SystemResult(system=system.name)
             report.systems.append(result)
@@ -252,6 +258,14 @@ async def _record(conn: asyncpg.Connection, run: int, differences: Sequence[Diff
             [one.money for one in differences],
             [one.currency for one in differences],
         )
+
+
+async def _audit(conn: asyncpg.Connection, run: int, asked: Asked) -> None:
+    """What a person lets be mended stands in the audit before anything is."""
+    if asked.origin is not None:
+        wish = {"system": asked.system, "skus": asked.skus}
+        act = Act(action="reconciliation.run", kind="reconciliation", id=str(run), after=wish)
+        await write_audit(conn, [act], by=asked.by, origin=asked.origin, reason=asked.reason)
 
 
 async def _finish(conn: asyncpg.Connection, report: Report, asked: Asked) -> None:

@@ -12,6 +12,7 @@ from crossdock.inventory.again import transaction
 from crossdock.inventory.hold import reserved
 from crossdock.inventory.lock import lock_levels, write_levels
 from crossdock.inventory.reservation import SQL, Answered, as_it_stands, ended, no_such, told_states
+from crossdock.journal.audit import Act, Origin, write_audit
 from crossdock.journal.record import Event, record_events
 
 
@@ -26,12 +27,39 @@ async def release(pool: asyncpg.Pool, ids: Sequence[str]) -> list[Answered | Ref
 
 async def release_in(conn: asyncpg.Connection, ids: Sequence[str]) -> list[Answered | Refused]:
     """The same in the caller's transaction, which has locked no level yet."""
+    await _end(conn, ids)
+    return await _answers(conn, ids)
+
+
+async def release_by_hand(
+    conn: asyncpg.Connection, reservation: str, *, by: str, origin: Origin, reason: str
+) -> Answered | Refused:
+    """The same for one reservation that a person gives back, which the audit says when it was active until now."""
+    ended_now = await _end(conn, [reservation])
+    (answer,) = await _answers(conn, [reservation])
+    acts = [
+        Act(
+            action="reservation.release",
+            kind="reservation",
+            id=row["id"],
+            key=f"reservation/{row['id']}",
+            before={"state": "active"},
+            after={"state": row["state"]},
+        )
+        for row in ended_now
+    ]
+    await write_audit(conn, acts, by=by, origin=origin, reason=reason)
+    return answer
+
+
+async def _end(conn: asyncpg.Connection, ids: Sequence[str]) -> list[asyncpg.Record]:
+    """Release those of `ids` that are active, and tell; their rows."""
     known = [row["id"] for row in await conn.fetch(SQL.reservations, sorted(set(ids)))]
     rows = await give_back(conn, known, SQL.release_reservations)
     if rows:
         event = Event(type="reservation.released", key="", document_id=0, data=told_states(rows), many=True)
         await record_events(conn, [event])
-    return await _answers(conn, ids)
+    return rows
 
 
 async def give_back(conn: asyncpg.Connection, ids: Sequence[str], statement: str) -> list[asyncpg.Record]:

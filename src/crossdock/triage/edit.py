@@ -12,12 +12,12 @@ from msgspec import Struct
 
 from crossdock.canonical.objects import decode, encode
 from crossdock.errors import NeedsEdit, Refused
-from crossdock.triage.lock import lock_cases, require_author, write_audit
+from crossdock.journal.audit import Origin
+from crossdock.triage.lock import audit_cases, author, lock_cases
 from crossdock.triage.open import SQL
 from crossdock.triage.retry import go_on
 
 MAX_BODY = 5_000_000
-_MAX_AUDITED = 20_000
 _WHERE = re.compile(r"(?s)(.*) - at `\$\.?(.*)`$")
 # What a document is about is not for an edit to change: systems know it by this.
 _IDENTITY = {
@@ -46,13 +46,15 @@ async def editable(conn: asyncpg.Connection, case_id: int) -> Editable:
     return _editable(await _row(conn, case_id))
 
 
-async def edit(conn: asyncpg.Connection, case_id: int, body: bytes, *, by: str, reason: str = "") -> None:
+async def edit(
+    conn: asyncpg.Connection, case_id: int, body: bytes, *, by: str, origin: Origin, reason: str = ""
+) -> None:
     """Replace what the case stopped at with `body` (at most 5 MB of JSON) and go on from the same step.
 
     The old form stays in the journal. Runs in the caller's transaction. Raises NeedsEdit naming the field when `body`
     is no such object, Refused when the case is unknown (404), closed or under way (409), or `body` is too large (413).
     """
-    by, reason = require_author(by, reason, reason_needed=False)
+    who = author(by, origin, reason, reason_needed=False)
     cases = await lock_cases(conn, [case_id])
     if not cases:
         raise _closed(case_id)
@@ -62,13 +64,13 @@ async def edit(conn: asyncpg.Connection, case_id: int, body: bytes, *, by: str, 
     if before.delivery:
         await conn.execute(SQL.write_delivery_body, row["delivery_id"], after)
     else:
-        made_by = f"edited by {by}"
+        made_by = f"edited by {who.by}"
         await conn.execute(
-            SQL.write_version, row["document_id"], row["number"] + 1, before.stage, after, made_by, by, reason
+            SQL.write_version, row["document_id"], row["number"] + 1, before.stage, after, made_by, who.by, who.reason
         )
     if not await go_on(conn, cases):
         raise _closed(case_id)
-    await write_audit(conn, "case.edit", {case_id: (_shown(before.body), _shown(after))}, by=by, reason=reason)
+    await audit_cases(conn, "case.edit", [(cases[0], before.body, after)], who)
 
 
 def check(before: Editable, body: bytes) -> bytes:
@@ -158,7 +160,3 @@ def _closed(case_id: int) -> Refused:
         rule="case_closed",
         fix="look at it again; if it fails once more it can be edited",
     )
-
-
-def _shown(body: bytes) -> str:
-    return body[:_MAX_AUDITED].decode("utf-8", "replace").replace("\x00", "\ufffd")

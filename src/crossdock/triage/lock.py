@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import asyncpg
 from msgspec import Struct
 
 from crossdock.errors import Refused
+from crossdock.journal.audit import Act, Origin, write_audit
 from crossdock.journal.keep import SQL as JOURNAL
 from crossdock.triage.open import SQL
 
@@ -22,7 +23,16 @@ class InHand(Struct, frozen=True, kw_only=True):
     id: int
     document_id: int
     delivery_id: int | None
+    key: str
     step: str
+
+
+class Author(Struct, frozen=True, kw_only=True):
+    """Who acts on cases, from where, and why."""
+
+    by: str
+    origin: Origin
+    reason: str
 
 
 async def lock_cases(conn: asyncpg.Connection, case_ids: Sequence[int]) -> list[InHand]:
@@ -52,8 +62,8 @@ async def lock_cases(conn: asyncpg.Connection, case_ids: Sequence[int]) -> list[
     return [InHand(**row) for row in await conn.fetch(SQL.lock_cases, ids)]
 
 
-def require_author(by: str, reason: str, *, reason_needed: bool) -> tuple[str, str]:
-    """`by` and `reason`, stripped and bounded; Refused when the audit could not say who, or why where it must."""
+def author(by: str, origin: Origin, reason: str, *, reason_needed: bool) -> Author:
+    """Who acts and why, stripped and bounded; Refused when the audit could not say who, or why where it must."""
     by, reason = by.strip()[:200], reason.strip()[:MAX_REASON]
     if not by:
         raise Refused("nobody is named as doing this", field="by", rule="author", fix="say who you are")
@@ -61,14 +71,15 @@ def require_author(by: str, reason: str, *, reason_needed: bool) -> tuple[str, s
         raise Refused(
             "giving up a document needs a reason", field="reason", rule="reason", fix="say why it needs no delivery"
         )
-    return by, reason
+    return Author(by=by, origin=origin, reason=reason)
 
 
-async def write_audit(
-    conn: asyncpg.Connection, action: str, changes: Mapping[int, tuple[str, str]], *, by: str, reason: str
+async def audit_cases(
+    conn: asyncpg.Connection, action: str, changes: Sequence[tuple[InHand, object, object]], who: Author
 ) -> None:
-    """One audit row per case: id → (before, after)."""
-    if changes:
-        what = [f"case/{case_id}" for case_id in changes]
-        before, after = [b for b, _ in changes.values()], [a for _, a in changes.values()]
-        await conn.execute(SQL.audit, by, action, what, before, after, reason)
+    """One audit row per (case, before, after)."""
+    acts = [
+        Act(action=action, kind="case", id=str(case.id), key=case.key, before=before, after=after)
+        for case, before, after in changes
+    ]
+    await write_audit(conn, acts, by=who.by, origin=who.origin, reason=who.reason)

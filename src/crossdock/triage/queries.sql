@@ -66,7 +66,7 @@ FROM triage_case WHERE id = ANY($1::bigint[]) ORDER BY id
 
 -- name: lock_cases
 -- Locks open cases in id order.
-SELECT id, document_id, delivery_id, step FROM triage_case
+SELECT id, document_id, delivery_id, key, step FROM triage_case
 WHERE id = ANY($1::bigint[]) AND state = 'open' ORDER BY id FOR UPDATE
 
 -- name: lock_deliveries
@@ -108,12 +108,6 @@ RETURNING v.id, v.document_id
 -- Closes cases that a person gave up.
 UPDATE triage_case SET state = 'dismissed', closed_at = now(), closed_by = $2, close_reason = $3
 WHERE id = ANY($1::bigint[]) AND state = 'open'
-
--- name: audit
--- Writes who did what to which cases, with before, after and why.
-INSERT INTO audit (who, action, what, before, after, reason)
-SELECT $1, $2, i.what, i.before, i.after, $6
-FROM unnest($3::text[], $4::text[], $5::text[]) AS i (what, before, after)
 
 -- name: editing
 -- What an edit of a case would replace.

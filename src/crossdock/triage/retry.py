@@ -7,22 +7,24 @@ from collections.abc import Sequence
 
 import asyncpg
 
+from crossdock.journal.audit import Origin
 from crossdock.journal.record import settle_documents
-from crossdock.triage.lock import InHand, lock_cases, require_author, write_audit
+from crossdock.triage.lock import InHand, audit_cases, author, lock_cases
 from crossdock.triage.open import SQL
 
 
-async def retry(conn: asyncpg.Connection, case_ids: Sequence[int], *, by: str, reason: str = "") -> int:
+async def retry(conn: asyncpg.Connection, case_ids: Sequence[int], *, by: str, origin: Origin, reason: str = "") -> int:
     """Make what the open ones of `case_ids` are about due now; how many were. Runs in the caller's transaction.
 
     Attempts are kept. A delivery whose outcome was ever unknown is looked for first. The case stays open and shows when
     it was retried; success closes it, another failure brings it up to date. What is already under way is left alone and
     not counted. Raises Refused as `lock_cases`.
     """
-    by, reason = require_author(by, reason, reason_needed=False)
+    who = author(by, origin, reason, reason_needed=False)
     cases = await lock_cases(conn, case_ids)
     retried = await go_on(conn, cases)
-    await write_audit(conn, "case.retry", {case.id: ("case", case.step) for case in retried}, by=by, reason=reason)
+    changes = [(case, {"state": "case"}, {"state": "due", "step": case.step}) for case in retried]
+    await audit_cases(conn, "case.retry", changes, who)
     return len(retried)
 
 

@@ -117,13 +117,13 @@ async def get_case(state: State, case_id: FromPath[int]) -> CaseDetail:
 @post("/v1/ops/cases:retry", summary="Retry cases", tags=["triage"], status_code=200, guards=[from_a_program])
 async def post_retry(state: State, data: JSONBody[CaseAction]) -> Acted:
     """Make the documents and deliveries due now, each from the step where it stopped."""
-    return await _acted(state, data, lambda c: retry(c, data.case_ids, by=data.by, reason=data.reason))
+    return await _acted(state, data, lambda c: retry(c, data.case_ids, by=data.by, origin="api", reason=data.reason))
 
 
 @post("/v1/ops/cases:dismiss", summary="Dismiss cases", tags=["triage"], status_code=200, guards=[from_a_program])
 async def post_dismiss(state: State, data: JSONBody[CaseAction]) -> Acted:
     """Give the documents or deliveries up; a reason is required."""
-    return await _acted(state, data, lambda c: dismiss(c, data.case_ids, by=data.by, reason=data.reason))
+    return await _acted(state, data, lambda c: dismiss(c, data.case_ids, by=data.by, origin="api", reason=data.reason))
 
 
 @post(
@@ -142,7 +142,11 @@ async def post_edit(state: State, case: FromPath[str], data: JSONBody[CaseEdit])
         raise Refused("there is no such action", status=404, rule="not_found", fix="POST /v1/ops/cases/{id}:edit")
     async with connection(state) as conn:
         body = data.body.encode()
-        await act(conn, lambda c: edit(c, int(number), body, by=data.by, reason=data.reason), dry_run=data.dry_run)
+        await act(
+            conn,
+            lambda c: edit(c, int(number), body, by=data.by, origin="api", reason=data.reason),
+            dry_run=data.dry_run,
+        )
     return Acted(asked=1, done=1, dry_run=data.dry_run)
 
 
