@@ -13,7 +13,7 @@ from crossdock.canonical.party import Address
 from crossdock.canonical.sales_order import SalesOrder
 from crossdock.errors import NeedsConfig
 from crossdock.journal.decided import Routed, Split
-from crossdock.routing.policy import ChannelFacts, LocationFacts, LocationRule, Policy
+from crossdock.routing.policy import ChannelFacts, LocationFacts, Policy, RouteRule
 from crossdock.routing.route import route
 from tests.orders.making import line, order
 
@@ -28,9 +28,9 @@ POLICY = Policy(
     erp_of={"us": "netsuite", "ca": "dynamics", "xx": ""},
     default_location="EAST",
     rules=(
-        LocationRule(location="WEST", sku_prefix="CD-9", country="US"),
-        LocationRule(location="COUNTER", channel="shop", country="CA"),
-        LocationRule(location="EAST", sku_prefix="CD-9"),
+        RouteRule(location="WEST", sku_prefix="CD-9", country="US"),
+        RouteRule(location="COUNTER", channel="shop", country="CA"),
+        RouteRule(location="EAST", sku_prefix="CD-9"),
     ),
 )
 
@@ -60,13 +60,32 @@ def test_the_default_location_takes_what_nothing_else_claims() -> None:
             "location EAST for 1 line(s): it is the default location and neither a rule nor the product says otherwise",
         ],
         "rules": "rules/7",
+        "entity_named": False,
+        "passed": {
+            "us": [
+                {"name": "ca", "why_not": "nothing names it", "would_change": "a rule that names it"},
+                {"name": "xx", "why_not": "nothing names it", "would_change": "a rule that names it"},
+            ],
+            "EAST": [
+                {
+                    "name": "WEST",
+                    "why_not": "rule 1 names it, and the SKU is CD-1",
+                    "would_change": "the SKU begins with CD-9",
+                },
+                {
+                    "name": "COUNTER",
+                    "why_not": "rule 2 names it, and it ships to US",
+                    "would_change": "it ships to CA",
+                },
+            ],
+        },
     }
 
 
 def test_the_first_matching_rule_beats_the_products_own_location() -> None:
     decision = routed(order("1", line(1, "CD-91"), line(2, "CD-1")), lambda _: "WEST")
     assert decision.splits == (Split(location="WEST", system="3pl", lines=(0, 1)),)
-    assert record(decision)["why"][1] == "location WEST for 2 line(s): rule: SKU begins with CD-9 and ships to US"
+    assert record(decision)["why"][1] == "location WEST for 2 line(s): rule 1 (SKU begins with CD-9 and ships to US)"
 
 
 def test_a_later_rule_decides_when_the_first_does_not_match() -> None:
@@ -119,5 +138,66 @@ def test_an_unknown_location_needs_configuration() -> None:
 
 
 def test_a_rule_without_conditions_always_matches() -> None:
-    policy = msgspec.structs.replace(POLICY, rules=(LocationRule(location="WEST"),))
-    assert record(routed(order(), policy=policy))["why"][1] == "location WEST for 1 line(s): rule: always"
+    policy = msgspec.structs.replace(POLICY, rules=(RouteRule(location="WEST"),))
+    assert record(routed(order(), policy=policy))["why"][1] == "location WEST for 1 line(s): rule 1 (always)"
+
+
+def others(decision: Routed, chosen: str) -> dict[str, tuple[str, str]]:
+    return {one["name"]: (one["why_not"], one["would_change"]) for one in record(decision)["passed"][chosen]}
+
+
+def test_it_says_why_nowhere_else_and_what_would_change_that() -> None:
+    decision = routed(order("1", line(1, "CD-91")), lambda _: "COUNTER")
+    assert others(decision, "WEST") == {
+        "COUNTER": ("it is the product's own location, and rule 1 decides before that", "without rule 1"),
+        "EAST": ("it is the default location, and rule 1 decides before that", "without rule 1"),
+    }
+
+
+def test_a_rule_that_holds_too_late_is_named() -> None:
+    policy = msgspec.structs.replace(POLICY, default_location="", rules=(*POLICY.rules, RouteRule(location="COUNTER")))
+    found = others(routed(order("1", line(1, "CD-91")), policy=policy), "WEST")
+    assert found["COUNTER"] == (
+        "rule 4 names it and holds, and rule 1 decides before it",
+        "rule 4 before rule 1",
+    )
+    assert found["EAST"] == ("rule 3 names it and holds, and rule 1 decides before it", "rule 3 before rule 1")
+
+
+def test_what_the_order_itself_names_comes_before_every_rule() -> None:
+    decision = routed(order("1", line(1, "CD-1", location="COUNTER"), entity="ca"))
+    assert record(decision)["entity_named"] is True
+    assert others(decision, "ca")["us"] == (
+        "it is the entity of channel shop, and the order decides before that",
+        "without what the order says",
+    )
+    assert others(decision, "COUNTER")["WEST"] == (
+        "rule 1 names it, and the SKU is CD-1",
+        "the SKU begins with CD-9; without what the order says",
+    )
+
+
+def test_a_rule_may_look_at_the_service_and_name_the_entity() -> None:
+    rules = (
+        RouteRule(location="WEST", service="express", note="the airport is next door"),
+        RouteRule(entity="ca", country="CA", sku_prefix="CD-"),
+    )
+    policy = msgspec.structs.replace(POLICY, rules=rules)
+    express = routed(order(service="express"), policy=policy)
+    assert (
+        record(express)["why"][1] == "location WEST for 1 line(s): rule 1 (service express: the airport is next door)"
+    )
+    plain = routed(order(), policy=policy)
+    assert plain.splits[0].location == "EAST"
+    assert others(plain, "EAST")["WEST"] == (
+        "rule 1 names it, and the service is none",
+        "the service is express",
+    )
+    canadian = routed(order(ship_to=Address(country="CA")), policy=policy)
+    assert (canadian.entity, canadian.erp) == ("ca", "dynamics")
+    assert record(canadian)["why"][0] == (
+        "entity ca: rule 2 (SKU begins with CD- and ships to CA); ERP dynamics: the ERP of ca"
+    )
+    mixed = routed(order("1", line(1, "CD-1"), line(2, "XX-1"), ship_to=Address(country="CA")), policy=policy)
+    assert mixed.entity == "us"
+    assert others(mixed, "us")["ca"] == ("rule 2 names it, and the SKU is XX-1", "the SKU begins with CD-")

@@ -27,7 +27,7 @@ from crossdock.inventory.mend import TOPIC
 from crossdock.inventory.rules import ChannelRule, Held, SkuRule, StockRules
 from crossdock.mapping.compile import Translator, compile_mapping
 from crossdock.mapping.load import load_mapping
-from crossdock.routing.policy import ChannelFacts, LocationFacts, LocationRule, Policy
+from crossdock.routing.policy import ChannelFacts, LocationFacts, Policy, RouteRule
 from crossdock.runtime.secrets import resolve
 from crossdock.sdk.connector import Connector, SystemConfig, load_connector
 from crossdock.translate import Topic, Translations
@@ -126,14 +126,16 @@ def policy_of(estate: CompiledEstate) -> Policy:
         erp_of={name: entity.erp for name, entity in declared.entities.items()},
         default_location=routing.default_location,
         rules=tuple(
-            LocationRule(
+            RouteRule(
                 location=rule.location,
+                entity=rule.entity,
                 sku_prefix=rule.when.sku_prefix,
                 country=rule.when.country or "",
                 channel=rule.when.channel,
+                service=rule.when.service,
+                note=rule.note,
             )
             for rule in routing.rules
-            if rule.location
         ),
         max_lines=routing.max_lines,
     )

@@ -20,6 +20,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "balance": ("crossdock.cli.balance", "show_balance"),
     "trace": ("crossdock.cli.trace", "show_trace"),
     "cases": ("crossdock.cli.cases", "app"),
+    "route": ("crossdock.cli.policy", "show_route"),
+    "policy": ("crossdock.cli.policy", "app"),
     "replay": ("crossdock.cli.replay", "app"),
     "reconcile": ("crossdock.cli.reconcile", "app"),
     "export": ("crossdock.cli.export", "app"),

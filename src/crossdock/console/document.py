@@ -18,6 +18,7 @@ from crossdock.console.render import page
 from crossdock.journal.history import trace
 from crossdock.journal.traced import Entry, OrderMark
 from crossdock.journal.view import DocumentView, Payload, Travelled, document_view
+from crossdock.routing.passed import Passed
 from crossdock.runtime.clock import now
 
 _TONES: Final = {
@@ -42,6 +43,7 @@ class Decision(Struct, frozen=True):
     locations: dict[str, list[str]] = {}
     why: tuple[str, ...] = ()
     rules: str = ""
+    passed: dict[str, tuple[Passed, ...]] = {}
 
 
 @get("/documents/{document_id:int}", include_in_schema=False)

@@ -46,3 +46,30 @@ async def split_off(conn: asyncpg.Connection, documents: Sequence[Claimed]) -> l
     """The parts that became documents of their own, as they were when they were split off."""
     rows = await conn.fetch(SQL.split_off, [one.message_id for one in documents], [one.id for one in documents])
     return [Claimed(**row) for row in rows]
+
+
+class KeptOrder(Struct, frozen=True):
+    """An order as it was decided on: its routing decision and its canonical body, both JSON."""
+
+    order_key: str
+    decision: bytes
+    body: bytes
+
+
+async def count_orders(conn: asyncpg.Connection, since: datetime, until: datetime) -> int:
+    """How many orders were placed from `since` (with it) to `until` (without it), UTC."""
+    number: int = await conn.fetchval(SQL.count_orders, since, until)
+    return number
+
+
+async def orders_of(
+    conn: asyncpg.Connection, since: datetime, until: datetime, after: str, limit: int
+) -> list[KeptOrder]:
+    """The next of these orders in the order of their keys, those behind the key `after`."""
+    return [KeptOrder(**row) for row in await conn.fetch(SQL.kept_orders, since, until, after, limit)]
+
+
+async def order_of(conn: asyncpg.Connection, order_key: str) -> KeptOrder | None:
+    """The order called so; None when there is none."""
+    row = await conn.fetchrow(SQL.kept_order, order_key)
+    return KeptOrder(**row) if row is not None else None

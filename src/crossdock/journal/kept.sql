@@ -28,3 +28,28 @@ SELECT d.id, d.message_id, d.parent_id, d.interface, d.topic, d.kind, d.key, d.v
        false AS same_bytes
 FROM document d JOIN document_version v ON v.document_id = d.id AND v.number = 1
 WHERE d.message_id = ANY($1::bigint[]) AND d.parent_id = ANY($2::bigint[])
+
+-- name: kept_orders
+-- Orders placed in a time with their routing decision and their body as it was decided on, by key; those after $3.
+SELECT s.order_key, s.decision, v.body
+FROM sales_order s
+CROSS JOIN LATERAL (
+    SELECT body FROM document_version w
+    WHERE w.document_id = s.document_id AND w.stage = 'canonical' ORDER BY number DESC LIMIT 1
+) v
+WHERE s.placed_at >= $1 AND s.placed_at < $2 AND s.order_key > $3
+ORDER BY s.order_key LIMIT $4
+
+-- name: count_orders
+-- How many orders were placed in a time.
+SELECT count(*) FROM sales_order WHERE placed_at >= $1 AND placed_at < $2
+
+-- name: kept_order
+-- One order with its routing decision and its body as it was decided on.
+SELECT s.order_key, s.decision, v.body
+FROM sales_order s
+CROSS JOIN LATERAL (
+    SELECT body FROM document_version w
+    WHERE w.document_id = s.document_id AND w.stage = 'canonical' ORDER BY number DESC LIMIT 1
+) v
+WHERE s.order_key = $1

@@ -25,34 +25,64 @@ class LocationFacts(Struct, frozen=True, kw_only=True):
     system: str
 
 
-class LocationRule(Struct, frozen=True, kw_only=True):
-    """Goods that match every given condition go from `location`; the first matching rule decides."""
+class Asked(Struct, frozen=True, gc=False):
+    """What rules look at besides the SKU: where an order ships to, its channel and the service it asks for."""
 
-    location: str
+    country: str
+    channel: str
+    service: str
+
+
+class RouteRule(Struct, frozen=True, kw_only=True):
+    """Goods or orders that meet every given condition go from `location`, or belong to `entity`; the first rule that
+    holds decides."""
+
+    location: str = ""
+    entity: str = ""
     sku_prefix: str = ""
     country: str = ""
     channel: str = ""
+    service: str = ""
+    note: str = ""
 
-    def matches(self, sku: str, country: str, channel: str) -> bool:
-        """Whether a line of `sku` for `country` from `channel` meets every condition given."""
+    def holds(self, sku: str, asked: Asked) -> bool:
+        """Whether goods of `sku` in such an order meet every condition."""
         return (
             sku.startswith(self.sku_prefix)
-            and (not self.country or self.country == country)
-            and (not self.channel or self.channel == channel)
+            and (not self.country or self.country == asked.country)
+            and (not self.channel or self.channel == asked.channel)
+            and (not self.service or self.service == asked.service)
         )
 
+    def misses(self, sku: str, asked: Asked) -> list[tuple[str, str]]:
+        """Each condition that does not hold: what is the case, and what would have to be."""
+        compared = (
+            (self.country, asked.country, "it ships to {}", "nowhere"),
+            (self.channel, asked.channel, "the channel is {}", "none"),
+            (self.service, asked.service, "the service is {}", "none"),
+        )
+        found = [
+            (form.format(is_now or nothing), form.format(wanted))
+            for wanted, is_now, form, nothing in compared
+            if wanted and wanted != is_now
+        ]
+        if not sku.startswith(self.sku_prefix):
+            found.append((f"the SKU is {sku}", f"the SKU begins with {self.sku_prefix}"))
+        return found
+
     def describe(self) -> str:
-        """The conditions as a person reads them."""
+        """The conditions as a person reads them, and the note of whoever wrote the rule."""
         parts = [
             f"{name} {value}"
             for name, value in (
                 ("SKU begins with", self.sku_prefix),
                 ("ships to", self.country),
                 ("channel", self.channel),
+                ("service", self.service),
             )
             if value
         ]
-        return " and ".join(parts) or "always"
+        return (" and ".join(parts) or "always") + (f": {self.note}" if self.note else "")
 
 
 class Policy(Struct, frozen=True, kw_only=True):
@@ -66,5 +96,5 @@ class Policy(Struct, frozen=True, kw_only=True):
     locations: Mapping[str, LocationFacts]
     erp_of: Mapping[str, str]
     default_location: str
-    rules: tuple[LocationRule, ...] = ()
+    rules: tuple[RouteRule, ...] = ()
     max_lines: int = 5000

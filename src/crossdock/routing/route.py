@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Route an order (Content-Based Router, Splitter) and say why it goes where it goes."""
+"""Route an order (Content-Based Router, Splitter) and say why it goes where it goes, why nowhere else, and what would
+have changed that."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -11,17 +12,32 @@ from msgspec import Struct
 from crossdock.canonical.sales_order import OrderLine, SalesOrder
 from crossdock.errors import NeedsConfig
 from crossdock.journal.decided import Routed, Split
-from crossdock.routing.policy import Policy
+from crossdock.routing.passed import Choice, Passed, entities_passed, locations_passed
+from crossdock.routing.policy import Asked, Policy
 
 
 class DecisionRecord(Struct, frozen=True, kw_only=True):
-    """What is kept of a decision: choices, lines by location, and `why`: one sentence per choice."""
+    """What is kept of a decision: choices, lines by location, and `why`: one sentence per choice.
+
+    `entity_named`: the order came with its entity. `passed`: what was not chosen, by what was chosen instead (the
+    entity, or a location; of a location as for the first of its lines).
+    """
 
     entity: str
     erp: str
     locations: dict[str, list[str]]
     why: tuple[str, ...]
     rules: str
+    entity_named: bool = False
+    passed: dict[str, tuple[Passed, ...]] = {}
+
+
+_RECORD = msgspec.json.Decoder(DecisionRecord)
+
+
+def decision_of(record: bytes) -> DecisionRecord:
+    """A decision as it was kept; fields that an older version did not write are as by default."""
+    return _RECORD.decode(record)
 
 
 def route(
@@ -32,51 +48,68 @@ def route(
     `default_location(sku)` is the product's own location or ""; `stocked(sku)`: whether it is goods at all.
     Raises NeedsConfig when the estate names no ERP for the entity or no such location.
     """
-    channel = policy.channels[order.channel]
-    entity = order.entity or channel.entity
-    erp = policy.erp_of.get(entity, "")
+    country = order.ship_to.country if order.ship_to is not None else ""
+    asked = Asked(country, order.channel, order.service)
+    goods = [(index, line) for index, line in enumerate(order.lines) if stocked(line.sku)]
+    entity = _entity_of(order, policy, asked, [line.sku for _, line in goods])
+    erp = policy.erp_of.get(entity.name, "")
     if not erp:
         raise NeedsConfig(
-            f"entity {entity!r} has no ERP",
-            field=f"entities.{entity}.erp",
+            f"entity {entity.name!r} has no ERP",
+            field=f"entities.{entity.name}.erp",
             fix="name its ERP system in the estate file",
         )
-    why = [f"entity {entity}: channel {order.channel} belongs to it; ERP {erp}: the ERP of {entity}"]
+    why = [f"entity {entity.name}: {entity.why}; ERP {erp}: the ERP of {entity.name}"]
     by_location: dict[str, list[int]] = {}
-    reasons: dict[str, str] = {}
-    country = order.ship_to.country if order.ship_to is not None else ""
-    for index, line in enumerate(order.lines):
-        if not stocked(line.sku):
-            continue
-        location, reason = _location_of(line, country, order.channel, policy, default_location)
-        by_location.setdefault(location, []).append(index)
-        reasons.setdefault(location, reason)
+    chosen: dict[str, tuple[Choice, str, str]] = {}
+    for index, line in goods:
+        own = default_location(line.sku)
+        choice = _location_of(line, asked, policy, own)
+        by_location.setdefault(choice.name, []).append(index)
+        chosen.setdefault(choice.name, (choice, line.sku, own))
     splits = tuple(_split(location, tuple(lines), policy) for location, lines in sorted(by_location.items()))
-    why += [f"location {split.location} for {len(split.lines)} line(s): {reasons[split.location]}" for split in splits]
+    why += [f"location {one.location} for {len(one.lines)} line(s): {chosen[one.location][0].why}" for one in splits]
     if not splits:
         why.append("no goods to ship: no line is a stocked product")
+    passed = {entity.name: entities_passed(entity, policy, asked, [line.sku for _, line in goods])}
+    for location, (choice, sku, own) in chosen.items():
+        passed[location] = locations_passed(choice, policy, asked, sku, own)
     record = DecisionRecord(
-        entity=entity,
+        entity=entity.name,
         erp=erp,
         locations={split.location: [order.lines[index].line for index in split.lines] for split in splits},
         why=tuple(why),
         rules=policy.version,
+        entity_named=bool(order.entity),
+        passed={name: others for name, others in passed.items() if others},
     )
-    return Routed(entity=entity, erp=erp, splits=splits, record=msgspec.json.encode(record), rules=policy.version)
+    return Routed(entity=entity.name, erp=erp, splits=splits, record=msgspec.json.encode(record), rules=policy.version)
 
 
-def _location_of(
-    line: OrderLine, country: str, channel: str, policy: Policy, default_location: Callable[[str], str]
-) -> tuple[str, str]:
+def _entity_of(order: SalesOrder, policy: Policy, asked: Asked, skus: Sequence[str]) -> Choice:
+    if order.entity:
+        return Choice(order.entity, "the order names it", "the order")
+    for number, rule in enumerate(policy.rules, 1):
+        # An order belongs to one entity: a rule about SKUs has to hold for all its goods.
+        if rule.entity and all(rule.holds(sku, asked) for sku in skus or ("",)):
+            return Choice(rule.entity, f"rule {number} ({rule.describe()})", f"rule {number}", number)
+    entity = policy.channels[order.channel].entity
+    return Choice(entity, f"channel {order.channel} belongs to it", f"the entity of channel {order.channel}")
+
+
+def _location_of(line: OrderLine, asked: Asked, policy: Policy, own: str) -> Choice:
     if line.location:
-        return line.location, "the order names it"
-    for rule in policy.rules:
-        if rule.matches(line.sku, country, channel):
-            return rule.location, f"rule: {rule.describe()}"
-    own = default_location(line.sku)
+        return Choice(line.location, "the order names it", "the order")
+    for number, rule in enumerate(policy.rules, 1):
+        if rule.location and rule.holds(line.sku, asked):
+            return Choice(rule.location, f"rule {number} ({rule.describe()})", f"rule {number}", number)
     if own:
-        return own, "it is the product's own location and no rule says otherwise"
-    return policy.default_location, "it is the default location and neither a rule nor the product says otherwise"
+        return Choice(own, "it is the product's own location and no rule says otherwise", "the product's own location")
+    return Choice(
+        policy.default_location,
+        "it is the default location and neither a rule nor the product says otherwise",
+        "the default location",
+    )
 
 
 def _split(location: str, lines: tuple[int, ...], policy: Policy) -> Split:
