@@ -156,6 +156,8 @@ async def _round(doors: _Doors, count: int, seed: int) -> dict[str, float]:
     rate = count / sum(one.seconds for one in ours)
     file = store(doors.folder / "requests", gets(doors.skus, count, -seed))
     half = await pour_apart(doors.ours, file, CONNECTIONS, rate=rate / 2)
+    # As many a second of the constant: what the machine itself makes of waiting.
+    bare = await pour_apart(doors.theirs, file, CONNECTIONS, rate=rate / 2)
     stale = await _age(doors.ours)
     return {
         "ours": rate,
@@ -163,6 +165,7 @@ async def _round(doors: _Doors, count: int, seed: int) -> dict[str, float]:
         "ratio": sum(one.seconds for one in theirs) / sum(one.seconds for one in ours),
         "p50": half.p50 * 1000,
         "p99": half.p99 * 1000,
+        "p99_limit": bare.p99 * 1000,
         "batch": median(batches) * 1000,
         "batch99": quantile(batches, 0.99) * 1000,
         "cpu": used["gateway"] * 1000 / count,
@@ -257,6 +260,7 @@ def _finding(skus: int, mid: dict[str, float]) -> Finding:
             Figure("answered", mid["ours"], "requests/s"),
             Figure("the same server answering a constant", mid["theirs"], "requests/s"),
             Figure("answer p50 under half load", mid["p50"], "ms"),
+            Figure("a constant's p99 under as many requests", mid["p99_limit"], "ms"),
             Figure(
                 f"batch of {BATCH}, p99", mid["batch99"], "ms", "each SKU asked about for the first time in a round"
             ),
