@@ -12,14 +12,25 @@ import time
 import msgspec
 import uvloop
 
-from bench import access, availability, channels, growth, intake, ledger, mapping, path, reserve, start, stock
+from bench import (
+    access,
+    availability,
+    channels,
+    growth,
+    intake,
+    ledger,
+    mapping,
+    orders_api,
+    path,
+    reserve,
+    start,
+    stock,
+)
 from bench.figures import Check, Finding, Plan, Say
 from crossdock.runtime.telemetry import configure_logs
 
-ALL = {
-    module.NAME: module.run
-    for module in (intake, path, stock, channels, ledger, growth, reserve, availability, access, start, mapping)
-}
+MODULES = (intake, path, stock, channels, ledger, growth, reserve, availability, access, orders_api, start, mapping)
+ALL = {module.NAME: module.run for module in MODULES}
 
 
 def main() -> int:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from crossdock.canonical.sales_order import SalesOrder
 from crossdock.catalog.cache import Catalog
-from crossdock.errors import CrossdockError, NeedsEdit
+from crossdock.errors import CrossdockError
 from crossdock.fulfillment.plan import Plan, Wanted, left_already, plan
 from crossdock.inventory.allocate import Granted, Wish, allocate, pairs_wanted
 from crossdock.inventory.free import Freed, free, open_holds
@@ -21,8 +21,9 @@ from crossdock.inventory.hold import Named, drop, held_by_orders, reserved_for, 
 from crossdock.inventory.level import Levels, Pair
 from crossdock.inventory.rules import StockRules
 from crossdock.journal.decided import Decided, Routed, Split, Translated
-from crossdock.orders.accept import ChannelRules, Prepared, Weighed, accept, prepare, weigh, with_our_skus
+from crossdock.orders.accept import Prepared, Weighed, accept, prepare, refused, weigh
 from crossdock.orders.changes import MOVES_GOODS, Meaning
+from crossdock.orders.examine import ChannelRules, unknown_channel, with_our_skus
 from crossdock.routing.policy import Policy
 from crossdock.routing.route import route
 from crossdock.runtime.clock import now
@@ -55,6 +56,18 @@ class Rules(Struct, frozen=True, kw_only=True):
         """What is known of `interface`; of one that the estate no longer has, that its documents are due at once."""
         known = self.interfaces.get(interface)
         return known or InterfaceFacts(name=interface, system="", owner="", settle_within=timedelta(0))
+
+    def limits(self, channel: str) -> ChannelRules | None:
+        """What an order must keep to on `channel`; None when there is no such channel."""
+        facts = self.policy.channels.get(channel)
+        if facts is None:
+            return None
+        return ChannelRules(
+            currency=facts.currency,
+            customer=facts.customer,
+            max_lines=self.policy.max_lines,
+            locations=self.policy.locations,
+        )
 
 
 async def pairs_of_orders(conn: asyncpg.Connection, rules: Rules, orders: Sequence[Prepared]) -> set[Pair]:
@@ -207,17 +220,9 @@ def prepare_order(rules: Rules, item: Translated) -> Prepared | Decided:
     """Validate, enrich and route one order; a Decided when it may not go on."""
     source = rules.facts(item.claimed.interface).system
     order: SalesOrder = with_our_skus(item.document, rules.catalog, source)
-    channel = rules.policy.channels.get(order.channel)
-    if channel is None:
-        error = NeedsEdit(
-            f"channel {order.channel!r} is not in the estate",
-            field="channel",
-            rule="order.channel_known",
-            value=order.channel,
-            fix="add the channel to the estate, or put the right one",
-        )
-        return Decided(error=error, money=order.total.amount, currency=order.total.currency)
-    limits = ChannelRules(currency=channel.currency, customer=channel.customer, max_lines=rules.policy.max_lines)
+    limits = rules.limits(order.channel)
+    if limits is None:
+        return refused(order, unknown_channel(order.channel))
     return prepare(item, order, rules.catalog, limits, source, _route(rules, order))
 
 

@@ -71,7 +71,7 @@ def _edited(claimed: Claimed) -> Translated:
             rule="canonical",
             fix="mend the named field",
         ) from error
-    _check_texts(document, claimed.body)
+    check_texts(document, claimed.body)
     made_by = claimed.made_by or f"{contract(claimed.kind)} edit"
     return Translated(claimed=claimed, kind=claimed.kind, document=document, body=b"", made_by=made_by)
 
@@ -102,7 +102,7 @@ def _canonical(claimed: Claimed, topic: Topic, source: Any, made: Made) -> Trans
     try:
         # A text without U+0000 in its source has none in the document.
         if b"\\u0000" in claimed.body or b"\0" in claimed.body:
-            _check_texts(made.document, encode(made.document))
+            check_texts(made.document, encode(made.document))
         parts = _parts(source, made.failures)
     except CrossdockError as error:
         return error
@@ -116,7 +116,7 @@ def _canonical(claimed: Claimed, topic: Topic, source: Any, made: Made) -> Trans
     )
 
 
-def _check_texts(document: Any, body: bytes) -> None:
+def check_texts(document: Any, body: bytes) -> None:
     """NeedsEdit when a text of `document` holds U+0000, which PostgreSQL and most systems cannot hold."""
     if b"\\u0000" not in body:
         return

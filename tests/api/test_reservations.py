@@ -148,6 +148,7 @@ async def test_all_fields_of_the_wrong_type_are_told_at_once(desk: Desk) -> None
         "lines[0].sku",
         "lines[1].quantity",
         "lines[2].quantity",
+        "lines[3].quantity",
         "lines[3].qty",
         "lines[4]",
     ]

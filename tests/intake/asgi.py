@@ -34,6 +34,7 @@ async def call(
     headers: dict[str, str] | None = None,
     method: str = "POST",
     cut: bool = False,
+    query: str = "",
 ) -> Answer:
     """One request; a sequence of bodies comes in pieces, with `cut` the sender hangs up after them."""
     pieces = [body] if isinstance(body, bytes) else list(body)
@@ -52,11 +53,12 @@ async def call(
         sent.append(message)
 
     encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in (headers or {}).items()]
-    await app({"type": "http", "method": method, "path": path, "headers": encoded}, receive, send)
+    scope = {"type": "http", "method": method, "path": path, "query_string": query.encode(), "headers": encoded}
+    await app(scope, receive, send)
     start = sent[0]
     answered = {name.decode(): value.decode() for name, value in start["headers"]}
     whole = b"".join(message["body"] for message in sent[1:])
-    assert answered["content-length"] == str(len(whole))
+    assert answered.get("content-length", "0") == str(len(whole))
     return Answer(start["status"], answered, whole)
 
 

@@ -14,8 +14,9 @@ from crossdock.canonical.party import Party
 from crossdock.canonical.sales_order import SalesOrder
 from crossdock.errors import NeedsConfig, NeedsEdit
 from crossdock.journal.decided import Decided, Routed
-from crossdock.orders.accept import ChannelRules, Prepared, accept, prepare, weigh, with_our_skus
+from crossdock.orders.accept import Prepared, accept, prepare, weigh
 from crossdock.orders.changes import Meaning
+from crossdock.orders.examine import ChannelRules, with_our_skus
 from tests.orders.making import catalog, line, order, translated, usd
 
 RULES = ChannelRules(currency="USD", customer="WEB", max_lines=5)

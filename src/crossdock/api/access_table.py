@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from crossdock.estate.consumers import Scope
 
-OPEN = frozenset({"healthz", "readyz", "metrics", "schemas", "openapi.json", "asyncapi.json", "console"})
+OPEN = frozenset({"healthz", "readyz", "metrics", "schemas", "openapi.json", "asyncapi.json", "docs", "console"})
 """What paths begin with that ask for no credential: contracts, health, and what is for loopback names only."""
 
 
@@ -31,6 +31,11 @@ class Route(Struct, frozen=True):
 TABLE: tuple[Route, ...] = (
     Route("GET", "/v1/availability", "availability:read"),
     Route("POST", "/v1/availability:batch", "availability:read", costly=True),
+    Route("POST", "/v1/orders", "orders:write"),
+    Route("GET", "/v1/orders", "orders:read", costly=True),
+    Route("POST", "/v1/orders:validate", "orders:read"),
+    Route("GET", "/v1/orders/{id:path}", "orders:read"),
+    Route("POST", "/v1/orders/{id:path}:cancel", "orders:write"),
     Route("POST", "/v1/reservations", "reservations:write"),
     Route("GET", "/v1/reservations/{id}", "reservations:read"),
     Route("DELETE", "/v1/reservations/{id}", "reservations:write"),

@@ -88,6 +88,19 @@ class AvailabilityHandler:
         self._instead_version: int | None = None
         self._stale_after = view.rules.stale_after.total_seconds()
 
+    @property
+    def view(self) -> BoundedView:
+        """What answers are made from."""
+        return self._view
+
+    async def have(self, skus: Collection[str]) -> tuple[float, bool]:
+        """Make sure that what there is of `skus`, which the catalog has, is in the view; how old that is, and whether
+        it is stale. EngineAway when it is not in memory and cannot be read."""
+        self._fresh()
+        await self._fetch(list(skus))
+        _, age = self._fresh()
+        return age, age > self._stale_after
+
     def remember(self, memory: StockMemory) -> None:
         """Say the age of what `memory` keeps up."""
         self._memory = memory

@@ -23,6 +23,7 @@ from crossdock.runtime.telemetry import hide_credentials
 MEDIA_TYPE = "application/problem+json"
 _RETRY_SECONDS = 5
 _MOST_ERRORS = 100
+_LONGEST_VALUE = 200
 _NAMED_FIELD = re.compile(r"(?:missing required|contains unknown) field `([^`]{1,100})`")
 # Statuses of errors that do not carry one; what is not named here is a matter of time or settings: 503.
 _STATUS: Mapping[type[CrossdockError], int] = {NeedsEdit: 422, AlreadyDone: 409, OutcomeUnknown: 504}
@@ -32,10 +33,12 @@ log = structlog.get_logger(__name__)
 
 
 class FieldProblem(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One thing wrong with a request: where, what, and how to mend it."""
+    """One thing wrong with a request: where, what, the rule it breaks and the value that does, and how to mend it."""
 
     field: str
     reason: str
+    rule: str = ""
+    value: str = ""
     fix: str = ""
 
 
@@ -72,11 +75,18 @@ def describe(error: CrossdockError, path: str = "") -> Problem:
         field=error.field,
         fix=error.fix,
         errors=[
-            FieldProblem(field=one.field, reason=hide_credentials(one.reason), fix=one.fix)
+            field_problem(one)
             for one in (error.failures if isinstance(error, Refused | NeedsEdit) else ())[:_MOST_ERRORS]
         ],
         shortages=error.shortages if isinstance(error, NotEnough) else (),
     )
+
+
+def field_problem(error: CrossdockError) -> FieldProblem:
+    """One failure of several, as it is told."""
+    value = "" if error.value is None else hide_credentials(str(error.value)[:_LONGEST_VALUE])
+    reason = hide_credentials(error.reason)
+    return FieldProblem(field=error.field, reason=reason, rule=error.rule, value=value, fix=error.fix)
 
 
 def unexpected(number: str) -> Problem:

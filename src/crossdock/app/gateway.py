@@ -19,6 +19,7 @@ from litestar.datastructures import State
 from crossdock.api.access_table import is_open
 from crossdock.api.contract import openapi
 from crossdock.api.door import Door
+from crossdock.api.orders import OrdersHandler
 from crossdock.api.plain import App
 from crossdock.api.problems import EXCEPTION_HANDLERS
 from crossdock.api.reservations import ReservationsHandler
@@ -26,6 +27,7 @@ from crossdock.api.routes import routes as api_routes
 from crossdock.app.access import access_of
 from crossdock.app.hosts import answering_to, answers_to, own_names
 from crossdock.app.metrics import received, reservation_call
+from crossdock.app.orders import Orders
 from crossdock.app.stock import Stock
 from crossdock.app.waking import Waker
 from crossdock.app.wiring import Wired, hook_routes
@@ -106,12 +108,14 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
     stock = Stock(wired, pool, bus)
     reserving = Reserving(pool, stock.rules, stock.catalog)
     reservations = ReservationsHandler(reserving, pool, stock.rules, _counted(Waker(bus, "scheduler")))
+    orders = Orders(wired, pool, commit, stock)
     hot = {
         "availability": answering_to(own_names(host), stock.handler),
+        "orders": answering_to(own_names(host), orders.handler),
         "reservations": answering_to(own_names(host), reservations),
     }
     access = access_of(wired, pool)
-    ready = (stock.problem,) if access is None else (stock.problem, access.problem)
+    ready = [stock.problem, orders.problem, *([] if access is None else [access.problem])]
     rest = web(pool, host, stock.view, ready)
     server = Server(
         Front(hooks, rest, hot, None if access is None else access.door),
@@ -125,8 +129,10 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
     )
     _spare_the_collector()
     serving = asyncio.create_task(server.serve())
-    counting = asyncio.create_task(_count_rejections(pool, hooks))
-    remembering = asyncio.create_task(stock.remember())
+    beside = [
+        asyncio.create_task(work)
+        for work in (_count_rejections(pool, hooks, orders.handler), stock.remember(), orders.remember())
+    ]
     if access is not None:
         access.start()
     log.info("gateway.listens", host=host, port=port)
@@ -135,8 +141,8 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
         server.stop()  # type: ignore[no-untyped-call]  # granian's embedded server is not annotated
         await serving
     finally:
-        counting.cancel()
-        remembering.cancel()
+        for task in beside:
+            task.cancel()
         if access is not None:
             await access.close()
         await commit.close()
@@ -201,13 +207,14 @@ def _flush(keeper: Keeper, bus: Bus) -> Callable[[list[Incoming]], Awaitable[lis
     return flush
 
 
-async def _count_rejections(pool: asyncpg.Pool, hooks: HookIntake) -> None:
+async def _count_rejections(pool: asyncpg.Pool, *doors: HookIntake | OrdersHandler) -> None:
     while True:
         await asyncio.sleep(REJECTIONS_SECONDS)
-        batch, hooks.rejections = hooks.rejections, []
-        try:
-            with away():
-                await count_rejections(pool, batch)
-        except EngineAway as error:
-            hooks.rejections = batch + hooks.rejections
-            log.warning("gateway.rejections_wait", count=len(batch), reason=str(error))
+        for door in doors:
+            batch, door.rejections = door.rejections, []
+            try:
+                with away():
+                    await count_rejections(pool, batch)
+            except EngineAway as error:
+                door.rejections = batch + door.rejections
+                log.warning("gateway.rejections_wait", count=len(batch), reason=str(error))

@@ -28,6 +28,12 @@ ACCESS = Counter(
     ["consumer", "outcome"],
     registry=REGISTRY,
 )
+ORDERS = Counter(
+    "crossdock_order_calls_total",
+    "Calls about orders, by verb (place, validate, read, list, cancel) and outcome (done, repeated, refused, away)",
+    ["verb", "outcome"],
+    registry=REGISTRY,
+)
 TRIED = Counter(
     "crossdock_delivery_tries_total",
     "Tries of deliveries, by system and outcome",
@@ -67,6 +73,16 @@ def _reservations(verb: str, outcome: str) -> Counter:
 def reservation_call(verb: str, outcome: str) -> None:
     """Count a call about reservations."""
     _reservations(verb, outcome).inc()
+
+
+@cache
+def _orders(verb: str, outcome: str) -> Counter:
+    return ORDERS.labels(verb, outcome)
+
+
+def order_call(verb: str, outcome: str) -> None:
+    """Count a call about orders."""
+    _orders(verb, outcome).inc()
 
 
 @cache

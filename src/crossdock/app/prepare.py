@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncpg
 
+from crossdock.app.order_interfaces import order_interfaces
 from crossdock.app.wiring import Wired, own_interfaces, stock_rules_of
 from crossdock.catalog.accept import accept_crosswalks, accept_customers, accept_products
 from crossdock.inventory.publish import SQL as PUBLISH
@@ -40,16 +41,24 @@ async def prepare(database_url: str, wired: Wired) -> list[str]:
 
 async def _declare(conn: asyncpg.Connection, wired: Wired) -> None:
     faces = list(wired.estate.interfaces.values())
-    own = [one for one in own_interfaces(wired) if one.name not in wired.estate.interfaces]
+    own = [
+        (one, kind)
+        for kind, made in (
+            ("stock_difference", own_interfaces(wired)),
+            ("sales_order", order_interfaces(wired.estate)),
+        )
+        for one in made
+        if one.name not in wired.estate.interfaces
+    ]
     await conn.execute(
         SQL.sync_interfaces,
-        [face.name for face in faces] + [one.name for one in own],
-        [face.system for face in faces] + [one.system for one in own],
+        [face.name for face in faces] + [one.name for one, _ in own],
+        [face.system for face in faces] + [one.system for one, _ in own],
         [face.declared.direction for face in faces] + ["in"] * len(own),
-        [face.object for face in faces] + ["stock_difference"] * len(own),
-        [face.owner for face in faces] + [one.owner for one in own],
+        [face.object for face in faces] + [kind for _, kind in own],
+        [face.owner for face in faces] + [one.owner for one, _ in own],
         [face.tier for face in faces] + ["internal"] * len(own),
-        [face.settle_within for face in faces] + [one.settle_within for one in own],
+        [face.settle_within for face in faces] + [one.settle_within for one, _ in own],
         [face.declared.version for face in faces] + [1] * len(own),
         [face.declared.state for face in faces] + ["active"] * len(own),
     )

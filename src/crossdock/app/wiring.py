@@ -11,6 +11,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from crossdock.app.order_interfaces import FULFILLMENT, is_told, order_interfaces, order_topics
 from crossdock.catalog.cache import Catalog
 from crossdock.decide_orders import InterfaceFacts, Rules
 from crossdock.delivery.system import System
@@ -149,7 +150,7 @@ def rules_of(wired: Wired, catalog: Catalog) -> Rules:
         catalog=catalog,
         policy=policy_of(estate),
         interfaces={
-            **{one.name: one for one in own_interfaces(wired)},
+            **{one.name: one for one in (*own_interfaces(wired), *order_interfaces(estate))},
             **{
                 name: InterfaceFacts(name=name, system=face.system, owner=face.owner, settle_within=face.settle_within)
                 for name, face in estate.interfaces.items()
@@ -159,7 +160,7 @@ def rules_of(wired: Wired, catalog: Catalog) -> Rules:
         channel_system={
             name: channel.system
             for name, channel in estate.declared.channels.items()
-            if "fulfillment" in sends.get(channel.system, ())
+            if FULFILLMENT in sends.get(channel.system, ()) and is_told(estate, name)
         },
         stock=stock_rules_of(estate),
     )
@@ -229,6 +230,7 @@ def translations_of(wired: Wired, catalog: Catalog) -> Translations:
     topics: dict[tuple[str, str], Topic] = {
         (one.name, TOPIC): Topic(translator=None, kind="stock_difference") for one in own_interfaces(wired)
     }
+    topics.update(order_topics(estate))
     for face in estate.interfaces.values():
         if face.declared.direction != "in":
             continue

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from crossdock.canonical.identifiers import is_gln
 from crossdock.errors import NeedsConfig
+from crossdock.estate.check_api import check_api
 from crossdock.estate.check_consumers import check_consumers
 from crossdock.estate.check_feeds import check_feeds
 from crossdock.estate.check_interfaces import check_interfaces
@@ -35,6 +36,7 @@ def check(estate: Estate) -> list[Finding]:
         *check_systems(estate, manifests),
         *_places(estate),
         *check_interfaces(estate, manifests),
+        *check_api(estate),
         *check_routing(estate),
         *check_inventory(estate),
         *_tables(estate),

@@ -58,16 +58,39 @@ class System(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     limits: Lowered = Lowered()
 
 
+class ChannelApi(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a channel takes orders by `POST /v1/orders`: they come in by an interface of its own, CHANNEL.api.
+
+    `owner`: the team that answers for it, "" = the owner of the channel's system; `tier`: how quickly its documents
+    must be settled, "" = within an hour. Prices and accounts that the gateway remembers are called stale when they are
+    older than `stale_after`; when they are older than `too_old_after`, nothing is answered from them.
+    """
+
+    owner: str = ""
+    tier: str = ""
+    stale_after: str = "1m"
+    too_old_after: str = "4h"
+
+
 class Channel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where customers order: the system it lives in, the entity that sells, the currency it sells in.
 
     `customer`: the account that orders of customers without an account are booked on; "" = such orders need a person.
+    `api`: orders can be placed by `POST /v1/orders`; true, or how.
     """
 
     system: Name
     entity: Name
     currency: Currency
     customer: str = ""
+    api: bool | ChannelApi = False
+
+    @property
+    def by_api(self) -> ChannelApi | None:
+        """How orders are placed by `POST /v1/orders`; None when they cannot be."""
+        if isinstance(self.api, bool):
+            return ChannelApi() if self.api else None
+        return self.api
 
 
 class Location(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

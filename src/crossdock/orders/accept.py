@@ -11,24 +11,15 @@ from msgspec import Struct
 
 from crossdock.canonical.handed import HANDED
 from crossdock.canonical.objects import encode
-from crossdock.canonical.party import Party
 from crossdock.canonical.sales_order import SalesOrder
 from crossdock.catalog.cache import Catalog
 from crossdock.errors import CrossdockError, NeedsEdit
 from crossdock.journal.decided import Decided, NewDelivery, NewEvent, Routed, Translated
 from crossdock.orders.changes import MOVES_GOODS, Known, Meaning, content_of, meaning_of
-from crossdock.orders.validate import failures_of
+from crossdock.orders.examine import ChannelRules, examine
 from crossdock.runtime.postgres import load_queries
 
 SQL = load_queries(__package__)
-
-
-class ChannelRules(Struct, frozen=True, kw_only=True):
-    """What an order must keep to on its channel. `customer`: the account unknown customers are booked on, "" = none."""
-
-    currency: str
-    customer: str
-    max_lines: int
 
 
 class Prepared(Struct, kw_only=True):
@@ -54,52 +45,16 @@ def prepare(
     """
     if isinstance(routed, CrossdockError):
         return refused(order, routed)
-    failures = failures_of(order, catalog.products.__contains__, rules.max_lines)
-    if order.currency != rules.currency:
-        failures.append(
-            NeedsEdit(
-                f"the order is in {order.currency}, its channel sells in {rules.currency}",
-                field="currency",
-                rule="order.currency_channel",
-                value=order.currency,
-                fix=f"put {rules.currency}, or set the channel's currency in the estate",
-            )
-        )
-    customer = _account(order.customer, catalog, rules, source)
-    if customer is None:
-        failures.append(
-            NeedsEdit(
-                f"customer {order.customer.id or '(none)'} has no account and the channel has no account for others",
-                field="customer.id",
-                rule="order.customer_known",
-                value=order.customer.id,
-                fix="add the account, map it in crosswalk `customer`, or give the channel a default customer",
-            )
-        )
-    if failures:
-        return refused(order, NeedsEdit.of(failures))
-    enriched = msgspec.structs.replace(order, customer=customer, entity=routed.entity)
+    examined = examine(order, catalog, rules, source)
+    if examined.failures or examined.customer is None:
+        return refused(order, NeedsEdit.of(examined.failures))
+    enriched = msgspec.structs.replace(order, customer=examined.customer, entity=routed.entity)
     return Prepared(item=item, order=enriched, routed=routed, content=content_of(order))
-
-
-def with_our_skus(order: SalesOrder, catalog: Catalog, source: str) -> SalesOrder:
-    """The order with every SKU that the crosswalk knows turned into ours; unknown ones are left for validation."""
-    if all(line.sku in catalog.products and catalog.look_up(source, "sku", line.sku) is None for line in order.lines):
-        return order
-    lines = tuple(msgspec.structs.replace(line, sku=catalog.sku(source, line.sku) or line.sku) for line in order.lines)
-    return msgspec.structs.replace(order, lines=lines)
 
 
 def refused(order: SalesOrder, error: CrossdockError) -> Decided:
     """The decision on an order that may not go on, with the money that waits."""
     return Decided(error=error, money=order.total.amount, currency=order.total.currency)
-
-
-def _account(customer: Party, catalog: Catalog, rules: ChannelRules, source: str) -> Party | None:
-    theirs = customer.id
-    ours = catalog.look_up(source, "customer", theirs) if theirs else None
-    account = ours or (theirs if theirs in catalog.customers else rules.customer)
-    return msgspec.structs.replace(customer, id=account) if account else None
 
 
 class Weighed(Struct, frozen=True):
@@ -182,6 +137,8 @@ async def _write(conn: asyncpg.Connection, batch: Sequence[Prepared]) -> None:
         [o.placed_at for o in orders],
         [p.routed.record for p in batch],
     )
+    asked = [(o.order_key, sku) for o in orders for sku in sorted({line.sku for line in o.lines})]
+    await conn.execute(SQL.index_skus, [key for key, _ in asked], [sku for _, sku in asked])
 
 
 def _decide(prepared: Prepared, meaning: Meaning, known: Known | None) -> Decided:

@@ -19,6 +19,13 @@ SET number = excluded.number, customer_id = excluded.customer_id, po_number = ex
     document_id = excluded.document_id, content = excluded.content, decision = excluded.decision, changed_at = now()
 WHERE sales_order.version < excluded.version
 
+-- name: index_skus
+-- Notes which SKUs orders ask for, so that they are found by them; each (order, SKU) comes once.
+INSERT INTO order_sku (sku, placed_at, order_key)
+SELECT i.sku, s.placed_at, i.order_key
+FROM unnest($1::text[], $2::text[]) AS i (order_key, sku) JOIN sales_order s USING (order_key)
+ON CONFLICT DO NOTHING
+
 -- name: insert_cancellations
 -- Writes cancellations; one that is known already is left as it is. Returns those that are new.
 INSERT INTO cancellation (

@@ -49,18 +49,17 @@ def _edit(field: str, rule: str, value: object, reason: str, fix: str) -> NeedsE
     return NeedsEdit(reason, field=field, rule=f"order.{rule}", value=value, fix=fix)
 
 
+def too_many_lines(count: int, most: int) -> NeedsEdit:
+    """The failure of an order of `count` lines."""
+    reason = f"the order has {count} lines, at most {most} are taken"
+    return _edit("lines", "max_lines", count, reason, "split the order, or raise routing.max_lines in the estate")
+
+
 def _shape(order: SalesOrder, max_lines: int) -> Iterator[NeedsEdit]:
     if not order.lines and not order.charges:
         yield _edit("lines", "not_empty", 0, "the order has no lines", "add at least one line")
     if len(order.lines) > max_lines:
-        count = len(order.lines)
-        yield _edit(
-            "lines",
-            "max_lines",
-            count,
-            f"the order has {count} lines, at most {max_lines} are taken",
-            "split the order, or raise routing.max_lines in the estate",
-        )
+        yield too_many_lines(len(order.lines), max_lines)
     if order.status == "open" and order.ship_to is None and order.lines:
         yield _edit("ship_to", "ship_to", None, "there is no address to ship to", "add the address")
 
@@ -70,23 +69,24 @@ def _numbers(
 ) -> Iterator[NeedsEdit]:
     # Places get their names only when something is wrong there, which is hardly ever.
     for index, line in enumerate(lines):
-        if _beyond(line.quantity.value):
-            yield _out_of_range(f"lines[{index}].quantity", line.quantity.value)
-    if _beyond(total.amount):
-        yield _out_of_range("total", total.amount)
-    if tax is not None and _beyond(tax.amount):
-        yield _out_of_range("tax", tax.amount)
+        if beyond(line.quantity.value):
+            yield out_of_range(f"lines[{index}].quantity", line.quantity.value)
+    if beyond(total.amount):
+        yield out_of_range("total", total.amount)
+    if tax is not None and beyond(tax.amount):
+        yield out_of_range("tax", tax.amount)
     for index, charge in enumerate(charges):
-        if _beyond(charge.amount.amount):
-            yield _out_of_range(f"charges[{index}].amount", charge.amount.amount)
+        if beyond(charge.amount.amount):
+            yield out_of_range(f"charges[{index}].amount", charge.amount.amount)
     for index, line in enumerate(lines):
         for name in _AMOUNTS:
             money: Money | None = getattr(line, name)
-            if money is not None and _beyond(money.amount):
-                yield _out_of_range(f"lines[{index}].{name}", money.amount)
+            if money is not None and beyond(money.amount):
+                yield out_of_range(f"lines[{index}].{name}", money.amount)
 
 
-def _beyond(value: Decimal) -> bool:
+def beyond(value: Decimal) -> bool:
+    """Whether a finite `value` has too many digits to be an amount or a quantity of an order."""
     if -10 <= value.adjusted() < _MOST_DIGITS and len(str(value)) < 40:
         # At most 40 digits from the first one on: far from the last decimal allowed.
         return False
@@ -94,7 +94,8 @@ def _beyond(value: Decimal) -> bool:
     return value.adjusted() >= _MOST_DIGITS or (isinstance(exponent, int) and exponent < -_MOST_DECIMALS)
 
 
-def _out_of_range(at: str, value: Decimal) -> NeedsEdit:
+def out_of_range(at: str, value: Decimal) -> NeedsEdit:
+    """The failure of a number at `at` that is `beyond` what an order holds."""
     shown = f"{value:.3E}"
     return _edit(at, "number_range", shown, f"{shown} is no amount or quantity of an order", "put the right number")
 

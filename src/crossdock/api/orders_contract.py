@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Orders in the contract, `GET /openapi.json`, made from the structs that read and answer; its examples are tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from crossdock.api.order_cart import Cart
+from crossdock.api.problems import Problem
+from crossdock.orders.listing import MOST, STATES, OrderPage
+from crossdock.orders.placed import LONGEST_KEY, PlacedOrder
+from crossdock.orders.request import OrderRequest
+from crossdock.orders.standing import OrderView
+from crossdock.orders.withdraw import WithdrawRequest
+
+EXAMPLE_ORDER: dict[str, Any] = {
+    "channel": "portal",
+    "customer": {"id": "ACME"},
+    "po_number": "PO-4711",
+    "ship_to": {
+        "company": "Acme Inc.",
+        "street": "Oak Ave 1",
+        "city": "Boise",
+        "region": "ID",
+        "postal_code": "83702",
+        "country": "US",
+    },
+    "lines": [
+        {"sku": "CD-1001", "quantity": "12", "unit_price": "19.90"},
+        {"sku": "CD-1002", "quantity": "2", "unit_price": "5.25", "discount": "0.50"},
+    ],
+    "charges": [{"kind": "shipping", "amount": "9.00"}],
+}
+EXAMPLE_CANCEL: dict[str, Any] = {"reason": "ordered twice"}
+_SCHEMAS, SCHEMAS = msgspec.json.schema_components(
+    (OrderRequest, PlacedOrder, Cart, OrderView, OrderPage, WithdrawRequest, Problem),
+    ref_template="#/components/schemas/{name}",
+)
+"""The bodies, and what they refer to."""
+_REQUEST, _PLACED, _CART, _VIEW, _PAGE, _WITHDRAW, _PROBLEM = _SCHEMAS
+
+
+def _problem(description: str) -> dict[str, Any]:
+    return {"description": description, "content": {"application/problem+json": {"schema": _PROBLEM}}}
+
+
+def _told(description: str, schema: dict[str, Any], **headers: str) -> dict[str, Any]:
+    told = {"description": description, "content": {"application/json": {"schema": schema}}}
+    if headers:
+        told["headers"] = {
+            name.replace("_", "-"): {"description": said, "schema": {"type": "string"}}
+            for name, said in headers.items()
+        }
+    return told
+
+
+def _body(schema: dict[str, Any], example: dict[str, Any], *, required: bool = True) -> dict[str, Any]:
+    return {"required": required, "content": {"application/json": {"schema": schema, "example": example}}}
+
+
+def _query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
+
+
+_AWAY = _problem("PostgreSQL is away, too much waits to be written, or it took too long; Retry-After says when to try")
+_UNKNOWN = _problem("there is no such order")
+_WRONG = {
+    "400": _problem("the body is not JSON, or was cut off"),
+    "408": _problem("the body did not arrive in time"),
+    "413": _problem("the body is too large"),
+    "415": _problem("the body does not say that it is JSON"),
+    "503": _AWAY,
+}
+_ID = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "description": "id of an order, or its order key CHANNEL/ID",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+}
+_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "description": "names this call within its channel: repeated, it is answered as it was the first time",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[ -~]*[!-~][ -~]*$"},
+}
+_TEXT = {"type": "string", "maxLength": 512}
+
+PATHS: dict[str, Any] = {
+    "/v1/orders": {
+        "post": {
+            "operationId": "PlaceOrder",
+            "summary": "Place an order",
+            "description": "Checked as a whole before it is taken in: every fault is told at once, each with its "
+            "field, rule, value and fix. Answered after the commit: what was answered is kept and will reach ERP and "
+            "warehouse, whatever is away now.",
+            "tags": ["orders"],
+            "parameters": [_KEY],
+            "requestBody": _body(_REQUEST, EXAMPLE_ORDER),
+            "responses": {
+                "201": _told(
+                    "taken in; `Idempotency-Replayed: true` when it was by an earlier call with this key",
+                    _PLACED,
+                    Location="where the order can be read",
+                    Idempotency_Replayed="true when the order was placed by an earlier call with this key",
+                ),
+                "422": _problem("it cannot be, every fault in `errors`; or the key was used for other content"),
+                **_WRONG,
+            },
+        },
+        "get": {
+            "operationId": "ListOrders",
+            "summary": "List orders, newest first",
+            "description": "Orders that were decided on, of every channel; those placed a moment ago follow within a "
+            "second. Every given condition holds. A page may be short, even empty, and not the last: follow `next`.",
+            "tags": ["orders"],
+            "parameters": [
+                _query("customer", "our account of the customer", _TEXT),
+                _query("po_number", "the buyer's purchase order number", _TEXT),
+                _query("sku", "a SKU of ours that the order asks for", _TEXT),
+                _query("state", "only orders in this state", {"enum": list(STATES)}),
+                _query("limit", "orders a page", {"type": "integer", "minimum": 1, "maximum": MOST, "default": 50}),
+                _query("cursor", "`next` of the page before", {"type": "string", "maxLength": 1000}),
+            ],
+            "responses": {
+                "200": _told("a page of orders", _PAGE),
+                "400": _problem("the query is not UTF-8"),
+                "414": _problem("the query is too long"),
+                "422": _problem("a parameter is not known, given twice or not what it should be"),
+                "503": _AWAY,
+            },
+        },
+    },
+    "/v1/orders:validate": {
+        "post": {
+            "operationId": "ValidateOrder",
+            "summary": "Validate a cart",
+            "description": "What the order would be, everything it would be refused for, and what is short now. "
+            "Answered from memory, with its age, also while PostgreSQL and ERP are away; nothing is written or held.",
+            "tags": ["orders"],
+            "requestBody": _body(_REQUEST, EXAMPLE_ORDER),
+            "responses": {
+                "200": _told("what it would be; `valid` says whether it would be taken in", _CART),
+                "422": _problem("the body is not what is taken here, or the channel takes no orders"),
+                **_WRONG,
+            },
+        }
+    },
+    "/v1/orders/{id}": {
+        "get": {
+            "operationId": "ReadOrder",
+            "summary": "Read an order",
+            "description": "How far it is, what was asked of warehouses, what has left, and whom it was told.",
+            "tags": ["orders"],
+            "parameters": [
+                _ID,
+                {
+                    "name": "If-None-Match",
+                    "in": "header",
+                    "required": False,
+                    "description": "the ETag of an earlier answer",
+                    "schema": {"type": "string", "maxLength": 1000},
+                },
+            ],
+            "responses": {
+                "200": _told("as it stands now", _VIEW, ETag="stands as long as the order does"),
+                "304": {"description": "it stands as it did"},
+                "404": _UNKNOWN,
+                "503": _AWAY,
+            },
+        }
+    },
+    "/v1/orders/{id}:cancel": {
+        "post": {
+            "operationId": "CancelOrder",
+            "summary": "Cancel an order",
+            "description": "ERP and warehouses are told as with every cancellation; goods stay held until they agree. "
+            "Repeated it changes nothing.",
+            "tags": ["orders"],
+            "parameters": [_ID],
+            "requestBody": _body(_WITHDRAW, EXAMPLE_CANCEL, required=False),
+            "responses": {
+                "200": _told("it is cancelled, or about to be", _VIEW),
+                "202": _told("kept, and about to be decided on", _VIEW),
+                "404": _UNKNOWN,
+                "409": _problem("goods have left, or the order's channel tells of its orders itself"),
+                "422": _problem("the body is not what is taken here"),
+                **_WRONG,
+            },
+        }
+    },
+}

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The interfaces by which orders of the API come in: one for every channel that takes them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from crossdock.decide_orders import InterfaceFacts
+from crossdock.estate.compile import CompiledEstate
+from crossdock.estate.durations import duration
+from crossdock.orders.placed import CANCEL_TOPIC, TOPIC, interface_of
+from crossdock.translate import Topic
+
+SETTLE_ORDERS = timedelta(hours=1)
+"""How long an order of the API may stay open, where the estate names no tier."""
+FULFILLMENT = "fulfillment"
+"""The operation by which a channel's system is told what has left."""
+
+
+def order_interfaces(estate: CompiledEstate) -> list[InterfaceFacts]:
+    """Name, owner and deadline of each; `system` is the channel's, whose crosswalks name its SKUs and customers."""
+    declared = estate.declared
+    found = []
+    for name, channel in declared.channels.items():
+        api = channel.by_api
+        if api is not None:
+            within = duration(declared.tiers[api.tier].settle_within) if api.tier else SETTLE_ORDERS
+            owner = api.owner or declared.systems[channel.system].owner
+            found.append(
+                InterfaceFacts(name=interface_of(name), system=channel.system, owner=owner, settle_within=within)
+            )
+    return found
+
+
+def order_topics(estate: CompiledEstate) -> dict[tuple[str, str], Topic]:
+    """What comes in by them is canonical already."""
+    own = Topic(translator=None, kind="sales_order")
+    return {(one.name, topic): own for one in order_interfaces(estate) for topic in (TOPIC, CANCEL_TOPIC)}
+
+
+def is_told(estate: CompiledEstate, channel: str) -> bool:
+    """Whether the system of `channel` is told what has left, if it can be told.
+
+    Whoever orders by the API asks or subscribes; their system is told besides only where an interface says so.
+    """
+    declared = estate.declared.channels[channel]
+    return declared.by_api is None or (declared.system, FULFILLMENT) in estate.outgoing

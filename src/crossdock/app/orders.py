@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The order API of a gateway, wired: the door, what it remembers, and who answers."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import asyncpg
+
+from crossdock.api.order_door import ApiChannel, OrderDoor
+from crossdock.api.orders import OrdersHandler
+from crossdock.app.metrics import order_call
+from crossdock.app.stock import Stock
+from crossdock.app.wiring import Wired, rules_of
+from crossdock.canonical.quantity import Quantity
+from crossdock.catalog.memory import CatalogMemory
+from crossdock.estate.compile import CompiledEstate
+from crossdock.estate.durations import duration
+from crossdock.runtime.clock import now
+from crossdock.runtime.groupcommit import GroupCommit
+from crossdock.sdk.receiving import Incoming, KeepResult
+
+
+class Orders:
+    """What a gateway needs to take orders. `handler` answers; the catalog is shared with `stock`."""
+
+    def __init__(
+        self, wired: Wired, pool: asyncpg.Pool, commit: GroupCommit[Incoming, KeepResult], stock: Stock
+    ) -> None:
+        self.memory = CatalogMemory(pool, stock.catalog)
+        self.channels = api_channels(wired.estate)
+        door = OrderDoor(rules_of(wired, stock.catalog), self.channels, lambda: self.memory.age, no_price)
+        self.handler = OrdersHandler(door, commit, pool, stock.handler, now, order_call)
+
+    async def remember(self) -> None:
+        """Keep up what the door knows, until cancelled."""
+        if self.channels:
+            await self.memory.run()
+
+    def problem(self) -> str:
+        """Why orders cannot be taken yet; "" when they can, or when no channel of the estate takes any here."""
+        if not self.channels or self.memory.age is not None:
+            return ""
+        return "products and accounts are not in memory yet"
+
+
+def api_channels(estate: CompiledEstate) -> dict[str, ApiChannel]:
+    """The channels that take orders by the API."""
+    return {
+        name: ApiChannel(
+            name, channel.system, duration(api.stale_after).total_seconds(), duration(api.too_old_after).total_seconds()
+        )
+        for name, channel in estate.declared.channels.items()
+        if (api := channel.by_api) is not None
+    }
+
+
+def no_price(_sku: str, _quantity: Quantity) -> Decimal | None:
+    """No price is known of anything: it must be given."""
+    return None

@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An order as it stands: what was ordered, how far it is, what was asked of warehouses and what has left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+import asyncpg
+import msgspec
+from msgspec import Struct
+
+from crossdock.canonical.objects import decode
+from crossdock.canonical.party import Address, Party
+from crossdock.canonical.sales_order import Charge, OrderLine, SalesOrder
+from crossdock.errors import Refused
+from crossdock.orders.placed import CANCEL_TOPIC, SQL, interface_of
+
+MOST = 200
+"""The most fulfillments, shipments, deliveries and problems that are told of one order."""
+_CANCELLED = ("cancelled",)
+_GONE = ("partly_shipped", "shipped")
+
+STATES = {
+    "received": "kept, and about to be decided on",
+    "held": "somebody has to mend it: `problems` says what",
+    "rejected": "given up with a reason, before it went anywhere",
+    "accepted": "decided on; its ERP has not taken it yet",
+    "submitted": "its ERP has it",
+    "partly_shipped": "some of it has left",
+    "shipped": "all that was asked of warehouses has left",
+    "cancelling": "a cancellation waits to be decided on",
+    "cancelled": "cancelled",
+}
+"""What an order may be, and what that means."""
+
+
+class ShippedLine(Struct, frozen=True):
+    """How much of a line a warehouse was asked for, and how much of that has left, in the unit goods are kept in."""
+
+    line: str
+    sku: str
+    ordered: Decimal
+    shipped: Decimal
+
+
+class OrderFulfillment(Struct, frozen=True, kw_only=True):
+    """What a location was asked to ship. `state`: open, partly_shipped, shipped or cancelled."""
+
+    reference: str
+    location: str
+    state: str
+    lines: tuple[ShippedLine, ...]
+
+
+class OrderShipment(Struct, frozen=True, kw_only=True):
+    """What has left."""
+
+    shipment: str
+    fulfillment: str
+    location: str
+    carrier: str
+    tracking: list[str]
+    shipped_at: datetime
+
+
+class OrderDelivery(Struct, frozen=True, kw_only=True):
+    """Whom the order was to be told, and how far that is: due, case (a person looks at it), delivered or cancelled.
+
+    `reference`: what that system calls it.
+    """
+
+    system: str
+    operation: str
+    state: str
+    reference: str
+    settled_at: datetime | None
+
+
+class OrderProblem(Struct, frozen=True, kw_only=True):
+    """What keeps an order: the rule it broke and where, and how to mend it; until when somebody will have."""
+
+    rule: str
+    field: str
+    reason: str
+    fix: str
+    deadline: datetime | None
+
+
+class OrderView(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An order and how far it is. `version` grows with every change; `entity`: the company that sells."""
+
+    id: str
+    order_key: str
+    channel: str
+    number: str
+    state: str
+    version: int
+    placed_at: datetime
+    changed_at: datetime
+    entity: str
+    currency: str
+    customer: Party
+    po_number: str
+    ship_to: Address | None
+    bill_to: Address | None = None
+    lines: tuple[OrderLine, ...]
+    charges: tuple[Charge, ...] = ()
+    tax: Decimal | None = None
+    taxes_included: bool = False
+    total: Decimal
+    note: str = ""
+    problems: tuple[OrderProblem, ...] = ()
+    fulfillments: tuple[OrderFulfillment, ...] = ()
+    shipments: tuple[OrderShipment, ...] = ()
+    deliveries: tuple[OrderDelivery, ...] = ()
+
+
+class Standing(Struct, frozen=True):
+    """An order with what is needed to change it. `known`: it was decided on; `gone`: some of it has left."""
+
+    order: SalesOrder
+    view: OrderView
+    known: bool
+    gone: bool
+
+
+class _Waiting(Struct, frozen=True):
+    """What there is of an order besides its form."""
+
+    state: str
+    changed_at: datetime
+    known: bool
+
+
+async def standing(conn: asyncpg.Connection, name: str, channels: Sequence[str]) -> Standing:
+    """The order called `name`: an id of the API, which is looked for on `channels`, or an order key.
+
+    Refused 404 when there is none.
+    """
+    keys = [name] if "/" in name else [f"{channel}/{name}" for channel in channels]
+    async with conn.transaction(isolation="repeatable_read", readonly=True):
+        row = await conn.fetchrow(SQL.order_as_it_stands, keys)
+        if row is not None:
+            found = _Waiting(row["status"], row["changed_at"], known=True)
+        else:
+            faces = [interface_of(channel) for channel in channels]
+            row = await conn.fetchrow(SQL.order_that_waits, [f"order/{key}" for key in keys], faces)
+            if row is None:
+                raise no_such_order(name)
+            found = _Waiting(row["state"], row["received_at"], known=False)
+        order: SalesOrder = decode("sales_order", row["body"])
+        return await _assemble(conn, order, found)
+
+
+def no_such_order(name: str) -> Refused:
+    """There is no order of this id."""
+    return Refused(
+        f"there is no order {name[:100]!r}",
+        status=404,
+        rule="order.unknown",
+        fix="use the id that the order was answered with, or its order key, CHANNEL/ID",
+    )
+
+
+async def _assemble(conn: asyncpg.Connection, order: SalesOrder, found: _Waiting) -> Standing:
+    key = f"order/{order.order_key}"
+    fulfillments = tuple(
+        OrderFulfillment(
+            reference=row["reference"], location=row["location"], state=row["state"], lines=_lines(row["lines"])
+        )
+        for row in await conn.fetch(SQL.fulfillments_of, order.order_key, MOST)
+    )
+    shipments = tuple(_shipment(row) for row in await conn.fetch(SQL.shipments_of, order.order_key, MOST))
+    deliveries = tuple(_delivery(row) for row in reversed(await conn.fetch(SQL.deliveries_of, key, MOST)))
+    problems = tuple(OrderProblem(**row) for row in await conn.fetch(SQL.problems_of, key, MOST))
+    faces = [interface_of(order.channel)]
+    cancelling = await conn.fetchval(SQL.cancellation_under_way, key, CANCEL_TOPIC, faces)
+    view = OrderView(
+        id=order.order_key.partition("/")[2],
+        order_key=order.order_key,
+        channel=order.channel,
+        number=order.number,
+        state=_state(found, cancelling, problems, fulfillments, deliveries),
+        version=order.version,
+        placed_at=order.placed_at,
+        changed_at=found.changed_at,
+        entity=order.entity,
+        currency=order.currency,
+        customer=order.customer,
+        po_number=order.po_number,
+        ship_to=order.ship_to,
+        bill_to=order.bill_to,
+        lines=order.lines,
+        charges=order.charges,
+        tax=None if order.tax is None else order.tax.amount,
+        taxes_included=order.taxes_included,
+        total=order.total.amount,
+        note=order.note,
+        problems=problems,
+        fulfillments=fulfillments,
+        shipments=shipments,
+        deliveries=deliveries,
+    )
+    return Standing(order, view, found.known, any(one.state in _GONE for one in fulfillments))
+
+
+def _state(
+    found: _Waiting,
+    cancelling: bool,
+    problems: Sequence[OrderProblem],
+    fulfillments: Sequence[OrderFulfillment],
+    deliveries: Sequence[OrderDelivery],
+) -> str:
+    """How far the order is, a key of STATES."""
+    if found.state == "cancelled":
+        return "cancelled"
+    if cancelling:
+        return "cancelling"
+    if not found.known:
+        return {"case": "held", "rejected": "rejected"}.get(found.state, "received")
+    asked = [one.state for one in fulfillments if one.state not in _CANCELLED]
+    if asked and all(state == "shipped" for state in asked):
+        return "shipped"
+    if any(state in _GONE for state in asked):
+        return "partly_shipped"
+    if problems:
+        return "held"
+    told = [one for one in deliveries if one.operation == "sales_order"]
+    return "submitted" if told and all(one.state == "delivered" for one in told) else "accepted"
+
+
+def _lines(column: str) -> tuple[ShippedLine, ...]:
+    kept = msgspec.json.decode(column, type=dict[str, _KeptLine])
+    return tuple(ShippedLine(line, one.sku, one.ordered, one.shipped) for line, one in kept.items())
+
+
+class _KeptLine(Struct, frozen=True):
+    sku: str
+    ordered: Decimal
+    shipped: Decimal
+
+
+def _shipment(row: asyncpg.Record) -> OrderShipment:
+    return OrderShipment(
+        shipment=row["shipment_key"],
+        fulfillment=row["fulfillment_reference"],
+        location=row["location"],
+        carrier=row["carrier"],
+        tracking=row["tracking"],
+        shipped_at=row["shipped_at"],
+    )
+
+
+def _delivery(row: asyncpg.Record) -> OrderDelivery:
+    return OrderDelivery(
+        system=row["system"],
+        operation=row["operation"],
+        state=row["state"],
+        reference=row["their_reference"],
+        settled_at=row["settled_at"],
+    )
