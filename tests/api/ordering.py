@@ -148,7 +148,7 @@ async def desk_on(pool: asyncpg.Pool, database: str, folder: Path, more: str = "
         await accept_products(conn, [(None, one) for one in products])
         await accept_customers(conn, [(None, Customer(customer_id=one)) for one in ("ACME", "BETA", "WEB")])
         rows = [("sku", "portal", "their-1001", "CD-1001"), ("customer", "portal", "their-acme", "ACME")]
-        await accept_crosswalks(conn, rows, by="test", reason="test")
+        await accept_crosswalks(conn, rows, by="test", origin="cli", reason="test")
     desk = Desk(pool, wired)
     await desk.orders.memory.look()
     try:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from litestar.types import ControllerRouterHandler
 
 from crossdock.api import asyncapi, health, metrics, schemas
+from crossdock.api.docs import page as docs_page
 from crossdock.api.ops import audit, books, cases, documents, overview, reconciliations
 from crossdock.observe.overview import OverviewReader
 
@@ -17,6 +18,7 @@ def routes() -> list[ControllerRouterHandler]:
         *health.HANDLERS,
         *schemas.HANDLERS,
         *asyncapi.HANDLERS,
+        *docs_page.HANDLERS,
         *metrics.handlers(reader),
         *audit.HANDLERS,
         *books.HANDLERS,
