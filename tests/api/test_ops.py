@@ -18,6 +18,7 @@ from litestar.datastructures import State
 from crossdock.api.problems import EXCEPTION_HANDLERS
 from crossdock.api.routes import routes
 from crossdock.canonical.objects import OBJECTS
+from crossdock.governance.caller import Caller, let_in
 from tests.journal.filling import ORDERS, Filling, canonical_order
 
 
@@ -56,6 +57,21 @@ def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
     document = answer.json()
     assert document["status"] == status
     return document
+
+
+async def test_the_audit_names_the_consumer_behind_a_name(pool: asyncpg.Pool, fill: Filling) -> None:
+    case = await fill.case(await fill.document(state="case"))
+    inside = application(pool)
+    caller = Caller(consumer="desk", scopes=frozenset({"ops"}), channels=None, customers=None, plan="")
+
+    async def asked(scope: Any, receive: Any, send: Any) -> None:
+        let_in(scope, caller)
+        await inside(scope, receive, send)
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(asked), base_url="http://crossdock") as client:
+        wish = {"case_ids": [case], "by": "jo"}
+        assert (await client.post("/v1/ops/cases:retry", json=wish)).json()["done"] == 1
+    assert await fill.conn.fetchval("SELECT who FROM audit") == "desk: jo"
 
 
 async def test_books_and_open_documents(http: httpx.AsyncClient, fill: Filling) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, cast
 
 import asyncpg
@@ -17,6 +18,7 @@ from crossdock.errors import EngineAway
 from crossdock.intake.hooks import HookIntake
 from crossdock.runtime.clock import now
 from crossdock.runtime.groupcommit import GroupCommit
+from crossdock.runtime.telemetry import configure_logs
 from crossdock.sdk.receiving import Incoming, KeepResult
 
 PAGES = ("/healthz", "/metrics", "/schemas", "/console", "/console/systems", "/v1/ops/books", "/openapi.json")
@@ -120,6 +122,14 @@ async def test_a_hot_resource_is_answered_by_its_own_handler_under_own_names_onl
         for name in ("evil.example", "", "localhost.evil.example"):
             refused = await client.get("/v1/things", headers={"host": name})
             assert (refused.status_code, refused.json()["type"]) == (421, "/problems/misdirected")
+
+
+def test_logs_stay_as_they_were_set_up(pool: asyncpg.Pool) -> None:
+    configure_logs("warning", "json")
+    root = logging.getLogger()
+    before = [*root.handlers], root.level
+    web(pool, "127.0.0.1")
+    assert ([*root.handlers], root.level) == before
 
 
 def test_only_loopback_addresses_have_own_names() -> None:

@@ -178,6 +178,8 @@ def web(
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=openapi(),
         request_max_body_size=MOST_BODY,
+        # Ours is set up already, and hides credentials; the framework's own would take its place.
+        logging_config=None,
     )
 
 

@@ -11,12 +11,13 @@ from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
-from litestar.types import ControllerRouterHandler
+from litestar.types import ControllerRouterHandler, Scope
 from msgspec import Meta, Struct
 
 from crossdock.api.ops.books import Limit
 from crossdock.api.reading import connection
 from crossdock.errors import Refused
+from crossdock.governance.caller import LOCAL, caller_of
 from crossdock.triage.act import act
 from crossdock.triage.dismiss import dismiss
 from crossdock.triage.edit import MAX_BODY, edit
@@ -115,15 +116,17 @@ async def get_case(state: State, case_id: FromPath[int]) -> CaseDetail:
 
 
 @post("/v1/ops/cases:retry", summary="Retry cases", tags=["triage"], status_code=200, guards=[from_a_program])
-async def post_retry(state: State, data: JSONBody[CaseAction]) -> Acted:
+async def post_retry(state: State, scope: Scope, data: JSONBody[CaseAction]) -> Acted:
     """Make the documents and deliveries due now, each from the step where it stopped."""
-    return await _acted(state, data, lambda c: retry(c, data.case_ids, by=data.by, origin="api", reason=data.reason))
+    by = _by(scope, data.by)
+    return await _acted(state, data, lambda c: retry(c, data.case_ids, by=by, origin="api", reason=data.reason))
 
 
 @post("/v1/ops/cases:dismiss", summary="Dismiss cases", tags=["triage"], status_code=200, guards=[from_a_program])
-async def post_dismiss(state: State, data: JSONBody[CaseAction]) -> Acted:
+async def post_dismiss(state: State, scope: Scope, data: JSONBody[CaseAction]) -> Acted:
     """Give the documents or deliveries up; a reason is required."""
-    return await _acted(state, data, lambda c: dismiss(c, data.case_ids, by=data.by, origin="api", reason=data.reason))
+    by = _by(scope, data.by)
+    return await _acted(state, data, lambda c: dismiss(c, data.case_ids, by=by, origin="api", reason=data.reason))
 
 
 @post(
@@ -135,19 +138,25 @@ async def post_dismiss(state: State, data: JSONBody[CaseAction]) -> Acted:
     guards=[from_a_program],
     request_max_body_size=_MAX_REQUEST,
 )
-async def post_edit(state: State, case: FromPath[str], data: JSONBody[CaseEdit]) -> Acted:
+async def post_edit(state: State, scope: Scope, case: FromPath[str], data: JSONBody[CaseEdit]) -> Acted:
     """Replace what the case stopped at and go on from there; 422 names the field that is wrong."""
     number, _, action = case.partition(":")
     if action != "edit" or not (number.isascii() and number.isdigit()) or len(number) > 18:
         raise Refused("there is no such action", status=404, rule="not_found", fix="POST /v1/ops/cases/{id}:edit")
     async with connection(state) as conn:
-        body = data.body.encode()
+        body, by = data.body.encode(), _by(scope, data.by)
         await act(
             conn,
-            lambda c: edit(c, int(number), body, by=data.by, origin="api", reason=data.reason),
+            lambda c: edit(c, int(number), body, by=by, origin="api", reason=data.reason),
             dry_run=data.dry_run,
         )
     return Acted(asked=1, done=1, dry_run=data.dry_run)
+
+
+def _by(scope: Scope, said: str) -> str:
+    """Who acts, for the audit: whoever a consumer says it is stands behind the consumer's own name."""
+    caller = caller_of(scope)
+    return said if caller is LOCAL else f"{caller.consumer}: {said}"
 
 
 async def _acted(state: State, data: CaseAction, work: Callable[[Any], Awaitable[int]]) -> Acted:
