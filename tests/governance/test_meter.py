@@ -128,13 +128,12 @@ def test_headers_say_what_is_allowed_and_what_is_left() -> None:
     one = meter(clock, rate=2.0, burst=10, quota=1000, concurrency=5)
     one.begin()
     one.begin()
-    one.begin()
     one.end()
-    assert one.headers() == [
+    assert one.begin() == [
         (
             b"ratelimit-policy",
             b'"rate";q=10;w=5, "quota";q=1000;w=86400, "concurrency";q=5;qu="concurrent-requests"',
         ),
         (b"ratelimit", b'"rate";r=7;t=2, "quota";r=997;t=100, "concurrency";r=3'),
     ]
-    assert meter(clock).headers() == []
+    assert meter(clock).begin() == []

@@ -8,7 +8,7 @@ place among those there are (503 when none comes free). Only then is the request
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
@@ -16,8 +16,7 @@ import structlog
 from crossdock.api.access_table import AccessTable, Route
 from crossdock.api.plain import App, NotAllowed, Receive, Scope, Send, answering, not_found
 from crossdock.errors import Busy, Refused, RetryLater
-from crossdock.governance.caller import let_in
-from crossdock.governance.consumers import Admitted
+from crossdock.governance.caller import Caller, let_in
 from crossdock.governance.key import PREFIX
 from crossdock.governance.keyring import KeyRing
 from crossdock.governance.refusal import NotAllowedTo, TooMuch, UnknownCaller
@@ -46,64 +45,57 @@ class Door:
 
     def before(self, inside: App) -> App:
         """`inside`, reached only by who may."""
+        keys, tokens, counted = self._keys, self._tokens, self._counted
 
-        async def door(scope: Scope, receive: Receive, send: Send) -> None:
-            await self._enter(inside, scope, receive, send)
+        async def door(scope: Any, receive: Receive, send: Send) -> None:
+            try:
+                credential = _credential(scope)
+                admitted = keys.admit(credential) if credential.startswith(_KEY) else await tokens.admit(credential)
+            except UnknownCaller:
+                counted("", "unknown")
+                raise
+            caller, meter = admitted.caller, admitted.meter
+            try:
+                headers = meter.begin()
+            except TooMuch:
+                counted(caller.consumer, "limited")
+                raise
+
+            # No coroutine of its own: this is on the way of every answer.
+            def telling(message: dict[str, Any]) -> Awaitable[None]:
+                if message["type"] == "http.response.start":
+                    message["headers"] = [*message["headers"], *headers]
+                return send(message)
+
+            outcome = "let_in"
+            try:
+                route = self._route(scope, caller)
+                let_in(scope, caller)
+                if route.costly:
+                    async with self._places.place(caller.plan, meter.limits.weight):
+                        await _in_time(inside, scope, receive, telling)
+                else:
+                    await inside(scope, receive, telling)
+            except Refused as error:
+                outcome = "forbidden" if error.status == 403 else "not_found"
+                raise
+            except (Busy, RetryLater):
+                outcome = "busy"
+                raise
+            finally:
+                meter.end()
+                counted(caller.consumer, outcome)
 
         return answering(door)
 
-    async def _enter(self, inside: App, scope: Any, receive: Receive, send: Send) -> None:
-        try:
-            admitted = await self._who(scope)
-        except UnknownCaller:
-            self._counted("", "unknown")
-            raise
-        caller, meter = admitted.caller, admitted.meter
-        try:
-            meter.begin()
-        except TooMuch:
-            self._counted(caller.consumer, "limited")
-            raise
-        outcome = "let_in"
-        try:
-            route = self._route(scope, admitted)
-            let_in(scope, caller)
-            headers = meter.headers()
-
-            async def telling(message: dict[str, Any]) -> None:
-                if message["type"] == "http.response.start" and headers:
-                    message["headers"] = [*message["headers"], *headers]
-                await send(message)
-
-            if route.costly:
-                async with self._places.place(caller.plan, meter.limits.weight):
-                    await _in_time(inside, scope, receive, telling)
-            else:
-                await inside(scope, receive, telling)
-        except Refused as error:
-            outcome = "forbidden" if error.status == 403 else "not_found"
-            raise
-        except (Busy, RetryLater):
-            outcome = "busy"
-            raise
-        finally:
-            meter.end()
-            self._counted(caller.consumer, outcome)
-
-    async def _who(self, scope: Scope) -> Admitted:
-        credential = _credential(scope)
-        if credential.startswith(_KEY):
-            return self._keys.admit(credential)
-        return await self._tokens.admit(credential)
-
-    def _route(self, scope: Scope, admitted: Admitted) -> Route:
+    def _route(self, scope: Scope, caller: Caller) -> Route:
         method, path = scope["method"], scope["path"]
         route = self._table.find(method, path)
         if route is None:
             others = self._table.methods(path)
             raise NotAllowed(method, ", ".join(others)) if others else not_found(scope)
-        if route.scope not in admitted.caller.scopes:
-            raise NotAllowedTo(admitted.caller.consumer, route.scope)
+        if route.scope not in caller.scopes:
+            raise NotAllowedTo(caller.consumer, route.scope)
         return route
 
 
@@ -128,10 +120,19 @@ async def _in_time(inside: App, scope: Scope, receive: Receive, send: Send) -> N
 
 
 def _credential(scope: Scope) -> bytes:
-    found = [value for name, value in scope["headers"] if name == b"authorization"]
-    if not found:
+    shown: bytes | None = None
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            if shown is not None:
+                raise _not_one()
+            shown = value
+    if shown is None:
         raise UnknownCaller("no credential came with the request", rule="access.missing", fix=_HOW, given=False)
-    kind, _, credential = found[0].partition(b" ")
-    if len(found) > 1 or kind.lower() != b"bearer" or not (credential := credential.strip()):
-        raise UnknownCaller("the header Authorization is not one bearer credential", rule="access.form", fix=_HOW)
+    kind, _, credential = shown.partition(b" ")
+    if kind.lower() != b"bearer" or not (credential := credential.strip()):
+        raise _not_one()
     return bytes(credential)
+
+
+def _not_one() -> UnknownCaller:
+    return UnknownCaller("the header Authorization is not one bearer credential", rule="access.form", fix=_HOW)

@@ -86,12 +86,12 @@ class Front:
                 return await self._door(scope, receive, send)
         return await self._inside(scope, receive, send)
 
-    async def _inside(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def _inside(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "http":
             resource = _RESOURCE.match(scope["path"])
             if resource is not None and (app := self._hot.get(resource[1])) is not None:
-                return await app(scope, receive, send)
-        return await self._rest(scope, receive, send)  # type: ignore[arg-type]  # ASGI's own loose types
+                return app(scope, receive, send)
+        return self._rest(scope, receive, send)  # type: ignore[arg-type]  # ASGI's own loose types
 
 
 async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, host: str, port: int) -> None:

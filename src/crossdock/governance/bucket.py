@@ -13,28 +13,32 @@ class Bucket:
     seconds between requests is never refused.
     """
 
-    __slots__ = ("_each", "_empty_at", "burst", "rate")
+    __slots__ = ("_ahead", "_each", "_empty_at", "burst", "rate")
 
     def __init__(self, rate: float, burst: int) -> None:
         self.rate = rate
         self.burst = burst
         self._each = max(1, round(SECOND / rate))
+        self._ahead = (burst - 1) * self._each
         # When everything taken so far will have come back.
         self._empty_at = 0
 
     def wait(self, now: int) -> int:
         """Nanoseconds until one may be taken; 0: now."""
-        return max(0, self._empty_at + self._each - self.burst * self._each - now) if self._empty_at > now else 0
+        wait = self._empty_at - self._ahead - now
+        return wait if wait > 0 else 0
 
     def take(self, now: int) -> None:
         """Take one; ask `wait` before."""
-        self._empty_at = max(self._empty_at, now) + self._each
+        empty_at = self._empty_at
+        self._empty_at = (empty_at if empty_at > now else now) + self._each
 
     def left(self, now: int) -> int:
         """How many may be taken at once now."""
-        taken = max(0, self._empty_at - now)
-        return max(0, (self.burst * self._each - taken) // self._each)
+        taken = self._empty_at - now
+        return self.burst - -(-taken // self._each) if taken > 0 else self.burst
 
     def full_in(self, now: int) -> int:
         """Whole seconds, rounded up, until it is full again."""
-        return -(-max(0, self._empty_at - now) // SECOND)
+        taken = self._empty_at - now
+        return -(-taken // SECOND) if taken > 0 else 0

@@ -17,6 +17,8 @@ from msgspec import Struct
 from crossdock.runtime.secrets import Secret
 
 PREFIX = "cdk_"
+NAME = slice(len(PREFIX), len(PREFIX) + 12)
+"""Where in a key its name stands."""
 _NAME_BYTES, _SECRET_BYTES = 6, 32
 _FORM = re.compile(rb"cdk_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
 

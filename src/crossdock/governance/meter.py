@@ -13,7 +13,7 @@ from math import ceil
 from msgspec import Struct
 
 from crossdock.governance.bucket import SECOND, Bucket
-from crossdock.governance.refusal import TooMuch
+from crossdock.governance.refusal import HeaderList, TooMuch
 
 DAY = 86_400
 _FIX = "keep to the plan: RateLimit-Policy has its limits, RateLimit what is left"
@@ -40,7 +40,10 @@ class Usage(Struct, frozen=True):
 
 
 class Meter:
-    """One consumer under one plan. `ticks`: nanoseconds that only grow; `seconds`: since 1970, UTC."""
+    """One consumer under one plan. `ticks`: nanoseconds that only grow; `seconds`: since 1970, UTC.
+
+    On the way of every request, so it looks at each clock once and puts what it says together in one go.
+    """
 
     def __init__(self, consumer: str, limits: Limits, ticks: Callable[[], int], seconds: Callable[[], float]) -> None:
         self.consumer = consumer
@@ -49,28 +52,35 @@ class Meter:
         self._ticks = ticks
         self._seconds = seconds
         self._bucket = Bucket(limits.rate, limits.burst) if limits.rate is not None else None
+        self._quota = limits.quota
+        self._concurrency = limits.concurrency
         self._day = int(seconds() // DAY)
+        self._ends = (self._day + 1) * DAY
+        # What the database told us of today, what we have counted since, and what we have not told it of earlier days.
         self._told = 0
-        self._pending: dict[int, int] = {}
-        self._policy = _policy(limits)
+        self._fresh = 0
+        self._earlier: dict[int, int] = {}
+        self._policy = (b"ratelimit-policy", _policy(limits))
 
-    def begin(self) -> None:
-        """Count one request, which ends by `end`. TooMuch when the plan does not allow it; then nothing is counted."""
-        limits = self.limits
-        if limits.concurrency is not None and self.under_way >= limits.concurrency:
-            raise self._too_much(f"{self.under_way} of its requests are under way", "concurrency", 1.0)
-        today = self._today()
-        if limits.quota is not None and self.used >= limits.quota:
-            left = (today + 1) * DAY - self._seconds()
-            raise self._too_much(f"all {limits.quota} requests of the day are used up", "quota", left)
+    def begin(self) -> HeaderList:
+        """Count one request, which ends by `end`; the headers that tell what is left. TooMuch when the plan does not
+        allow it; then nothing is counted."""
+        now, at = self._now(), self._ticks()
+        concurrency = self._concurrency
+        if concurrency is not None and self.under_way >= concurrency:
+            raise self._too_much(f"{self.under_way} of its requests are under way", "concurrency", 1.0, now, at)
+        if self._quota is not None and self._told + self._fresh >= self._quota:
+            said = f"all {self._quota} requests of the day are used up"
+            raise self._too_much(said, "quota", self._ends - now, now, at)
         if self._bucket is not None:
-            at = self._ticks()
             wait = self._bucket.wait(at)
             if wait:
-                raise self._too_much(f"more than {limits.rate:g} requests a second", "rate", wait / SECOND)
+                said = f"more than {self.limits.rate:g} requests a second"
+                raise self._too_much(said, "rate", wait / SECOND, now, at)
             self._bucket.take(at)
-        self._pending[today] = self._pending.get(today, 0) + 1
+        self._fresh += 1
         self.under_way += 1
+        return self._headers(now, at)
 
     def end(self) -> None:
         """A request that `begin` counted has been answered."""
@@ -79,45 +89,51 @@ class Meter:
     @property
     def used(self) -> int:
         """Requests of today, as far as this gateway knows."""
-        return self._told + self._pending.get(self._today(), 0)
-
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        """What is left, for every answer; none when the plan limits nothing that can be counted."""
-        parts = []
-        if self._bucket is not None:
-            at = self._ticks()
-            parts.append(b'"rate";r=%d;t=%d' % (self._bucket.left(at), self._bucket.full_in(at)))
-        if self.limits.quota is not None:
-            left = DAY - int(self._seconds()) % DAY
-            parts.append(b'"quota";r=%d;t=%d' % (max(0, self.limits.quota - self.used), left))
-        if self.limits.concurrency is not None:
-            parts.append(b'"concurrency";r=%d' % max(0, self.limits.concurrency - self.under_way))
-        return [(b"ratelimit-policy", self._policy), (b"ratelimit", b", ".join(parts))] if parts else []
+        self._now()
+        return self._told + self._fresh
 
     def usage(self) -> list[Usage]:
         """What the database was not told yet, with a line for today in any case: its answer tells what others used."""
-        days = {self._today(): 0, **self._pending}
+        self._now()
+        days = {**self._earlier, self._day: self._fresh}
         return [Usage(self.consumer, self.limits.name, day, number) for day, number in sorted(days.items())]
 
     def told(self, usage: Usage, total: int) -> None:
         """The database has taken `usage` and knows of `total` requests of that day, from all gateways."""
-        left = self._pending.get(usage.day, 0) - usage.number
-        if left > 0:
-            self._pending[usage.day] = left
-        else:
-            self._pending.pop(usage.day, None)
-        if usage.day == self._today():
+        self._now()
+        if usage.day == self._day:
+            self._fresh -= usage.number
             self._told = total
+            return
+        left = self._earlier.pop(usage.day, 0) - usage.number
+        if left > 0:
+            self._earlier[usage.day] = left
 
-    def _today(self) -> int:
-        today = int(self._seconds() // DAY)
-        if today != self._day:
-            self._day, self._told = today, 0
-        return today
+    def _now(self) -> float:
+        """Seconds since 1970; when a day has ended, another one is begun."""
+        now = self._seconds()
+        if now >= self._ends:
+            if self._fresh:
+                self._earlier[self._day] = self._earlier.get(self._day, 0) + self._fresh
+            self._day = int(now // DAY)
+            self._ends = (self._day + 1) * DAY
+            self._told = self._fresh = 0
+        return now
 
-    def _too_much(self, reason: str, limit: str, after: float) -> TooMuch:
+    def _headers(self, now: float, at: int) -> HeaderList:
+        parts = []
+        if self._bucket is not None:
+            parts.append(b'"rate";r=%d;t=%d' % (self._bucket.left(at), self._bucket.full_in(at)))
+        if self._quota is not None:
+            left = self._quota - self._told - self._fresh
+            parts.append(b'"quota";r=%d;t=%d' % (left if left > 0 else 0, self._ends - int(now)))
+        if self._concurrency is not None:
+            parts.append(b'"concurrency";r=%d' % (self._concurrency - self.under_way))
+        return [self._policy, (b"ratelimit", b", ".join(parts))] if parts else []
+
+    def _too_much(self, reason: str, limit: str, after: float, now: float, at: int) -> TooMuch:
         said = f"{self.consumer}: {reason}, plan {self.limits.name}"
-        return TooMuch(said, rule=f"access.{limit}", fix=_FIX, after=after, headers=self.headers())
+        return TooMuch(said, rule=f"access.{limit}", fix=_FIX, after=after, headers=self._headers(now, at))
 
 
 def _policy(limits: Limits) -> bytes:
