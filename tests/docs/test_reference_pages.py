@@ -77,7 +77,7 @@ def test_events() -> None:
 
 def test_paths() -> None:
     served = {route.path_format for route in Litestar([*routes()], openapi_config=None).routes} | set(HOT_PATHS)
-    pages = text("reference/http.md") + text("reference/http-ops.md")
+    pages = "".join(text(f"reference/{name}.md") for name in ("http", "http-ops", "http-subscriptions"))
     told = {re.sub(r"\{\w+\}", "{}", path) for path in re.findall(r"(/[\w{}/:.-]+)", pages)}
     missing = {path for path in served if re.sub(r"\{[^}]+\}", "{}", path) not in told}
     assert missing == set()

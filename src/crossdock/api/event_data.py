@@ -136,3 +136,22 @@ class ReservationState(Struct, frozen=True, kw_only=True):
     state: Literal["active", "committed", "allocated", "released", "expired"]
     order_key: str
     expires_at: datetime
+
+
+class SubscriptionDisabled(Struct, frozen=True, kw_only=True):
+    """A subscription is delivered to no more; its events wait. `failing_since`: nothing was taken since then."""
+
+    id: str
+    consumer: str
+    reason: str
+    failing_since: datetime | None
+
+
+class WebhookGivenUp(Struct, frozen=True, kw_only=True):
+    """A subscription will not be told of the event with id `event` and business key `key`, unless by a replay."""
+
+    id: str
+    consumer: str
+    event: str
+    key: str
+    error: str

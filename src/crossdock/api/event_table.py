@@ -19,6 +19,8 @@ from crossdock.api.event_data import (
     PromisedMissing,
     ReceiptTold,
     ReservationState,
+    SubscriptionDisabled,
+    WebhookGivenUp,
 )
 from crossdock.canonical.fulfillment import Shipment
 from crossdock.canonical.stock import Availability
@@ -79,5 +81,11 @@ EVENTS: Mapping[str, EventKind] = {
     "stock.movements_applied": EventKind("movements entered the ledger", MovementsTold, "the key of the batch"),
     "stock.promised_missing": EventKind(
         "a count misses goods that are promised", PromisedMissing, "the key of the count"
+    ),
+    "subscription.disabled": EventKind(
+        "a subscriber's endpoint answered 410, or took nothing for days", SubscriptionDisabled, "subscription/{id}"
+    ),
+    "subscription.event_given_up": EventKind(
+        "a webhook was refused for three days while its endpoint took others", WebhookGivenUp, "subscription/{id}"
     ),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from litestar.types import ControllerRouterHandler
 
-from crossdock.api import asyncapi, health, metrics, schemas
+from crossdock.api import asyncapi, health, metrics, schemas, subscriptions
 from crossdock.api.docs import page as docs_page
 from crossdock.api.ops import audit, books, cases, documents, overview, reconciliations
 from crossdock.observe.overview import OverviewReader
@@ -19,6 +19,7 @@ def routes() -> list[ControllerRouterHandler]:
         *schemas.HANDLERS,
         *asyncapi.HANDLERS,
         *docs_page.HANDLERS,
+        *subscriptions.handlers(),
         *metrics.handlers(reader),
         *audit.HANDLERS,
         *books.HANDLERS,

@@ -24,13 +24,14 @@ from crossdock.api.plain import App
 from crossdock.api.problems import EXCEPTION_HANDLERS
 from crossdock.api.reservations import ReservationsHandler
 from crossdock.api.routes import routes as api_routes
+from crossdock.api.subscription_body import ANYWHERE_PUBLIC, Outward
 from crossdock.app.access import access_of
 from crossdock.app.hosts import answering_to, answers_to, own_names
 from crossdock.app.metrics import received, reservation_call
 from crossdock.app.orders import Orders
 from crossdock.app.stock import Stock
 from crossdock.app.waking import Waker
-from crossdock.app.wiring import Wired, hook_routes
+from crossdock.app.wiring import Wired, hook_routes, reach_of, source_of
 from crossdock.console.routes import routes as console_routes
 from crossdock.errors import EngineAway
 from crossdock.intake.hooks import PREFIX, HookIntake, Receive, Scope, Send
@@ -116,7 +117,7 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
     }
     access = access_of(wired, pool)
     ready = [stock.problem, orders.problem, *([] if access is None else [access.problem])]
-    rest = web(pool, host, stock.view, ready)
+    rest = web(pool, host, stock.view, ready, Outward(reach_of(wired), source_of(wired)))
     server = Server(
         Front(hooks, rest, hot, None if access is None else access.door),
         address=host,
@@ -163,18 +164,22 @@ def _spare_the_collector() -> None:
 
 
 def web(
-    pool: asyncpg.Pool, host: str, stock: StockView | None = None, ready: Sequence[Callable[[], str]] = ()
+    pool: asyncpg.Pool,
+    host: str,
+    stock: StockView | None = None,
+    ready: Sequence[Callable[[], str]] = (),
+    outward: Outward = ANYWHERE_PUBLIC,
 ) -> Litestar:
     """API and console as a Litestar application on `pool`; listening on a loopback `host` it answers loopback names.
 
     `stock`: the view of stock that is kept up; the console explains numbers by its rules and figures. `ready`: each
-    says what is not ready yet, "" when it is; /readyz tells.
+    says what is not ready yet, "" when it is; /readyz tells. `outward`: where webhooks may be sent.
     """
     names = own_names(host)
     return Litestar(
         route_handlers=[*api_routes(), *console_routes()],
         guards=[answers_to(names)] if names is not None else [],
-        state=State({"pool": pool, "stock_view": stock, "ready": ready}),
+        state=State({"pool": pool, "stock_view": stock, "ready": ready, "outward": outward}),
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=openapi(),
         request_max_body_size=MOST_BODY,

@@ -40,6 +40,15 @@ TRIED = Counter(
     ["system", "outcome"],
     registry=REGISTRY,
 )
+WEBHOOKS = Counter(
+    "crossdock_webhook_tries_total",
+    "Tries of webhooks to subscribers, by outcome (delivered, failed, throttled, gone)",
+    ["outcome"],
+    registry=REGISTRY,
+)
+WEBHOOK_SECONDS = Histogram(
+    "crossdock_webhook_seconds", "How long subscribers took to answer webhooks, in seconds", registry=REGISTRY
+)
 CALL_SECONDS = Histogram(
     "crossdock_call_seconds", "How long calls to a system took, in seconds", ["system"], registry=REGISTRY
 )
@@ -109,3 +118,9 @@ def _access(consumer: str, outcome: str) -> Counter:
 def access_call(consumer: str, outcome: str) -> None:
     """Count a request of a consumer, "" when nobody knows whose."""
     _access(consumer, outcome).inc()
+
+
+def webhook_sent(outcome: str, seconds: float) -> None:
+    """Count a try of a webhook and how long it took."""
+    WEBHOOKS.labels(outcome).inc()
+    WEBHOOK_SECONDS.observe(seconds)

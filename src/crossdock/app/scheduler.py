@@ -14,7 +14,7 @@ import structlog
 from crossdock.app.files import Keep, watch_feed
 from crossdock.app.planning import watch_planning
 from crossdock.app.reconciling import watch_stock
-from crossdock.app.wiring import Wired
+from crossdock.app.wiring import Wired, source_of
 from crossdock.connectors.file_drop.feed import feed_of
 from crossdock.connectors.file_drop.fetch import Resolve
 from crossdock.errors import EngineAway, RetryLater
@@ -45,7 +45,7 @@ async def run_scheduler(stop: asyncio.Event, wired: Wired, endpoints: Endpoints)
         lambda: open_pool(endpoints.database_url, min_size=1, max_size=6, name="crossdock-scheduler"), patience=60.0
     )
     bus = await Bus.connect(endpoints.nats_url, patience=2.0, or_later=True, name="crossdock-scheduler")
-    source = f"/crossdock/{wired.estate.name}"
+    source = source_of(wired)
     feeds = [feed_of(wired.estate, name, os.environ) for name in wired.estate.declared.files]
     try:
         async with asyncio.TaskGroup() as group:

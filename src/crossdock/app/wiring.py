@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 
 from msgspec import Struct
@@ -29,6 +30,7 @@ from crossdock.inventory.rules import ChannelRule, Held, SkuRule, StockRules
 from crossdock.mapping.compile import Translator, compile_mapping
 from crossdock.mapping.load import load_mapping
 from crossdock.routing.policy import ChannelFacts, LocationFacts, Policy, RouteRule
+from crossdock.runtime.outward import Reach
 from crossdock.runtime.secrets import resolve
 from crossdock.sdk.connector import Connector, SystemConfig, load_connector
 from crossdock.translate import Topic, Translations
@@ -56,6 +58,17 @@ def wire(path: Path | str) -> Wired:
     estate = compile_estate(declared)
     connectors = {name: load_connector(system.connector) for name, system in estate.declared.systems.items()}
     return Wired(estate=estate, connectors=connectors)
+
+
+def reach_of(wired: Wired) -> Reach:
+    """Where webhooks may be sent besides public HTTPS addresses."""
+    declared = wired.estate.declared.webhooks
+    return Reach(tuple(ip_network(one) for one in declared.networks), declared.loopback)
+
+
+def source_of(wired: Wired) -> str:
+    """The `source` of all events."""
+    return f"/crossdock/{wired.estate.name}"
 
 
 def secret_of(wired: Wired, system: str) -> Callable[[str], str]:

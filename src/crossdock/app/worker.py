@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The worker role: takes documents through translate and decide, and drives systems."""
+"""The worker role: takes documents through translate and decide, drives systems, and tells subscribers."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 import asyncpg
 import structlog
 
-from crossdock.app.metrics import tried
+from crossdock.app.metrics import tried, webhook_sent
 from crossdock.app.waking import Waker
-from crossdock.app.wiring import Wired, rules_of, systems_of, translations_of
+from crossdock.app.wiring import Wired, reach_of, rules_of, source_of, systems_of, translations_of
 from crossdock.catalog.cache import Catalog
 from crossdock.decide_orders import Rules
 from crossdock.delivery.drive import Driver
@@ -24,6 +24,7 @@ from crossdock.inventory.feed import StockFeed
 from crossdock.runtime.embedded.state import Endpoints
 from crossdock.runtime.nats import Bus, Wakes
 from crossdock.runtime.postgres import open_pool, retrying
+from crossdock.subscriptions.drive import WebhookDriver
 from crossdock.translate import Translations
 
 BATCH = 200
@@ -45,13 +46,15 @@ async def run_worker(stop: asyncio.Event, wired: Wired, endpoints: Endpoints) ->
     rules, translations = rules_of(wired, catalog), translations_of(wired, catalog)
     feed = StockFeed(pool, rules.stock, catalog)
     drivers = [Driver(pool, system, name, stop, tried, feed) for system in systems_of(wired)]
+    webhooks = WebhookDriver(pool, reach_of(wired), source_of(wired), name, stop, webhook_sent)
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(feed.run(stop))
+            group.create_task(webhooks.run())
             for driver in drivers:
                 group.create_task(driver.run())
             wakes = await bus.wakes("worker")
-            told = [*(driver.wake for driver in drivers), feed.wake, Waker(bus, "scheduler").soon]
+            told = [*(driver.wake for driver in drivers), feed.wake, webhooks.wake, Waker(bus, "scheduler").soon]
             group.create_task(_work(stop, pool, rules, translations, wakes, told))
     finally:
         await bus.close()

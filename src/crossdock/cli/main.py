@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "asyncapi": ("crossdock.cli.contracts", "show_asyncapi"),
     "reservations": ("crossdock.cli.reservations", "app"),
     "key": ("crossdock.cli.key", "app"),
+    "subscriptions": ("crossdock.cli.subscriptions", "app"),
     "migrate": ("crossdock.cli.migrate", "migrate"),
 }
 

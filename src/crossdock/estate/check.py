@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from ipaddress import ip_network
 
 from crossdock.canonical.identifiers import is_gln
 from crossdock.errors import NeedsConfig
@@ -39,6 +40,7 @@ def check(estate: Estate) -> list[Finding]:
         *check_api(estate),
         *check_routing(estate),
         *check_inventory(estate),
+        *_networks(estate),
         *_tables(estate),
         *check_feeds(estate),
         *check_consumers(estate),
@@ -100,6 +102,19 @@ def _places(estate: Estate) -> Iterator[Finding]:
                 ("locations", name, "gln"),
                 f"{location.gln!r} is no GLN",
                 "13 digits, the last one the check digit",
+            )
+
+
+def _networks(estate: Estate) -> Iterator[Finding]:
+    for number, network in enumerate(estate.webhooks.networks):
+        try:
+            ip_network(network)
+        except ValueError as error:
+            yield at_place(
+                estate,
+                ("webhooks", "networks", number),
+                f"{network!r} is no network: {error}",
+                "write the first address and the length of its prefix: 10.20.0.0/16",
             )
 
 

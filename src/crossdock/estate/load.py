@@ -27,6 +27,7 @@ from crossdock.estate.shape import (
     System,
     Table,
     Tier,
+    Webhooks,
 )
 from crossdock.estate.source import At, Place, read_source
 
@@ -51,6 +52,7 @@ SINGLES: dict[str, type[Struct]] = {
     "routing": Routing,
     "inventory": Inventory,
     "planning": Planning,
+    "webhooks": Webhooks,
     "products": Table,
     "customers": Table,
 }
@@ -78,6 +80,7 @@ class Estate(Struct, frozen=True, kw_only=True):
     routing: Routing = Routing()
     inventory: Inventory | None = None
     planning: Planning | None = None
+    webhooks: Webhooks = Webhooks()
     products: Table | None = None
     customers: Table | None = None
     places: dict[At, Place]

@@ -234,6 +234,14 @@ class Planning(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     every: str = "1h"
 
 
+class Webhooks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where consumers may have webhooks sent besides public HTTPS addresses: into `networks` (10.20.0.0/16), and with
+    `loopback` to this machine, also by plain HTTP, which is for development."""
+
+    networks: tuple[Annotated[str, Meta(min_length=1, max_length=50)], ...] = ()
+    loopback: bool = False
+
+
 class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A CSV file beside the estate file that names it."""
 

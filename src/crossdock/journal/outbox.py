@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -116,28 +117,36 @@ class _Element(Struct, frozen=True):
 _MANY = msgspec.json.Decoder(list[_Element])
 
 
-def _publications(row: asyncpg.Record, source: str) -> list[Publication]:
-    """The events of an outbox row (Splitter): one, or each element of a row that holds many."""
-    place = f"{row['xid']}-{row['id']}"
+def events_of(row: Any) -> list[tuple[int, str, bytes]]:
+    """The events of an outbox row (Splitter): element (0: the row is one event; else from 1), key and data of each."""
     if not row["many"]:
-        return [_publication(row, source, place, row["key"], row["data"])]
-    return [
-        _publication(row, source, f"{place}-{number}", element.key, bytes(element.data))
-        for number, element in enumerate(_MANY.decode(row["data"]), 1)
-    ]
+        return [(0, row["key"], row["data"])]
+    return [(number, one.key, bytes(one.data)) for number, one in enumerate(_MANY.decode(row["data"]), 1)]
 
 
-def _publication(row: asyncpg.Record, source: str, event_id: str, key: str, data: bytes) -> Publication:
-    if len(data) > MOST_DATA:
-        # Claim Check: the event says which document holds what is too large for the bus.
-        data = encode({"document": row["document_id"], "size": len(data)})
-    event = CloudEvent(
+def cloud_event(row: Any, element: int, key: str, data: bytes, source: str) -> CloudEvent:
+    """The event as subscribers get it: its id is its place in commit order."""
+    place = f"{row['xid']}-{row['id']}"
+    return CloudEvent(
         specversion="1.0",
-        id=event_id,
+        id=f"{place}-{element}" if element else place,
         source=source,
         type=f"crossdock.{row['type']}.v1",
         subject=key,
         time=row["at"],
         data=msgspec.Raw(data),
     )
-    return Publication(subject=subject_of(row["type"], key), payload=encode(event), id=event.id)
+
+
+def claim_check(document_id: int, size: int) -> bytes:
+    """Stands for data that is too large to be carried (Claim Check): which document holds it."""
+    return encode({"document": document_id, "size": size})
+
+
+def _publications(row: asyncpg.Record, source: str) -> list[Publication]:
+    found = []
+    for element, key, data in events_of(row):
+        carried = data if len(data) <= MOST_DATA else claim_check(row["document_id"], len(data))
+        event = cloud_event(row, element, key, carried, source)
+        found.append(Publication(subject=subject_of(row["type"], key), payload=encode(event), id=event.id))
+    return found

@@ -76,14 +76,16 @@ def open_session(
     connect: float = 5.0,
     total: float = 30.0,
     headers: Mapping[str, str] | None = None,
+    pinned: tuple[str, str] | None = None,
 ) -> Session:
     """A session to be kept for the life of a sender; call it inside a running event loop and close it.
 
     `connections`: calls at once. `connect`: seconds for TCP and TLS, `total`: seconds for the whole call, DNS and
     waiting for a free connection included. No cookies, no proxies from the environment; redirects are answers, never
     followed (they would repeat a signed request elsewhere). HTTP/1.1 only: there, nothing that was sent is repeated.
+    `pinned`: (host name, address): this name is not resolved, calls to it go to this address.
     """
-    client = (
+    builder = (
         ClientBuilder()
         .connect_timeout(timedelta(seconds=connect))
         .timeout(timedelta(seconds=total))
@@ -94,9 +96,11 @@ def open_session(
         .error_for_status(False)
         .http1_only()
         .no_proxy()
-        .build()
     )
-    return Session(client, connections, total)
+    if pinned is not None:
+        # The port is the URL's own.
+        builder = builder.resolve(*pinned, 0)
+    return Session(builder.build(), connections, total)
 
 
 async def call(
@@ -115,20 +119,44 @@ async def call(
     connection is cut, time runs out or the answer is larger than `largest` bytes: NoAnswer for a reading method,
     OutcomeUnknown for any other. Messages name method and host, never query or headers, which may hold credentials.
     """
-    seconds = session.total if total is None else total
+    return await _call(session, method, url, _Ask(headers or {}, body, largest, cut=False, total=total))
+
+
+async def post(
+    session: Session, url: str, body: bytes, *, headers: Mapping[str, str], kept: int = 1024, total: float | None = None
+) -> Answer:
+    """POST to somebody of whose answer only the status matters: at most `kept` bytes of its body are read.
+
+    Raises as `call`.
+    """
+    return await _call(session, "POST", url, _Ask(headers, body, kept, cut=True, total=total))
+
+
+class _Ask(msgspec.Struct, frozen=True):
+    """A request, and how much of its answer is read: of a longer one the beginning (`cut`), or it is an error."""
+
+    headers: Mapping[str, str]
+    body: bytes | None
+    largest: int
+    cut: bool
+    total: float | None
+
+
+async def _call(session: Session, method: str, url: str, ask: _Ask) -> Answer:
+    seconds = session.total if ask.total is None else ask.total
     left = await _place(session, seconds, method, url)
     status = 0
     try:
         request = session.client.request(method, url)
-        if headers:
-            request = request.headers(headers)
-        if body is not None:
-            request = request.body_bytes(body)
+        if ask.headers:
+            request = request.headers(ask.headers)
+        if ask.body is not None:
+            request = request.body_bytes(ask.body)
         if left != session.total:
             request = request.timeout(timedelta(seconds=left))
         async with request.build_streamed() as response:
             status = response.status
-            return Answer(status, response.headers, await _bounded(response, largest))
+            return Answer(status, response.headers, await _bounded(response, ask.largest, cut=ask.cut))
     except (PyreqwestError, _TooLarge) as error:
         raise _typed(error, status, method, url) from error
     finally:
@@ -154,12 +182,14 @@ class _TooLarge(Exception):
     """The answer is larger than the caller takes."""
 
 
-async def _bounded(response: Response, largest: int) -> bytes:
+async def _bounded(response: Response, largest: int, *, cut: bool) -> bytes:
     read = response.body_reader.read
     whole = bytes(await read(largest + 1) or b"")
     while len(whole) <= largest and (more := await read(largest + 1 - len(whole))):
         whole += bytes(more)
     if len(whole) > largest:
+        if cut:
+            return whole[:largest]
         raise _TooLarge(f"the answer is larger than {largest} bytes")
     return whole
 
