@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -66,10 +67,11 @@ class AvailabilityAnswer(Struct, frozen=True, kw_only=True):
 
 
 class _Kept(Struct, frozen=True, gc=False):
-    """An item as it is sent, and its ETag."""
+    """An item as it is sent, its ETag, and how many are available."""
 
     item: bytes
     tag: bytes
+    available: Decimal
 
 
 _NOTHING: dict[str, _Kept] = {}
@@ -100,6 +102,11 @@ class AvailabilityHandler:
         await self._fetch(list(skus))
         _, age = self._fresh()
         return age, age > self._stale_after
+
+    def available(self, channel: ChannelRule, sku: str) -> Decimal:
+        """What `channel` may sell now of a SKU that the catalog has, and that it was asked to `have`."""
+        kept = self._kept[channel.name] if self._view.whole else {}
+        return self._item(kept, channel, sku).available
 
     def remember(self, memory: StockMemory) -> None:
         """Say the age of what `memory` keeps up."""
@@ -203,7 +210,8 @@ class AvailabilityHandler:
     def _item(self, kept: dict[str, _Kept], channel: ChannelRule, sku: str) -> _Kept:
         item = kept.get(sku)
         if item is None:
-            item = _Kept(*_joined(channel.name, [encode(item_of(self._view, channel, sku))]))
+            made = item_of(self._view, channel, sku)
+            item = _Kept(*_joined(channel.name, [encode(made)]), made.available)
             if self._number >= MOST_KEPT:
                 self._forget_all()
             if self._view.whole:

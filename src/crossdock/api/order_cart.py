@@ -15,7 +15,6 @@ from crossdock.canonical.party import Party
 from crossdock.canonical.quantity import Quantity
 from crossdock.canonical.sales_order import OrderLine
 from crossdock.errors import EngineAway, NeedsEdit
-from crossdock.inventory.rules import ChannelRule
 
 MOST_FAILURES = 1_000
 
@@ -104,12 +103,8 @@ async def _available(
         age, stale = await stock.have(wanted)
     except EngineAway as error:
         return nothing, None, error.reason
-    there = {sku: _sellable(stock, rule, sku) for sku in wanted}
+    there = {sku: stock.available(rule, sku) for sku in wanted}
     return [there.get(line.sku) for line in lines], Known(round(age, 3), stale), ""
-
-
-def _sellable(stock: AvailabilityHandler, rule: ChannelRule, sku: str) -> Decimal:
-    return stock.view.sellable(rule, sku).total
 
 
 def _short(door: OrderDoor, lines: Sequence[OrderLine], available: Sequence[Decimal | None]) -> list[NeedsEdit]:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from hashlib import blake2b
+from types import TracebackType
 
 import asyncpg
 import msgspec
@@ -26,7 +27,7 @@ from crossdock.canonical.objects import encode
 from crossdock.errors import CrossdockError, EngineAway, NeedsEdit, Refused, RetryLater
 from crossdock.governance.caller import Caller, caller_of
 from crossdock.intake.hooks import MOST_REJECTIONS, Headers
-from crossdock.orders.draft import new_identity
+from crossdock.orders.draft import Identity, new_identity
 from crossdock.orders.listing import MOST as MOST_LISTED
 from crossdock.orders.listing import STATES, Wanted, list_orders
 from crossdock.orders.placed import LONGEST_KEY, answer_kept, asked_of, interface_of, placing
@@ -109,7 +110,7 @@ class OrdersHandler:
         asked = asked_of(request)
         identity = new_identity(self._now())
         checked = self._door.check(request, body, identity, caller)
-        async with _in_time():
+        async with _InTime():
             if checked.placed is None or checked.failures:
                 # Taken in once, an order is not refused later for what has changed since.
                 before = await self._answer_of(request.channel, key, caller.consumer, asked)
@@ -140,14 +141,14 @@ class OrdersHandler:
         request = decoded(_REQUEST, body)
         caller = caller_of(scope)
         channel = self._door.channel(request.channel, caller)
-        checked = self._door.check(request, body, new_identity(self._now()), caller)
+        checked = self._door.check(request, body, Identity("cart", self._now()), caller)
         made = await cart(self._door, channel, checked, self._stock)
         age = (b"age", b"%d" % max(made.catalog.age_seconds, made.stock.age_seconds if made.stock else 0.0))
         await answer(send, 200, encode(made), [_JSON, _NO_STORE, age])
         return "done" if made.valid else "refused"
 
     async def _read(self, name: str, scope: Scope, send: Send) -> str:
-        async with _in_time():
+        async with _InTime():
             found = await self._standing(name, caller_of(scope))
         body = encode(found.view)
         tag = b'W/"%s"' % blake2b(body, digest_size=9).hexdigest().encode()
@@ -162,7 +163,7 @@ class OrdersHandler:
 
     async def _list(self, scope: Scope, send: Send) -> str:
         wanted = wanted_of(scope.get("query_string", b""), caller_of(scope))
-        async with _in_time(), self._connection() as conn:
+        async with _InTime(), self._connection() as conn:
             page = await list_orders(conn, wanted)
         await answer(send, 200, encode(page), [_JSON, _NO_STORE])
         return "done"
@@ -170,7 +171,7 @@ class OrdersHandler:
     async def _cancel(self, name: str, scope: Scope, receive: Receive, send: Send) -> str:
         raw = await _optional(scope, receive)
         reason = decoded(_WITHDRAW, raw).reason if raw else ""
-        async with _in_time():
+        async with _InTime():
             found = await self._standing(name, caller_of(scope))
             made = withdrawing(found, reason, self._now(), self._door.channels)
             if made is None:
@@ -218,18 +219,26 @@ def _location(one: str) -> tuple[bytes, bytes]:
     return b"location", f"{PATH}/{one}".encode()
 
 
-@asynccontextmanager
-async def _in_time() -> AsyncIterator[None]:
+class _InTime:
     """The block in ANSWER_SECONDS, or RetryLater: what hangs must not make the caller hang."""
-    try:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            yield
-    except TimeoutError as error:
-        raise RetryLater(
-            f"no answer within {ANSWER_SECONDS:g} s; it may or may not be done, so repeat the call with the same key",
-            after=1.0,
-            rule="deadline",
-        ) from error
+
+    def __init__(self) -> None:
+        self._limit = asyncio.timeout(ANSWER_SECONDS)
+
+    async def __aenter__(self) -> None:
+        await self._limit.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._limit.__aexit__(kind, error, trace)
+        except TimeoutError as late:
+            raise RetryLater(
+                f"no answer within {ANSWER_SECONDS:g} s; it may or may not be done: repeat the call with the same key",
+                after=1.0,
+                rule="deadline",
+            ) from late
 
 
 async def _body(scope: Scope, receive: Receive, limit: int) -> bytes:

@@ -156,6 +156,10 @@ class Catalog:
                 return found[value]
         return None
 
+    def translates(self, system: str, table: str) -> bool:
+        """Whether there is any row of crosswalk `table` for `system`, or for all."""
+        return (system, table) in self._crosswalks or ("", table) in self._crosswalks
+
     def names_of(self, system: str, skus: Iterable[str]) -> list[str]:
         """What `system` may call these SKUs of ours: every name of crosswalk `sku`, and ours unless it is another's."""
         wanted = set(skus)

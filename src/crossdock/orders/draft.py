@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import lru_cache
 from secrets import token_hex
 
 from msgspec import Struct
@@ -22,6 +23,7 @@ from crossdock.orders.validate import beyond, out_of_range, too_many_lines
 ZERO = Decimal(0)
 # Amounts have at most 15 digits before and 50 after the point: their product is exact, and rounded once.
 _EXACT = Context(prec=140, rounding=ROUND_HALF_UP)
+_step_of = lru_cache(maxsize=256)(minor_unit)
 
 PriceOf = Callable[[str, Quantity], Decimal | None]
 """The unit price of so many of a SKU of ours, None where no price is known."""
@@ -55,18 +57,24 @@ def draft(request: OrderRequest, identity: Identity, setting: Setting) -> SalesO
     if len(request.lines) > setting.max_lines:
         # Looking at each of them would take long.
         return [too_many_lines(len(request.lines), setting.max_lines)]
-    failures = [*_unusable(request, setting)]
-    if failures:
-        return failures
     currency = request.currency or setting.currency
-    step = minor_unit(currency)
+    step = _step_of(currency)
+    # Most channels call goods as we do: then no name is looked up.
+    named = setting.catalog.translates(setting.source, "sku")
+    failures: list[NeedsEdit] = []
     lines: list[OrderLine] = []
     for index, line in enumerate(request.lines):
-        made = _line(index, line, currency, step, setting)
-        if isinstance(made, NeedsEdit):
-            failures.append(made)
-        else:
+        ours = (setting.catalog.sku(setting.source, line.sku) or line.sku) if named else line.sku
+        made = _line(index, line, ours, currency, step, setting)
+        if isinstance(made, OrderLine):
             lines.append(made)
+        else:
+            failures += made
+    for index, charge in enumerate(request.charges):
+        failures += _no_number(f"charges[{index}].amount", charge.amount)
+    for name, amount in (("tax", request.tax), ("total", request.total)):
+        if amount is not None:
+            failures += _no_number(name, amount)
     if failures:
         return failures
     charges = tuple(_charge(one, currency) for one in request.charges)
@@ -92,32 +100,16 @@ def draft(request: OrderRequest, identity: Identity, setting: Setting) -> SalesO
     )
 
 
-def _unusable(request: OrderRequest, setting: Setting) -> Iterator[NeedsEdit]:
-    """Numbers that nothing can be reckoned with."""
-    products = setting.catalog.products
-    for index, line in enumerate(request.lines):
-        at = f"lines[{index}]"
-        for name in ("quantity", "unit_price", "discount", "tax", "total"):
-            value: Decimal | None = getattr(line, name)
-            if value is not None:
-                yield from _no_number(f"{at}.{name}", value)
-        if line.quantity.is_finite() and not beyond(line.quantity):
-            product = products.get(setting.catalog.sku(setting.source, line.sku) or line.sku)
-            unit = line.unit or (product.unit if product is not None else EACH)
-            if unit in WHOLE_UNITS and line.quantity != line.quantity.to_integral_value():
-                yield NeedsEdit(
-                    f"{line.quantity} {unit}: goods counted in {unit} come whole",
-                    field=f"{at}.quantity",
-                    rule="order.quantity_whole",
-                    value=line.quantity,
-                    fix=f"put {_up(line.quantity)}, or another unit",
-                )
-    for index, charge in enumerate(request.charges):
-        yield from _no_number(f"charges[{index}].amount", charge.amount)
-    for name in ("tax", "total"):
-        amount: Decimal | None = getattr(request, name)
-        if amount is not None:
-            yield from _no_number(name, amount)
+def _usable(value: Decimal | None) -> bool:
+    return value is None or (value.is_finite() and not beyond(value))
+
+
+def _unusable(index: int, line: OrderLineRequest) -> Iterator[NeedsEdit]:
+    """Numbers of a line that nothing can be reckoned with."""
+    for name in ("quantity", "unit_price", "discount", "tax", "total"):
+        value: Decimal | None = getattr(line, name)
+        if value is not None:
+            yield from _no_number(f"lines[{index}].{name}", value)
 
 
 def _no_number(field: str, value: Decimal) -> Iterator[NeedsEdit]:
@@ -126,6 +118,25 @@ def _no_number(field: str, value: Decimal) -> Iterator[NeedsEdit]:
         yield NeedsEdit(reason, field=field, rule="order.number", value=str(value), fix=fix)
     elif beyond(value):
         yield out_of_range(field, value)
+
+
+def _not_whole(index: int, quantity: Decimal, unit: str) -> NeedsEdit:
+    return NeedsEdit(
+        f"{quantity} {unit}: goods counted in {unit} come whole",
+        field=f"lines[{index}].quantity",
+        rule="order.quantity_whole",
+        value=quantity,
+        fix=f"put {_up(quantity)}, or another unit",
+    )
+
+
+def _no_price(index: int, quantity: Quantity, sku: str) -> NeedsEdit:
+    return NeedsEdit(
+        f"no price is known for {quantity.value} {quantity.unit} of {sku}",
+        field=f"lines[{index}].unit_price",
+        rule="order.price_known",
+        fix="put the unit price",
+    )
 
 
 def _plain(value: Decimal) -> Decimal:
@@ -138,34 +149,34 @@ def _up(value: Decimal) -> Decimal:
     return value.to_integral_value(rounding="ROUND_CEILING")
 
 
-def _line(index: int, line: OrderLineRequest, currency: str, step: Decimal, setting: Setting) -> OrderLine | NeedsEdit:
-    catalog = setting.catalog
-    sku = catalog.sku(setting.source, line.sku) or line.sku
-    product = catalog.products.get(sku)
-    quantity = Quantity(_plain(line.quantity), line.unit or (product.unit if product is not None else EACH))
-    price = line.unit_price
+def _line(
+    index: int, line: OrderLineRequest, sku: str, currency: str, step: Decimal, setting: Setting
+) -> OrderLine | list[NeedsEdit]:
+    """The line, whose SKU is `sku` in our words; or what keeps it from being one."""
+    value, price, discount, tax, total = line.quantity, line.unit_price, line.discount, line.tax, line.total
+    if not (_usable(value) and _usable(price) and _usable(discount) and _usable(tax) and _usable(total)):
+        return list(_unusable(index, line))
+    product = setting.catalog.products.get(sku)
+    unit = line.unit or (product.unit if product is not None else EACH)
+    if unit in WHOLE_UNITS and value != value.to_integral_value():
+        return [_not_whole(index, value, unit)]
+    quantity = Quantity(_plain(value), unit)
     if price is None:
         # An unknown SKU has no price either; that it is unknown is what must be said.
         price = setting.price_of(sku, quantity) if product is not None else ZERO
         if price is None:
-            return NeedsEdit(
-                f"no price is known for {quantity.value} {quantity.unit} of {sku}",
-                field=f"lines[{index}].unit_price",
-                rule="order.price_known",
-                fix="put the unit price",
-            )
-    total = line.total
+            return [_no_price(index, quantity, sku)]
     if total is None:
-        due = _EXACT.subtract(_EXACT.multiply(quantity.value, price), line.discount or ZERO)
-        total = _EXACT.quantize(due, step)
+        due = _EXACT.multiply(quantity.value, price)
+        total = _EXACT.quantize(due if discount is None else _EXACT.subtract(due, discount), step)
     return OrderLine(
         line=line.line or str(index + 1),
         sku=line.sku,
         description=line.description,
         quantity=quantity,
         unit_price=Money(price, currency),
-        discount=None if line.discount is None else Money(line.discount, currency),
-        tax=None if line.tax is None else Money(line.tax, currency),
+        discount=None if discount is None else Money(discount, currency),
+        tax=None if tax is None else Money(tax, currency),
         total=Money(total, currency),
         location=line.location,
     )

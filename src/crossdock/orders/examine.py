@@ -73,6 +73,8 @@ def examine(order: SalesOrder, catalog: Catalog, rules: ChannelRules, source: st
 
 def with_our_skus(order: SalesOrder, catalog: Catalog, source: str) -> SalesOrder:
     """The order with every SKU that the crosswalk knows turned into ours; unknown ones are left for validation."""
+    if not catalog.translates(source, "sku"):
+        return order
     if all(line.sku in catalog.products and catalog.look_up(source, "sku", line.sku) is None for line in order.lines):
         return order
     lines = tuple(msgspec.structs.replace(line, sku=catalog.sku(source, line.sku) or line.sku) for line in order.lines)
