@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a change of a mapping does to recorded samples: which become cases, which come out otherwise, field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Mapping as Table
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from crossdock.canonical.objects import encode
+from crossdock.errors import NeedsEdit
+from crossdock.mapping.compare import Change, compare
+from crossdock.mapping.compile import Translator, compile_mapping
+from crossdock.sdk.words import Mapping
+
+# What a sample's mapping knows beside the document.
+CONTEXT = dict.fromkeys(("system", "channel", "entity", "interface", "topic"), "sample")
+_ABSENT = object()
+
+
+class Effect(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one sample shows of a change: the target's value before and after (None: none), or why it is a case."""
+
+    sample: str
+    before: Any = None
+    after: Any = None
+    refused: str = ""
+
+
+class Judged(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A change of a mapping with its verdict.
+
+    Breaking: a sample shows it, by a value that is other or gone, or a document that becomes a case. Cannot tell: rules
+    differ and no sample shows how. Compatible: a source field newly dropped or kept, or a target that only adds.
+    """
+
+    verdict: Literal["breaking", "cannot tell", "compatible"]
+    change: Change
+    effect: Effect | None = None
+
+
+def effects(old: Mapping, new: Mapping, samples: Table[str, Any]) -> list[Judged]:
+    """Every change from `old` to `new`, judged by `samples` (name → decoded source). The worst come first.
+
+    Crosswalks are not asked: what they say is the same for both, so a value stands for itself.
+    """
+    before, after = _run(old, samples), _run(new, samples)
+    found = [_judge(change, before, after) for change in compare(old, new)]
+    told = {judged.effect.sample for judged in found if judged.effect is not None}
+    for name, made in before.items():
+        refusal = after[name]
+        if isinstance(refusal, NeedsEdit) and not isinstance(made, NeedsEdit) and name not in told:
+            change = Change("changed", refusal.field)
+            found.append(Judged(verdict="breaking", change=change, effect=_refusal(name, refusal)))
+    order = ("breaking", "cannot tell", "compatible")
+    return sorted(found, key=lambda one: order.index(one.verdict))
+
+
+def _run(mapping: Mapping, samples: Table[str, Any]) -> dict[str, Any]:
+    translator = compile_mapping(mapping, lambda _table, value: value)
+    return {name: _made(translator, source) for name, source in samples.items()}
+
+
+def _made(translator: Translator, source: Any) -> Any:
+    try:
+        return msgspec.json.decode(encode(translator(source, CONTEXT)))
+    except NeedsEdit as error:
+        return error
+
+
+def _judge(change: Change, before: Table[str, Any], after: Table[str, Any]) -> Judged:
+    if change.kind in ("dropped", "kept"):
+        return Judged(verdict="compatible", change=change)
+    only_adds = bool(before)
+    for name, made in before.items():
+        now = after[name]
+        if isinstance(made, NeedsEdit):
+            continue
+        if isinstance(now, NeedsEdit):
+            if _concerns(now, change.target):
+                return Judged(verdict="breaking", change=change, effect=_refusal(name, now))
+            only_adds = False
+            continue
+        was, is_now = list(_at(made, change.target)), list(_at(now, change.target))
+        if was != is_now and (change.kind != "added" or any(value is not _ABSENT for value in was)):
+            effect = Effect(sample=name, before=_told(was), after=_told(is_now))
+            return Judged(verdict="breaking", change=change, effect=effect)
+    return Judged(verdict="compatible" if change.kind == "added" and only_adds else "cannot tell", change=change)
+
+
+def _refusal(sample: str, error: NeedsEdit) -> Effect:
+    return Effect(sample=sample, refused=f"{error.field}: {error.reason}" if error.field else error.reason)
+
+
+def _concerns(error: NeedsEdit, target: str) -> bool:
+    fields = [one.field for one in error.failures or (error,)]
+    return any(target.split(".")[-1] in field or error.rule.endswith(target) for field in fields)
+
+
+def _at(document: Any, target: str) -> Iterator[Any]:
+    """The values at `target` ("lines.sku": of each line), _ABSENT where there is none."""
+    head, _, rest = target.partition(".")
+    if isinstance(document, list):
+        for one in document:
+            yield from _at(one, target)
+    elif not target or target == "@":
+        yield document
+    elif isinstance(document, dict) and head in document:
+        yield from _at(document[head], rest)
+    else:
+        yield _ABSENT
+
+
+def _told(values: list[Any]) -> Any:
+    plain = [None if value is _ABSENT else value for value in values]
+    return plain[0] if len(plain) == 1 else plain
