@@ -16,7 +16,7 @@ import httpx
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from crossdock.api.access_table import Route
+from crossdock.api.access_table import TABLE, Route
 from crossdock.api.door import Door
 from crossdock.api.plain import App, Receive, Scope, Send, answer, answering
 from crossdock.app.access import Access
@@ -32,7 +32,7 @@ from crossdock.runtime.groupcommit import GroupCommit
 from crossdock.sdk.receiving import Incoming, KeepResult
 from tests.governance.estates import authority, write
 
-HOT = {"availability", "reservations"}
+HOT = {re.split("[/:]", route.path)[2] for route in TABLE} - {"ops"}
 ALL = sorted(SCOPES)
 
 
@@ -77,6 +77,7 @@ async def keys_of(pool: asyncpg.Pool) -> dict[str, str]:
     made: dict[str, str] = {}
     async with pool.acquire() as conn:
         portal, _ = await create_key(conn, KeyWish(consumer="portal"))
+        partner, _ = await create_key(conn, KeyWish(consumer="partner"))
         desk, _ = await create_key(conn, KeyWish(consumer="desk"))
         narrow, _ = await create_key(conn, KeyWish(consumer="portal", scopes=["products:read"]))
         gone, _ = await create_key(conn, KeyWish(consumer="gone"))
@@ -86,6 +87,7 @@ async def keys_of(pool: asyncpg.Pool) -> dict[str, str]:
             expired, _ = await create_key(conn, KeyWish(consumer="portal", expires_at=now() + timedelta(days=1)))
     for name, one in (
         ("portal", portal),
+        ("partner", partner),
         ("desk", desk),
         ("narrow", narrow),
         ("gone", gone),

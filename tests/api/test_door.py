@@ -38,6 +38,7 @@ MATRIX: dict[str | None, set[str] | None] = {
     # Who is let in with which scopes; None: nobody knows who that is.
     None: None,
     "key portal": {"availability:read", "reservations:read", "reservations:write"},
+    "key partner": set(SCOPES) - {"ops"},
     "key desk": {"ops"},
     "key narrow": set(),
     "key gone": None,

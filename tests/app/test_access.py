@@ -17,6 +17,7 @@ from crossdock.app.wiring import wire
 from crossdock.errors import EngineAway
 from crossdock.estate.load import load_estate
 from crossdock.governance.issue_keys import KeyWish, create_key, revoke_key
+from crossdock.runtime.telemetry import REGISTRY
 from tests.api.doors import front_of
 from tests.estate.estates import write_estate
 from tests.governance.estates import authority, estate_text, write
@@ -116,3 +117,28 @@ async def test_an_estate_without_consumers_has_no_door(pool: asyncpg.Pool, tmp_p
     access = access_of(wire(write(tmp_path)), pool)
     assert access is not None
     await access.close()
+
+
+async def test_requests_are_counted_by_consumer_and_outcome(pool: asyncpg.Pool, tmp_path: Path) -> None:
+    access = Access(load_estate(write(tmp_path)), pool)
+    _, headers = await made(pool)
+    await access.look()
+
+    def counted() -> dict[tuple[str, str], float]:
+        (family,) = [one for one in REGISTRY.collect() if one.name == "crossdock_access"]
+        return {(one.labels["consumer"], one.labels["outcome"]): one.value for one in family.samples}
+
+    before = counted()
+    async with client_of(pool, access) as client:
+        await client.get("/v1/availability", headers=headers)
+        await client.get("/v1/ops/books", headers=headers)
+        await client.get("/v1/nothing", headers=headers)
+        await client.get("/v1/availability")
+    await access.close()
+    grown = {name: value - before.get(name, 0) for name, value in counted().items()}
+    assert {name: value for name, value in grown.items() if value} == {
+        ("portal", "let_in"): 1,
+        ("portal", "forbidden"): 1,
+        ("portal", "not_found"): 1,
+        ("(unknown)", "unknown"): 1,
+    }

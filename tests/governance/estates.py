@@ -14,6 +14,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from crossdock.api.plain import Receive, Scope, Send, answer
+from crossdock.estate.consumers import SCOPES
 from tests.estate.estates import SOUND, write_estate
 from tests.intake.asgi import served
 
@@ -28,6 +29,12 @@ consumers:
     channels: [shop]
     customers: [C1]
     clients: [{issuer: login, id: portal-app}]
+  partner:
+    owner: ops
+    plan: gold
+    scopes: [ALL_BUT_OPS]
+    channels: [shop]
+    entities: [uk]
   desk:
     {owner: ops, plan: gold, scopes: [ops], channels: all, customers: all, clients: [{issuer: login, id: desk-app}]}
 plans:
@@ -41,7 +48,8 @@ token_issuers:
 
 def estate_text(jwks: str = "http://127.0.0.1:9/jwks") -> str:
     """The sound estate with consumers, whose issuer's keys are at `jwks`."""
-    return SOUND + CONSUMERS.replace("http://127.0.0.1:9/jwks", jwks)
+    everything = ", ".join(f'"{scope}"' for scope in SCOPES if scope != "ops")
+    return SOUND + CONSUMERS.replace("http://127.0.0.1:9/jwks", jwks).replace("ALL_BUT_OPS", everything)
 
 
 def write(folder: Path, jwks: str = "http://127.0.0.1:9/jwks") -> Path:

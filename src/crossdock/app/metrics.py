@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator
 from functools import cache
 
 from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from crossdock.runtime.telemetry import REGISTRY
 
@@ -20,12 +24,6 @@ RESERVATIONS = Counter(
     "Calls about reservations, by verb (reserve, read, extend, commit, release) and outcome (done, repeated, short, "
     "refused, away)",
     ["verb", "outcome"],
-    registry=REGISTRY,
-)
-ACCESS = Counter(
-    "crossdock_access_total",
-    "Requests at the door of the API, by consumer and outcome (let_in, unknown, forbidden, not_found, limited, busy)",
-    ["consumer", "outcome"],
     registry=REGISTRY,
 )
 ORDERS = Counter(
@@ -110,14 +108,32 @@ def tried(system: str, outcome: str, seconds: float) -> None:
     _seconds(system).observe(seconds)
 
 
-@cache
-def _access(consumer: str, outcome: str) -> Counter:
-    return ACCESS.labels(consumer or "(unknown)", outcome)
+class AccessCollector(Collector):
+    """Requests at the door of the API. Counted plainly, as every request passes there, and told when asked."""
+
+    def __init__(self) -> None:
+        self.number: dict[tuple[str, str], int] = defaultdict(int)
+
+    def collect(self) -> Iterator[Metric]:
+        """The counter."""
+        family = CounterMetricFamily(
+            "crossdock_access",
+            "Requests at the door of the API, by consumer and outcome (let_in, unknown, forbidden, not_found, limited, "
+            "busy)",
+            labels=["consumer", "outcome"],
+        )
+        for (consumer, outcome), number in sorted(self.number.items()):
+            family.add_metric([consumer or "(unknown)", outcome], number)
+        yield family
+
+
+ACCESS = AccessCollector()
+REGISTRY.register(ACCESS)
 
 
 def access_call(consumer: str, outcome: str) -> None:
     """Count a request of a consumer, "" when nobody knows whose."""
-    _access(consumer, outcome).inc()
+    ACCESS.number[consumer, outcome] += 1
 
 
 def webhook_sent(outcome: str, seconds: float) -> None:
