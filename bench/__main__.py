@@ -22,6 +22,7 @@ from bench import (
     mapping,
     orders_api,
     path,
+    prices,
     reserve,
     start,
     stock,
@@ -29,7 +30,21 @@ from bench import (
 from bench.figures import Check, Finding, Plan, Say
 from crossdock.runtime.telemetry import configure_logs
 
-MODULES = (intake, path, stock, channels, ledger, growth, reserve, availability, access, orders_api, start, mapping)
+MODULES = (
+    intake,
+    path,
+    stock,
+    channels,
+    ledger,
+    growth,
+    reserve,
+    availability,
+    access,
+    orders_api,
+    prices,
+    start,
+    mapping,
+)
 ALL = {module.NAME: module.run for module in MODULES}
 
 

@@ -9,7 +9,8 @@ import asyncpg
 from msgspec import Struct
 
 from crossdock.catalog.accept import accept_customers, accept_products
-from crossdock.decide_orders import Rules, decide_orders, pairs_of_orders, prepare_order
+from crossdock.catalog.accept_prices import take_price_lists
+from crossdock.decide_orders import Rules, decide_orders, others_of, pairs_of_orders, prepare_order
 from crossdock.errors import NeedsEdit
 from crossdock.fulfillment.ship import ship
 from crossdock.inventory.apply import apply, pairs_of
@@ -41,12 +42,15 @@ Decide = Callable[[Desk, Sequence[Translated]], Awaitable[list[Decided]]]
 async def decide(conn: asyncpg.Connection, rules: Rules, batch: Sequence[Translated]) -> list[Decided]:
     """The decision on each document, in the same order; one call per kind.
 
-    Levels are locked first and all at once, before anything else is (`inventory.lock` says why).
+    Levels are locked first and all at once, before anything else is (`inventory.lock` says why); before them only the
+    turns of accounts whose credit or duplicates are looked at, which nobody takes later.
     """
     by_kind: dict[str, list[Translated]] = {}
     for item in batch:
         by_kind.setdefault(item.kind, []).append(item)
-    orders = [prepare_order(rules, item) for item in by_kind.get("sales_order", ())]
+    asked = by_kind.get("sales_order", ())
+    others = await others_of(conn, rules, asked)
+    orders = [prepare_order(rules, item, others) for item in asked]
     levels = await _lock(conn, rules, orders, by_kind)
     desk = Desk(conn, rules, levels, orders)
     decisions: dict[int, Decided] = {}
@@ -120,6 +124,10 @@ async def _customers(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
     return [Decided(accepted=True) for _ in batch]
 
 
+async def _price_lists(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
+    return await take_price_lists(desk.conn, batch)
+
+
 async def _unknown(_desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
     return [
         Decided(
@@ -145,6 +153,7 @@ _DECIDERS: Mapping[str, Decide] = {
     "demand_forecast": _forecasts,
     "product": _products,
     "customer": _customers,
+    "price_list": _price_lists,
 }
 # A count finds the movements of its batch in the ledger; goods that came are there for the orders of the same batch.
 _TURNS: Mapping[str, int] = {
@@ -153,4 +162,6 @@ _TURNS: Mapping[str, int] = {
     "stock_difference": 2,
     "sales_order": 3,
     "shipment": 4,
+    # Stamps are given under one lock, which is held no longer than it must be.
+    "price_list": 5,
 }

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
+from types import MappingProxyType
 
 import asyncpg
 from msgspec import Struct
@@ -23,7 +24,9 @@ from crossdock.inventory.rules import StockRules
 from crossdock.journal.decided import Decided, Routed, Split, Translated
 from crossdock.orders.accept import Prepared, Weighed, accept, prepare, refused, weigh
 from crossdock.orders.changes import MOVES_GOODS, Meaning
-from crossdock.orders.examine import ChannelRules, unknown_channel, with_our_skus
+from crossdock.orders.checks import NO_CHECKS, Checks
+from crossdock.orders.examine import ChannelRules, unknown_channel, with_account, with_our_skus
+from crossdock.orders.others import Asking, OtherOrders, read_others
 from crossdock.routing.policy import Policy
 from crossdock.routing.route import route
 from crossdock.runtime.clock import now
@@ -42,7 +45,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     """What decisions are made with, compiled from the estate.
 
     `outgoing`: (system, operation) → outgoing interface. `channel_system`: channel → the system that is told of its
-    shipments. `stock`: what may be sold.
+    shipments. `stock`: what may be sold. `checks`: channel → what else its orders are checked for.
     """
 
     catalog: Catalog
@@ -51,14 +54,16 @@ class Rules(Struct, frozen=True, kw_only=True):
     outgoing: Mapping[tuple[str, str], str]
     channel_system: dict[str, str]
     stock: StockRules
+    checks: Mapping[str, Checks] = MappingProxyType({})
 
     def facts(self, interface: str) -> InterfaceFacts:
         """What is known of `interface`; of one that the estate no longer has, that its documents are due at once."""
         known = self.interfaces.get(interface)
         return known or InterfaceFacts(name=interface, system="", owner="", settle_within=timedelta(0))
 
-    def limits(self, channel: str) -> ChannelRules | None:
-        """What an order must keep to on `channel`; None when there is no such channel."""
+    def limits(self, channel: str, others: OtherOrders | None = None) -> ChannelRules | None:
+        """What an order must keep to on `channel`; None when there is no such channel. `others`: what other orders
+        say, None when they are not asked."""
         facts = self.policy.channels.get(channel)
         if facts is None:
             return None
@@ -67,6 +72,8 @@ class Rules(Struct, frozen=True, kw_only=True):
             customer=facts.customer,
             max_lines=self.policy.max_lines,
             locations=self.policy.locations,
+            checks=self.checks.get(channel, NO_CHECKS),
+            others=others,
         )
 
 
@@ -216,11 +223,28 @@ def _places(rules: Rules, one: Prepared) -> Sequence[str]:
     return [place for place in dict.fromkeys([*places, *routed, *named]) if place in rules.stock.locations]
 
 
-def prepare_order(rules: Rules, item: Translated) -> Prepared | Decided:
+async def others_of(
+    conn: asyncpg.Connection, rules: Rules, items: Sequence[Translated], *, lock: bool = True
+) -> OtherOrders | None:
+    """What other orders say of those whose channels check more than what every order is checked for; None when none
+    does. `lock`: see `read_others`; call it before anything else is locked."""
+    if not rules.checks:
+        return None
+    asking = []
+    for item in items:
+        order: SalesOrder = item.document
+        limits = rules.limits(order.channel)
+        if limits is not None and limits.checks != NO_CHECKS:
+            source = rules.facts(item.claimed.interface).system
+            asking.append(Asking(with_account(order, rules.catalog, limits, source), limits.checks))
+    return await read_others(conn, asking, lock=lock) if asking else None
+
+
+def prepare_order(rules: Rules, item: Translated, others: OtherOrders | None = None) -> Prepared | Decided:
     """Validate, enrich and route one order; a Decided when it may not go on."""
     source = rules.facts(item.claimed.interface).system
     order: SalesOrder = with_our_skus(item.document, rules.catalog, source)
-    limits = rules.limits(order.channel)
+    limits = rules.limits(order.channel, others)
     if limits is None:
         return refused(order, unknown_channel(order.channel))
     return prepare(item, order, rules.catalog, limits, source, _route(rules, order))

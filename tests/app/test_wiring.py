@@ -21,6 +21,7 @@ from crossdock.app.wiring import (
     translations_of,
     wire,
 )
+from crossdock.catalog.accounts import CustomerFacts
 from crossdock.catalog.cache import Catalog
 from crossdock.errors import NeedsConfig
 from crossdock.estate.findings import EstateError
@@ -171,7 +172,7 @@ async def test_a_database_is_prepared_again_and_again(estate: Path, database: st
     async with pool.acquire() as conn:
         assert await catalog.refresh(conn)
         assert not await catalog.refresh(conn)
-    assert catalog.customers == {"WEB-STORE": "active"}
+    assert catalog.customers == {"WEB-STORE": CustomerFacts()}
 
 
 async def test_a_system_that_is_told_no_stock_any_more_is_shown_no_longer(estate: Path, database: str) -> None:

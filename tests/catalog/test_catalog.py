@@ -12,6 +12,7 @@ import pytest_asyncio
 from crossdock.canonical.master_data import Component, Customer, Product, UnitConversion
 from crossdock.canonical.money import Money
 from crossdock.catalog.accept import accept_crosswalks, accept_customers, accept_products
+from crossdock.catalog.accounts import CustomerFacts
 from crossdock.catalog.cache import Catalog, ProductFacts, put_together
 
 
@@ -39,7 +40,7 @@ async def test_what_decisions_need_is_in_memory(catalog: Catalog) -> None:
         "CD-1": ProductFacts("EA", "EAST", True, True),
         "S-1": ProductFacts("HUR", "", False, False),
     }
-    assert catalog.customers == {"C-1": "active"}
+    assert catalog.customers == {"C-1": CustomerFacts()}
 
 
 async def test_crosswalks_of_a_system_come_before_those_for_all(catalog: Catalog, pool: asyncpg.Pool) -> None:
@@ -77,8 +78,8 @@ async def test_a_later_statement_replaces_the_earlier_one(catalog: Catalog, pool
         await accept_products(conn, [(1, priced)])
         await accept_customers(conn, [(2, Customer(customer_id="C-1", name="Ada L.", status="blocked"))])
         await catalog.refresh(conn)
-    assert catalog.products["CD-1"] == ProductFacts("EA", "", True, False)
-    assert catalog.customers == {"C-1": "blocked"}
+    assert catalog.products["CD-1"] == ProductFacts("EA", "", True, False, price=Money(Decimal("9.99"), "USD"))
+    assert catalog.customers == {"C-1": CustomerFacts(status="blocked")}
     assert await pool.fetchval("SELECT name FROM customer") == "Ada L."
 
 

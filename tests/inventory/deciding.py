@@ -16,6 +16,7 @@ from crossdock.canonical.objects import KIND_OF
 from crossdock.canonical.quantity import Quantity
 from crossdock.canonical.stock import Counted, StockCount, StockMovement, StockMovements
 from crossdock.catalog.accept import accept_products
+from crossdock.catalog.accounts import CustomerFacts
 from crossdock.catalog.cache import Catalog, ProductFacts
 from crossdock.decide import decide
 from crossdock.decide_orders import Rules
@@ -36,7 +37,7 @@ def rules(*, governed: bool = True, hold_for: timedelta = timedelta(minutes=15))
     """An estate of one shop, one ERP and two warehouses, EAST and WEST."""
     catalog = Catalog()
     catalog.products = dict(PRODUCTS)
-    catalog.customers = {"C-1": "active"}
+    catalog.customers = {"C-1": CustomerFacts()}
     return Rules(
         catalog=catalog,
         policy=Policy(

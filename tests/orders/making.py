@@ -12,6 +12,7 @@ from crossdock.canonical.objects import encode
 from crossdock.canonical.party import Address, Party
 from crossdock.canonical.quantity import Quantity
 from crossdock.canonical.sales_order import OrderLine, SalesOrder
+from crossdock.catalog.accounts import CustomerFacts
 from crossdock.catalog.cache import Catalog, ProductFacts
 from crossdock.journal.claim import Claimed
 from crossdock.journal.decided import Translated
@@ -91,5 +92,5 @@ def catalog(*skus: str, customers: tuple[str, ...] = ("C-1",)) -> Catalog:
     """A catalog in memory of `skus`, kept in EA, without locations of their own."""
     made = Catalog()
     made.products = {sku: ProductFacts("EA", "", True, True) for sku in skus or ("CD-1", "CD-2")}
-    made.customers = dict.fromkeys(customers, "active")
+    made.customers = dict.fromkeys(customers, CustomerFacts())
     return made

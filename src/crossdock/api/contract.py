@@ -10,7 +10,13 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from crossdock import __version__
-from crossdock.api import access_contract, availability_contract, orders_contract, reservations_contract
+from crossdock.api import (
+    access_contract,
+    availability_contract,
+    orders_contract,
+    prices_contract,
+    reservations_contract,
+)
 
 PATH = "/openapi.json"
 
@@ -71,12 +77,14 @@ HOT_PATHS: dict[str, Any] = {
     **availability_contract.PATHS,
     **orders_contract.PATHS,
     **reservations_contract.PATHS,
+    **prices_contract.PATHS,
 }
 """Routes answered as plain ASGI, described by hand."""
 HOT_SCHEMAS: dict[str, Any] = {
     **availability_contract.SCHEMAS,
     **orders_contract.SCHEMAS,
     **reservations_contract.SCHEMAS,
+    **prices_contract.SCHEMAS,
 }
 """What they refer to under `#/components/schemas/`."""
 

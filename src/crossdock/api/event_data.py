@@ -127,6 +127,21 @@ class ReceiptTold(Struct, frozen=True, kw_only=True):
     skus: int
 
 
+class PriceListTold(Struct, frozen=True, kw_only=True):
+    """A price list in short: for whom and when it is, and how many prices it has."""
+
+    price_list_id: str
+    version: int
+    status: Literal["active", "retired"]
+    currency: str
+    customer: str
+    group: str
+    channel: str
+    effective_from: datetime | None
+    effective_until: datetime | None
+    entries: int
+
+
 class ReservationState(Struct, frozen=True, kw_only=True):
     """A reservation whose state or time has changed. `order_key`: "" while it has no order."""
 

@@ -16,6 +16,7 @@ from crossdock.api.event_data import (
     LevelTold,
     MovementsTold,
     OrderTold,
+    PriceListTold,
     PromisedMissing,
     ReceiptTold,
     ReservationState,
@@ -62,6 +63,9 @@ EVENTS: Mapping[str, EventKind] = {
         "a notice of goods on their way was taken", ReceiptTold, "inbound/{reference}"
     ),
     "inventory.level.changed": EventKind("a level moved", LevelTold, "stock/{sku}@{location}", placed=True),
+    "price_list.changed": EventKind(
+        "a price list was taken in or retired", PriceListTold, "price_list/{price_list_id}"
+    ),
     "reservation.committed": EventKind("a buyer has ordered", ReservationState, "reservation/{id}"),
     "reservation.created": EventKind("goods are held before there is an order", Reservation, "reservation/{id}"),
     "reservation.expired": EventKind("its time was over", ReservationState, "reservation/{id}"),

@@ -27,6 +27,7 @@ from crossdock.api.routes import routes as api_routes
 from crossdock.api.subscription_body import ANYWHERE_PUBLIC, Outward
 from crossdock.app.access import access_of
 from crossdock.app.hosts import answering_to, answers_to, own_names
+from crossdock.app.master import master_routes
 from crossdock.app.metrics import received, reservation_call
 from crossdock.app.orders import Orders
 from crossdock.app.stock import Stock
@@ -110,11 +111,8 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
     reserving = Reserving(pool, stock.rules, stock.catalog)
     reservations = ReservationsHandler(reserving, pool, stock.rules, _counted(Waker(bus, "scheduler")))
     orders = Orders(wired, pool, commit, stock)
-    hot = {
-        "availability": answering_to(own_names(host), stock.handler),
-        "orders": answering_to(own_names(host), orders.handler),
-        "reservations": answering_to(own_names(host), reservations),
-    }
+    apps: dict[str, App] = {"availability": stock.handler, "orders": orders.handler, "reservations": reservations}
+    hot = answering_as(host, {**apps, **master_routes(wired.estate, orders.memory, pool)})
     access = access_of(wired, pool)
     ready = [stock.problem, orders.problem, *([] if access is None else [access.problem])]
     rest = web(pool, host, stock.view, ready, Outward(reach_of(wired), source_of(wired)))
@@ -154,6 +152,12 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
             await feed.close()
         await bus.close()
         await pool.close()
+
+
+def answering_as(host: str, apps: Mapping[str, App]) -> dict[str, App]:
+    """`apps` by name, for who listens on `host`."""
+    names = own_names(host)
+    return {name: answering_to(names, app) for name, app in apps.items()}
 
 
 def _spare_the_collector() -> None:

@@ -33,9 +33,8 @@ class Orders:
         self.handler = OrdersHandler(door, commit, pool, stock.handler, now, order_call)
 
     async def remember(self) -> None:
-        """Keep up what the door knows, until cancelled."""
-        if self.channels:
-            await self.memory.run()
+        """Keep up the catalog, which prices and master data are answered from too, until cancelled."""
+        await self.memory.run()
 
     def problem(self) -> str:
         """Why orders cannot be taken yet; "" when they can, or when no channel of the estate takes any here."""

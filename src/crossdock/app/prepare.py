@@ -8,6 +8,7 @@ import asyncpg
 from crossdock.app.order_interfaces import order_interfaces
 from crossdock.app.wiring import Wired, own_interfaces, stock_rules_of
 from crossdock.catalog.accept import accept_crosswalks, accept_customers, accept_products
+from crossdock.catalog.accept_prices import accept_price_lists
 from crossdock.inventory.publish import SQL as PUBLISH
 from crossdock.journal.keep import SQL
 from crossdock.journal.outbox import ensure_cursor
@@ -34,6 +35,7 @@ async def prepare(database_url: str, wired: Wired) -> list[str]:
             await accept_customers(conn, [(None, customer) for customer in estate.customers()])
             rows = [(row.name, row.system, row.theirs, row.ours) for row in estate.crosswalks]
             await accept_crosswalks(conn, rows, by="estate", origin="estate", reason="seeded from the estate file")
+            await accept_price_lists(conn, [(None, stated) for stated in estate.price_lists()])
     finally:
         await pool.close()
     return ran

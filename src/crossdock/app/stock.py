@@ -11,6 +11,7 @@ import asyncpg
 from crossdock.api.availability import AvailabilityHandler
 from crossdock.app.metrics import AVAILABILITY_AGE, AVAILABILITY_LEVELS
 from crossdock.app.wiring import Wired, stock_rules_of
+from crossdock.catalog.book import PriceBook
 from crossdock.catalog.cache import Catalog
 from crossdock.inventory.bounded import BoundedView
 from crossdock.inventory.memory import StockMemory
@@ -22,7 +23,7 @@ class Stock:
 
     def __init__(self, wired: Wired, pool: asyncpg.Pool, bus: Bus) -> None:
         self.rules = stock_rules_of(wired.estate)
-        self.catalog = Catalog()
+        self.catalog = Catalog(PriceBook())
         self.view = BoundedView(self.rules, self.catalog)
         self.handler = AvailabilityHandler(self.view, pool)
         self.memory = StockMemory(pool, bus, self.view, self._changed)

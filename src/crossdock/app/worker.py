@@ -14,7 +14,16 @@ import structlog
 
 from crossdock.app.metrics import tried, webhook_sent
 from crossdock.app.waking import Waker
-from crossdock.app.wiring import Wired, reach_of, rules_of, source_of, systems_of, translations_of
+from crossdock.app.wiring import (
+    Wired,
+    prices_wanted,
+    reach_of,
+    rules_of,
+    source_of,
+    systems_of,
+    translations_of,
+)
+from crossdock.catalog.book import PriceBook
 from crossdock.catalog.cache import Catalog
 from crossdock.decide_orders import Rules
 from crossdock.delivery.drive import Driver
@@ -42,7 +51,7 @@ async def run_worker(stop: asyncio.Event, wired: Wired, endpoints: Endpoints) ->
         patience=60.0,
     )
     bus = await Bus.connect(endpoints.nats_url, patience=2.0, or_later=True, name="crossdock-worker")
-    catalog = Catalog()
+    catalog = Catalog(PriceBook() if prices_wanted(wired.estate) else None)
     rules, translations = rules_of(wired, catalog), translations_of(wired, catalog)
     feed = StockFeed(pool, rules.stock, catalog)
     drivers = [Driver(pool, system, name, stop, tried, feed) for system in systems_of(wired)]

@@ -43,7 +43,8 @@ class Product(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Something sold. `sku` is our key for it; `location` its default stock location; not `stocked` = a service.
 
     Stock is kept in `unit`; `units` says what other units hold. With `components` it is a bundle: it has no stock of
-    its own and is put together from theirs. `substitutes`: SKUs to offer when there is none.
+    its own and is put together from theirs. `substitutes`: SKUs to offer when there is none. `pack`: it is sold in
+    multiples of so many base units.
     """
 
     sku: Key
@@ -57,12 +58,22 @@ class Product(Struct, frozen=True, kw_only=True, omit_defaults=True):
     units: tuple[UnitConversion, ...] = ()
     components: tuple[Component, ...] = ()
     substitutes: tuple[Key, ...] = ()
+    pack: Decimal | None = None
     status: Literal["active", "retired"] = "active"
     updated_at: datetime | None = None
 
+    def __post_init__(self) -> None:
+        """ValueError when it is sold in multiples of nothing, or of what is no number."""
+        if self.pack is not None and not (self.pack.is_finite() and self.pack > 0):
+            raise ValueError(f"{self.sku} must be sold in multiples of more than zero, got {self.pack}")
+
 
 class Customer(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A customer account as our ERP knows it."""
+    """A customer account as our ERP knows it.
+
+    `terms`: payment terms it has; `price_group`: whose price lists it buys by; `credit_limit`: the most that may be
+    open at a time (None: no limit is known); `addresses`: where we ship to (none: anywhere).
+    """
 
     customer_id: Key
     name: Text = ""
@@ -70,6 +81,8 @@ class Customer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     gln: Text = ""
     currency: Currency | None = None
     terms: Text = ""
+    price_group: Text = ""
+    credit_limit: Money | None = None
     addresses: tuple[Address, ...] = ()
     status: Literal["active", "blocked"] = "active"
     updated_at: datetime | None = None

@@ -11,6 +11,7 @@ from msgspec import Struct
 from crossdock.canonical.envelope import CloudEvent
 from crossdock.canonical.fulfillment import FulfillmentOrder, Shipment
 from crossdock.canonical.master_data import Customer, Product
+from crossdock.canonical.price_list import PriceList
 from crossdock.canonical.sales_order import Cancellation, SalesOrder
 from crossdock.canonical.stock import (
     Availability,
@@ -38,6 +39,7 @@ OBJECTS: dict[str, tuple[int, type[Struct]]] = {
     "demand_forecast": (1, DemandForecast),
     "product": (1, Product),
     "customer": (1, Customer),
+    "price_list": (1, PriceList),
     "event": (1, CloudEvent),
 }
 KIND_OF: dict[type[Struct], str] = {cls: kind for kind, (_, cls) in OBJECTS.items()}
@@ -49,6 +51,7 @@ _KEYS = {
     "cancellation": ("cancellation", "cancellation_key"),
     "product": ("product", "sku"),
     "customer": ("customer", "customer_id"),
+    "price_list": ("price_list", "price_list_id"),
     "inbound_receipt": ("inbound", "reference"),
     "demand_forecast": ("forecast", "forecast_id"),
 }

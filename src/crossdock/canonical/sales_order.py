@@ -45,7 +45,8 @@ class SalesOrder(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `order_key` = "<channel>/<id in the channel>" names the order across all systems and versions.
     `version` grows with every change at the source (milliseconds of its change time), a lower one is stale.
-    `reservation`: the id of a reservation of ours that the buyer's portal made before the order.
+    `reservation`: the id of a reservation of ours that the buyer's portal made before the order. `terms`: payment terms
+    it names; "" = the account's.
     Totals: sum of line totals + charges + tax = total. Times are UTC.
     """
 
@@ -62,6 +63,7 @@ class SalesOrder(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ship_to: Address | None = None
     bill_to: Address | None = None
     po_number: Text = ""
+    terms: Text = ""
     reservation: Text = ""
     service: Text = ""
     lines: tuple[OrderLine, ...]

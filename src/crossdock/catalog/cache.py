@@ -14,29 +14,37 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from crossdock.canonical.master_data import Component, Product, UnitConversion
+from crossdock.canonical.money import Money
 from crossdock.canonical.objects import encode
 from crossdock.canonical.quantity import WHOLE_UNITS, Quantity
+from crossdock.catalog.accounts import CustomerFacts, account_of
+from crossdock.catalog.book import PriceBook
 from crossdock.runtime.postgres import load_queries
 
 SQL = load_queries(__package__)
 
 
 class Details(Struct, frozen=True, omit_defaults=True):
-    """What few products have: other units, what a bundle is made of, what to offer instead."""
+    """What not every product has: other units, what a bundle is made of, what to offer instead, a price, a pack."""
 
     units: tuple[UnitConversion, ...] = ()
     components: tuple[Component, ...] = ()
     substitutes: tuple[str, ...] = ()
+    price: Money | None = None
+    pack: Decimal | None = None
 
 
+_ONE = Decimal(1)
 _DETAILS = msgspec.json.Decoder(Details)
+_PLAIN = Details()
 
 
 class ProductFacts(Struct, frozen=True):
     """What a decision needs of a product. `location`: its default stock location, "" = the estate's.
 
     `factors`: unit → how many base units one of it holds, without the base unit itself; `components`: SKU → how many of
-    it go into one of this bundle.
+    it go into one of this bundle. `price`: of one base unit, where no price list says otherwise; `pack`: it is sold in
+    multiples of so many base units.
     """
 
     unit: str
@@ -46,6 +54,12 @@ class ProductFacts(Struct, frozen=True):
     factors: Mapping[str, Decimal] = MappingProxyType({})
     components: Mapping[str, Decimal] = MappingProxyType({})
     substitutes: tuple[str, ...] = ()
+    price: Money | None = None
+    pack: Decimal | None = None
+
+    def factor(self, unit: str) -> Decimal | None:
+        """How many base units one `unit` holds; None when the product is not kept or sold in it."""
+        return _ONE if unit == self.unit else self.factors.get(unit)
 
     def in_base(self, quantity: Quantity) -> Decimal | None:
         """`quantity` in the base unit; None when the product is not kept or sold in its unit."""
@@ -64,9 +78,8 @@ class ProductFacts(Struct, frozen=True):
 
 def details_of(product: Product) -> bytes | None:
     """The `details` column of `product`; None when there is nothing to say."""
-    if not (product.units or product.components or product.substitutes):
-        return None
-    return encode(Details(product.units, product.components, product.substitutes))
+    details = Details(product.units, product.components, product.substitutes, product.price, product.pack)
+    return encode(details) if details != _PLAIN else None
 
 
 def facts_of(unit: str, location: str, stocked: bool, active: bool, details: bytes | None) -> ProductFacts:
@@ -82,6 +95,8 @@ def facts_of(unit: str, location: str, stocked: bool, active: bool, details: byt
         {one.unit: one.factor for one in said.units},
         {one.sku: one.quantity for one in said.components},
         said.substitutes,
+        said.price,
+        said.pack,
     )
 
 
@@ -113,22 +128,30 @@ def put_together(products: dict[str, ProductFacts]) -> None:
 
 
 class Catalog:
-    """Products by SKU, customer accounts and crosswalks as they stand at `version`."""
+    """Products by SKU, customer accounts and crosswalks as they stand at `version`; and price lists, when there is
+    a `book` to keep them in."""
 
-    def __init__(self) -> None:
+    def __init__(self, book: PriceBook | None = None) -> None:
         self.version = -1
+        self.book = book
         self.products: dict[str, ProductFacts] = {}
-        self.customers: dict[str, str] = {}
+        self.customers: dict[str, CustomerFacts] = {}
         self._crosswalks: dict[tuple[str, str], dict[str, str]] = {}
         # Several parts of a process share one catalog; what one of them has just read, the others need not.
         self._reloading = asyncio.Lock()
 
     async def refresh(self, conn: asyncpg.Connection) -> bool:
-        """Reload when the database says it changed; whether it did. One cheap query when it did not."""
-        version = await conn.fetchval(SQL.version)
-        if version == self.version:
+        """Reload when the database says it changed; whether it did. One cheap query when it did not.
+
+        Of price lists only those that changed are read, and that they did is not told.
+        """
+        newest = await conn.fetchrow(SQL.version)
+        version, stamp = newest["value"], newest["stamp"]
+        if version == self.version and (self.book is None or stamp == self.book.stamp):
             return False
         async with self._reloading:
+            if self.book is not None and stamp > self.book.stamp:
+                await self.book.refresh(conn, stamp)
             return version > self.version and await self._reload(conn, version)
 
     async def _reload(self, conn: asyncpg.Connection, version: int) -> bool:
@@ -140,7 +163,9 @@ class Catalog:
             for row in products
         }
         put_together(self.products)
-        self.customers = {row["customer_id"]: row["status"] for row in await conn.fetch(SQL.customers)}
+        self.customers = {
+            row["customer_id"]: account_of(row["status"], row["body"]) for row in await conn.fetch(SQL.customers)
+        }
         tables: dict[tuple[str, str], dict[str, str]] = {}
         for row in await conn.fetch(SQL.crosswalks):
             tables.setdefault((row["system"], row["name"]), {})[row["theirs"]] = row["ours"]

@@ -1,6 +1,6 @@
 -- name: version
--- How often the catalog has changed; grows with every change.
-SELECT value FROM catalog_version
+-- How often the catalog and the price lists have changed; both grow with every change.
+SELECT c.value, p.value AS stamp FROM catalog_version c CROSS JOIN price_version p
 
 -- name: products
 -- What decisions need of every product.
@@ -8,7 +8,15 @@ SELECT sku, unit, location, stocked, status, details FROM product
 
 -- name: customers
 -- What decisions need of every customer account.
-SELECT customer_id, status FROM customer
+SELECT customer_id, status, body FROM customer
+
+-- name: product_body
+-- A product in canonical form.
+SELECT body FROM product WHERE sku = $1
+
+-- name: customer_body
+-- A customer account in canonical form.
+SELECT body FROM customer WHERE customer_id = $1
 
 -- name: crosswalks
 -- Every crosswalk row.

@@ -14,9 +14,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from crossdock.canonical.master_data import Customer, Product
+from crossdock.canonical.price_list import PriceList
 from crossdock.errors import NeedsConfig
 from crossdock.estate.durations import duration
 from crossdock.estate.load import Estate
+from crossdock.estate.price_seeds import read_price_lists
 from crossdock.estate.references import resolve_setting
 from crossdock.estate.seeds import read_customers, read_products, read_table
 from crossdock.estate.shape import Channel, ChannelStock, Interface, Location, Lowered, Routing, StockPublication
@@ -161,6 +163,11 @@ class CompiledEstate(Struct, frozen=True, kw_only=True):
         table = self.declared.customers
         return list(read_customers(self.declared.beside(table.file, "customers"))) if table else []
 
+    def price_lists(self) -> list[PriceList]:
+        """Seed price lists. NeedsConfig when the file cannot be used."""
+        table = self.declared.price_lists
+        return list(read_price_lists(self.declared.beside(table.file, "price_lists"))) if table else []
+
     def settings(self, system: str, environ: Mapping[str, str]) -> dict[str, Any]:
         """The settings of `system` with `env:NAME` replaced. NeedsConfig when a variable is not set."""
         given = self.declared.systems[system].settings
@@ -238,6 +245,8 @@ def _rules_version(estate: Estate) -> str:
         {name: replace(channel, api=False) for name, channel in estate.channels.items()},
         estate.entities,
         estate.locations,
+        estate.pricing,
+        estate.checks,
     )
     body = msgspec.json.encode(deciding, order="sorted")
     return f"routing/{blake2b(body, digest_size=6).hexdigest()}"

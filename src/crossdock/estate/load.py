@@ -20,8 +20,10 @@ from crossdock.estate.shape import (
     Interface,
     Inventory,
     Location,
+    OrderChecks,
     Owner,
     Planning,
+    Pricing,
     Routing,
     StockPublication,
     System,
@@ -42,6 +44,7 @@ ENTRIES: dict[str, type[Struct]] = {
     "locations": Location,
     "interfaces": Interface,
     "stock_publication": StockPublication,
+    "checks": OrderChecks,
     "crosswalks": Table,
     "files": Feed,
     "consumers": Consumer,
@@ -53,8 +56,10 @@ SINGLES: dict[str, type[Struct]] = {
     "inventory": Inventory,
     "planning": Planning,
     "webhooks": Webhooks,
+    "pricing": Pricing,
     "products": Table,
     "customers": Table,
+    "price_lists": Table,
 }
 _PATH_PART = re.compile(r"\.([^.\[\]`]+)|\[(\d+|\.\.\.)\]")
 
@@ -72,6 +77,7 @@ class Estate(Struct, frozen=True, kw_only=True):
     locations: dict[str, Location]
     interfaces: dict[str, Interface]
     stock_publication: dict[str, StockPublication]
+    checks: dict[str, OrderChecks]
     crosswalks: dict[str, Table]
     files: dict[str, Feed]
     consumers: dict[str, Consumer]
@@ -81,8 +87,10 @@ class Estate(Struct, frozen=True, kw_only=True):
     inventory: Inventory | None = None
     planning: Planning | None = None
     webhooks: Webhooks = Webhooks()
+    pricing: Pricing = Pricing()
     products: Table | None = None
     customers: Table | None = None
+    price_lists: Table | None = None
     places: dict[At, Place]
 
     def place(self, *at: str | int) -> Place:

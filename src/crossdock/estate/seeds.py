@@ -25,14 +25,14 @@ def read_table(file: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
             reader = csv.DictReader(lines, strict=True)
             missing = [column for column in columns if column not in (reader.fieldnames or ())]
             if missing:
-                raise _refusal(file, 1, f"the header has no column {missing[0]!r}", f"columns: {', '.join(columns)}")
+                raise refusal(file, 1, f"the header has no column {missing[0]!r}", f"columns: {', '.join(columns)}")
             for row in reader:
                 if reader.line_num > MAX_ROWS:
-                    raise _refusal(
+                    raise refusal(
                         file, reader.line_num, f"more than {MAX_ROWS} rows", "send master data through a feed"
                     )
                 if None in row or None in row.values():
-                    raise _refusal(
+                    raise refusal(
                         file, reader.line_num, "the row has not as many columns as the header", "mend the row"
                     )
                 yield row
@@ -46,12 +46,14 @@ def read_table(file: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
         raise NeedsConfig(f"{file} is no CSV: {error}", fix="mend the quotes") from error
 
 
-def _refusal(file: Path, line: int, what: str, fix: str) -> NeedsConfig:
+def refusal(file: Path, line: int, what: str, fix: str) -> NeedsConfig:
+    """The error about one line of a table."""
     return NeedsConfig(f"{file.name}:{line}: {what}", fix=fix)
 
 
 def read_products(file: Path) -> Iterator[Product]:
-    """Products; columns sku (needed), description, gtin, unit, price, currency, location, stocked (false), status.
+    """Products; columns sku (needed), description, gtin, unit, price, currency, location, stocked (false), pack,
+    status.
 
     `units` ("CS=12 PK=6"), `components` ("SKU-1=2 SKU-2=1") and `substitutes` ("SKU-3 SKU-4") are separated by blanks.
     """
@@ -61,9 +63,11 @@ def read_products(file: Path) -> Iterator[Product]:
             fields = {key: row[key] for key in ("sku", "description", "gtin", "location", "status") if row.get(key)}
             stocked = row.get("stocked", "true") != "false"
             product = {**fields, "unit": row.get("unit") or EACH, "stocked": stocked, **_details(row)}
+            if row.get("pack"):
+                product["pack"] = row["pack"]
             yield msgspec.structs.replace(msgspec.convert(product, Product), price=price)
         except (msgspec.ValidationError, InvalidOperation, KeyError, ValueError) as error:
-            raise _refusal(file, line, f"no product: {error}", "mend the row; a price needs a currency") from error
+            raise refusal(file, line, f"no product: {error}", "mend the row; a price needs a currency") from error
 
 
 def _details(row: dict[str, str]) -> dict[str, object]:
@@ -77,10 +81,33 @@ def _details(row: dict[str, str]) -> dict[str, object]:
 
 
 def read_customers(file: Path) -> Iterator[Customer]:
-    """Customers; columns customer_id (needed), name, email, gln, currency, terms, status."""
-    names = ("customer_id", "name", "email", "gln", "currency", "terms", "status")
+    """Customers; columns customer_id (needed), name, email, gln, currency, terms (or payment_terms), price_group,
+    status.
+
+    `credit_limit` is in `currency`. `addresses` ("Oak Ave 1|Boise|ID|83702|US; …": street, city, region, postal code,
+    country) are where we ship to.
+    """
+    names = ("customer_id", "name", "email", "gln", "currency", "terms", "price_group", "status")
     for line, row in enumerate(read_table(file, ("customer_id",)), start=2):
         try:
-            yield msgspec.convert({key: row[key] for key in names if row.get(key)}, Customer)
-        except msgspec.ValidationError as error:
-            raise _refusal(file, line, f"no customer: {error}", "mend the row") from error
+            fields: dict[str, object] = {key: row[key] for key in names if row.get(key)}
+            if row.get("payment_terms"):
+                fields.setdefault("terms", row["payment_terms"])
+            if row.get("credit_limit"):
+                fields["credit_limit"] = {"amount": row["credit_limit"], "currency": row["currency"]}
+            fields["addresses"] = [_address(one) for one in (row.get("addresses") or "").split(";") if one.strip()]
+            yield msgspec.convert(fields, Customer)
+        except (msgspec.ValidationError, KeyError, ValueError) as error:
+            raise refusal(
+                file, line, f"no customer: {error}", "mend the row; a credit limit needs a currency"
+            ) from error
+
+
+_ADDRESS = ("street", "city", "region", "postal_code", "country")
+
+
+def _address(text: str) -> dict[str, str]:
+    parts = [part.strip() for part in text.split("|")]
+    if len(parts) != len(_ADDRESS):
+        raise ValueError(f"the address {text.strip()!r} is not street|city|region|postal code|country")
+    return dict(zip(_ADDRESS, parts, strict=True))

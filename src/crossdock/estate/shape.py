@@ -13,6 +13,7 @@ from crossdock.canonical.party import Country
 
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 Positive = Annotated[int, Meta(ge=1)]
+Share = Annotated[float, Meta(ge=0, le=1_000_000)]
 State = Literal["planned", "active", "deprecated", "retired"]
 
 
@@ -240,6 +241,33 @@ class Webhooks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     networks: tuple[Annotated[str, Meta(min_length=1, max_length=50)], ...] = ()
     loopback: bool = False
+
+
+class Pricing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How prices are asked for and compared. A unit price may differ from the contract price by `percent` of it or by
+    `amount`, whichever is more. `stale_after`: what is answered of prices says so when it is older."""
+
+    percent: Share = 0
+    amount: Share = 0
+    stale_after: str = "5m"
+
+
+class OrderChecks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What orders of a channel are checked for besides what every order is. `customer`: the account is not blocked;
+    `product`: nothing retired; `unit`: units and packs of the product; `price`: contract prices within `pricing`;
+    `terms`: the account's payment terms; `credit`: its limit against what was ordered within `credit_days`; `ship_to`:
+    an address of the account; `duplicates_within`: no other order says the same ("7d"; "" = may be).
+    """
+
+    customer: bool = False
+    product: bool = False
+    unit: bool = False
+    price: bool = False
+    terms: bool = False
+    credit: bool = False
+    credit_days: Annotated[int, Meta(ge=1, le=3650)] = 90
+    ship_to: bool = False
+    duplicates_within: str = ""
 
 
 class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -17,6 +17,7 @@ from crossdock.errors import CrossdockError, NeedsEdit
 from crossdock.journal.decided import Decided, NewDelivery, NewEvent, Routed, Translated
 from crossdock.orders.changes import MOVES_GOODS, Known, Meaning, content_of, meaning_of
 from crossdock.orders.examine import ChannelRules, examine
+from crossdock.orders.others import likeness_of
 from crossdock.runtime.postgres import load_queries
 
 SQL = load_queries(__package__)
@@ -29,6 +30,7 @@ class Prepared(Struct, kw_only=True):
     order: SalesOrder
     routed: Routed
     content: int
+    likeness: int | None = None
 
 
 def prepare(
@@ -49,7 +51,15 @@ def prepare(
     if examined.failures or examined.customer is None:
         return refused(order, NeedsEdit.of(examined.failures))
     enriched = msgspec.structs.replace(order, customer=examined.customer, entity=routed.entity)
-    return Prepared(item=item, order=enriched, routed=routed, content=content_of(order))
+    if rules.others is not None and order.status == "open" and not examined.settled:
+        rules.others.passed(enriched, rules.checks)
+    return Prepared(
+        item=item,
+        order=enriched,
+        routed=routed,
+        content=content_of(order),
+        likeness=likeness_of(enriched) if rules.checks.duplicates is not None else None,
+    )
 
 
 def refused(order: SalesOrder, error: CrossdockError) -> Decided:
@@ -136,6 +146,7 @@ async def _write(conn: asyncpg.Connection, batch: Sequence[Prepared]) -> None:
         [p.routed.erp for p in batch],
         [o.placed_at for o in orders],
         [p.routed.record for p in batch],
+        [p.likeness for p in batch],
     )
     asked = [(o.order_key, sku) for o in orders for sku in sorted({line.sku for line in o.lines})]
     await conn.execute(SQL.index_skus, [key for key, _ in asked], [sku for _, sku in asked])

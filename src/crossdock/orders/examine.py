@@ -2,7 +2,7 @@
 """Examine an order: every check it must pass, at the door where it is taken in and again before it goes to an ERP.
 
 The one entry to all checks: the worker decides by it, and the order API refuses by it what the worker would have to
-lay before a person. Pure, of what is in memory.
+lay before a person. Pure, of what is in memory; what other orders say is read before and given.
 """
 
 from __future__ import annotations
@@ -16,27 +16,34 @@ from crossdock.canonical.party import Party
 from crossdock.canonical.sales_order import SalesOrder
 from crossdock.catalog.cache import Catalog
 from crossdock.errors import NeedsEdit
+from crossdock.orders.checks import NO_CHECKS, NO_OTHERS, Checks, check
+from crossdock.orders.others import OtherOrders
 from crossdock.orders.validate import failures_of
 
 
 class ChannelRules(Struct, frozen=True, kw_only=True):
     """What an order must keep to on its channel. `customer`: the account unknown customers are booked on, "" = none.
 
-    `locations`: the places that a line may name; None = not looked at.
+    `locations`: the places that a line may name; None = not looked at. `checks`: what else its orders are checked for;
+    `others`: what other orders say; None = not asked.
     """
 
     currency: str
     customer: str
     max_lines: int
     locations: Container[str] | None = None
+    checks: Checks = NO_CHECKS
+    others: OtherOrders | None = None
 
 
 class Examined(Struct, frozen=True):
     """What an examination found: the customer with the account that the order is booked on (None: there is none), and
-    everything that is wrong with the order; nothing is when it may go on."""
+    everything that is wrong with the order; nothing is when it may go on. `settled`: we have a version as new, or one
+    that asks for the same, so that its channel's checks were not made again."""
 
     customer: Party | None
     failures: list[NeedsEdit]
+    settled: bool = False
 
 
 def examine(order: SalesOrder, catalog: Catalog, rules: ChannelRules, source: str) -> Examined:
@@ -68,7 +75,20 @@ def examine(order: SalesOrder, catalog: Catalog, rules: ChannelRules, source: st
         )
     if rules.locations is not None:
         failures += _misplaced(order, rules.locations)
-    return Examined(customer, failures)
+    if rules.checks == NO_CHECKS or any(one.rule == "order.number_range" for one in failures):
+        return Examined(customer, failures)
+    if rules.others is not None and rules.others.settled(order):
+        return Examined(customer, failures, settled=True)
+    ours = order if customer is None else msgspec.structs.replace(order, customer=customer)
+    others = NO_OTHERS if rules.others is None or customer is None else rules.others.of(ours, rules.checks)
+    return Examined(customer, [*failures, *check(ours, catalog, rules.checks, others)])
+
+
+def with_account(order: SalesOrder, catalog: Catalog, rules: ChannelRules, source: str) -> SalesOrder:
+    """`order` in our SKUs and with our account in place, where it has one."""
+    ours = with_our_skus(order, catalog, source)
+    customer = account_of(order.customer, catalog, rules, source)
+    return ours if customer is None else msgspec.structs.replace(ours, customer=customer)
 
 
 def with_our_skus(order: SalesOrder, catalog: Catalog, source: str) -> SalesOrder:

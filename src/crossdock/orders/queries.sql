@@ -7,16 +7,18 @@ FROM sales_order WHERE order_key = ANY($1::text[]) ORDER BY order_key FOR UPDATE
 -- Writes orders; the caller has made sure that each is newer than what is there.
 INSERT INTO sales_order (
     order_key, number, channel, entity, customer_id, po_number, status, version, currency, total, document_id, content,
-    erp, placed_at, decision
+    erp, placed_at, decision, likeness
 )
 SELECT * FROM unnest(
     $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::text[],
-    $10::numeric[], $11::bigint[], $12::bigint[], $13::text[], $14::timestamptz[], $15::bytea[]
+    $10::numeric[], $11::bigint[], $12::bigint[], $13::text[], $14::timestamptz[], $15::bytea[],
+    $16::bigint[]
 )
 ON CONFLICT (order_key) DO UPDATE
 SET number = excluded.number, customer_id = excluded.customer_id, po_number = excluded.po_number,
     status = excluded.status, version = excluded.version, currency = excluded.currency, total = excluded.total,
-    document_id = excluded.document_id, content = excluded.content, decision = excluded.decision, changed_at = now()
+    document_id = excluded.document_id, content = excluded.content, decision = excluded.decision,
+    likeness = excluded.likeness, changed_at = now()
 WHERE sales_order.version < excluded.version
 
 -- name: index_skus

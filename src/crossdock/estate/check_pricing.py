@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Check what an estate says of prices and of checking orders: channels exist, times are times, lists can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from crossdock.errors import NeedsConfig
+from crossdock.estate.durations import duration
+from crossdock.estate.findings import Finding
+from crossdock.estate.load import Estate
+from crossdock.estate.places import at_place, unresolved
+from crossdock.estate.price_seeds import read_price_lists
+
+
+def check_pricing(estate: Estate) -> Iterator[Finding]:
+    """Findings about `pricing`, `checks` and `price_lists`."""
+    yield from _time(estate, ("pricing", "stale_after"), estate.pricing.stale_after)
+    for name, checks in estate.checks.items():
+        yield from unresolved(estate, ("checks", name), "channels", name, estate.channels)
+        if checks.duplicates_within:
+            yield from _time(estate, ("checks", name, "duplicates_within"), checks.duplicates_within)
+    if estate.price_lists is not None:
+        at = ("price_lists",)
+        try:
+            for stated in read_price_lists(estate.beside(estate.price_lists.file, *at)):
+                if stated.channel:
+                    yield from unresolved(estate, at, "channels", stated.channel, estate.channels)
+        except NeedsConfig as error:
+            yield at_place(estate, at, error.reason, error.fix)
+
+
+def _time(estate: Estate, at: tuple[str | int, ...], text: str) -> Iterator[Finding]:
+    try:
+        duration(text)
+    except ValueError as error:
+        yield at_place(estate, at, str(error), "write 5m")

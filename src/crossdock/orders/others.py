@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read what other orders say of an order: what its account has open, and whether one of them says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+import asyncpg
+from msgspec import Struct
+
+from crossdock.canonical.objects import encode
+from crossdock.canonical.sales_order import SalesOrder
+from crossdock.orders.changes import content_of
+from crossdock.orders.checks import Checks, Others
+from crossdock.runtime.clock import now
+from crossdock.runtime.postgres import load_queries
+from crossdock.sdk.receiving import digest_of
+
+SQL = load_queries(__package__, "others.sql")
+_NONE = Decimal(0)
+
+
+class Asking(Struct, frozen=True):
+    """An order in our words, its account in place, and what it is checked for."""
+
+    order: SalesOrder
+    checks: Checks
+
+
+class _Before(Struct, frozen=True):
+    """The order as we have it."""
+
+    customer: str
+    currency: str
+    total: Decimal
+    version: int
+    status: str
+    content: int
+    placed_at: datetime
+
+
+class OtherOrders:
+    """What other orders say of each of a batch, in its turn: an order that passed counts for those after it."""
+
+    def __init__(self, at: datetime) -> None:
+        self._at = at
+        self._open: dict[tuple[str, datetime, str], Decimal] = {}
+        self._before: dict[str, _Before] = {}
+        self._alike: dict[int, tuple[str, str]] = {}
+        # What orders of this batch add to what is open, and what their earlier versions take off: when, and how much.
+        self._moved: dict[tuple[str, str], list[tuple[datetime, Decimal]]] = {}
+
+    async def read(self, conn: asyncpg.Connection, asking: Sequence[Asking]) -> None:
+        """Read what is known; at most three indexed statements."""
+        for row in await conn.fetch(SQL.orders_before, [one.order.order_key for one in asking]):
+            self._before[row["order_key"]] = _Before(
+                row["customer_id"],
+                row["currency"],
+                row["total"],
+                row["version"],
+                row["status"],
+                row["content"],
+                row["placed_at"],
+            )
+        owing = sorted({(one.order.customer.id, self._at - one.checks.credit) for one in asking if one.checks.credit})
+        if owing:
+            for row in await conn.fetch(SQL.open_totals, [one[0] for one in owing], [one[1] for one in owing]):
+                self._open[row["customer_id"], row["since"], row["currency"]] = row["total"]
+        looking = [(one.order, one.order.placed_at - one.checks.duplicates) for one in asking if one.checks.duplicates]
+        if looking:
+            rows = await conn.fetch(
+                SQL.orders_alike,
+                [likeness_of(order) for order, _ in looking],
+                [order.order_key for order, _ in looking],
+                [since for _, since in looking],
+            )
+            self._alike = {row["likeness"]: (row["order_key"], row["number"]) for row in rows}
+
+    def settled(self, order: SalesOrder) -> bool:
+        """Whether there is nothing to check: we have a version of `order` (as it came, in our SKUs) that is as new, or
+        one that asks for the same."""
+        before = self._before.get(order.order_key)
+        if before is None:
+            return False
+        same = before.status == order.status and before.content == content_of(order)
+        return same or order.version <= before.version
+
+    def of(self, order: SalesOrder, checks: Checks) -> Others:
+        """What others say of `order`."""
+        in_use = None if checks.credit is None else self._in_use(order, self._at - checks.credit)
+        alike = self._alike.get(likeness_of(order)) if checks.duplicates is not None else None
+        return Others(open=in_use, alike=None if alike is None or alike[0] == order.order_key else alike)
+
+    def passed(self, order: SalesOrder, checks: Checks) -> None:
+        """`order` is about to be accepted."""
+        before = self._before.get(order.order_key)
+        if before is not None and before.status == "open":
+            moved = self._moved.setdefault((before.customer, before.currency), [])
+            moved.append((before.placed_at, -before.total))
+        self._moved.setdefault((order.customer.id, order.currency), []).append((order.placed_at, order.total.amount))
+        if checks.duplicates is not None:
+            self._alike.setdefault(likeness_of(order), (order.order_key, order.number))
+
+    def _in_use(self, order: SalesOrder, since: datetime) -> Decimal:
+        holder = (order.customer.id, order.currency)
+        whole = self._open.get((order.customer.id, since, order.currency), _NONE)
+        whole += sum((amount for at, amount in self._moved.get(holder, ()) if at >= since), _NONE)
+        before = self._before.get(order.order_key)
+        if before is None or before.status != "open" or (before.customer, before.currency) != holder:
+            return whole
+        return whole - before.total if before.placed_at >= since else whole
+
+
+async def read_others(conn: asyncpg.Connection, asking: Sequence[Asking], *, lock: bool) -> OtherOrders:
+    """What is known of other orders for these; nothing is read when nobody asks.
+
+    `lock`: until the transaction ends nobody else decides on orders of these accounts, so that two orders cannot both
+    use what is left of a limit. Call it before anything else is locked.
+    """
+    found = OtherOrders(now())
+    if asking:
+        customers = sorted({one.order.customer.id for one in asking if one.checks.ask_others})
+        if lock and customers:
+            await conn.execute(SQL.lock_accounts, customers)
+        await found.read(conn, asking)
+    return found
+
+
+def likeness_of(order: SalesOrder) -> int:
+    """A digest of what makes two orders the same wish: who orders, the PO number, what, at which price, where to."""
+    lines = sorted((line.sku, line.quantity.unit, line.quantity.value, line.total.amount) for line in order.lines)
+    wish = (
+        order.customer.id,
+        order.customer.email.casefold(),
+        order.po_number,
+        order.currency,
+        [(sku, unit, f"{value.normalize():f}", f"{total.normalize():f}") for sku, unit, value, total in lines],
+        order.ship_to,
+    )
+    return digest_of(encode(wish))
