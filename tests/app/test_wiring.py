@@ -59,6 +59,20 @@ def test_webhooks_come_in_where_the_estate_says(estate: Path) -> None:
     }
 
 
+def test_a_topic_of_a_retired_interface_is_refused_until_another_takes_it(estate: Path) -> None:
+    live = "object: stock_count, owner: wh, tier: gold,\n                      version: 1, state: active"
+    dated = "deprecated_on: 2027-01-01, sunset: 2027-07-01, replaced_by: warehouse.stock"
+    rewritten(estate, live, live.replace("state: active", f"state: retired, {dated}"))
+    route = hook_routes(wire(estate))["warehouse", "stock.counted"]
+    assert (route.interface, route.retired, route.successor) == ("warehouse.counts", True, "warehouse.stock")
+    assert [name for name, _ in route.notices] == [b"deprecation", b"sunset"]
+    after = "  warehouse.counts_v2: {system: warehouse, topics: [stock.counted], object: stock_count, owner: wh,"
+    after += " tier: gold, version: 2, state: active}\n"
+    rewritten(estate, "  warehouse.shipments:", f"{after}  warehouse.shipments:")
+    route = hook_routes(wire(estate))["warehouse", "stock.counted"]
+    assert (route.interface, route.retired, route.notices) == ("warehouse.counts_v2", False, ())
+
+
 def test_every_secret_that_is_being_rotated_out_is_accepted(estate: Path) -> None:
     (estate.parent / "old.secret").write_text("former\n", "utf-8")
     rewritten(estate, 'webhook: "file:shop.secret"', 'webhook: "file:shop.secret", webhook_old: "file:old.secret"')

@@ -157,7 +157,50 @@ def test_one_topic_belongs_to_one_interface(tmp_path):
     assert "'order' belongs to exports.orders already" in [finding.what for finding in found]
 
 
-def test_a_deprecated_interface_without_sunset_is_a_warning(tmp_path):
-    (finding,) = findings(tmp_path, changed("state: active", "state: deprecated"))
-    assert (finding.severity, finding.what) == ("warning", "deprecated without a sunset date")
-    assert findings(tmp_path, changed("state: active", "state: deprecated, sunset: 2027-12-31")) == []
+def test_a_deprecated_interface_without_dates_is_warned_of(tmp_path):
+    found = findings(tmp_path, changed("state: active", "state: deprecated"))
+    assert [(finding.severity, finding.what) for finding in found] == [
+        ("warning", "deprecated without a deprecated_on date"),
+        ("warning", "deprecated without a sunset date"),
+    ]
+    dated = "state: deprecated, deprecated_on: 2027-01-01, sunset: 2027-12-31"
+    assert findings(tmp_path, changed("state: active", dated)) == []
+
+
+def test_a_sunset_comes_after_the_deprecation(tmp_path):
+    dated = "state: deprecated, deprecated_on: 2027-01-02, sunset: 2027-01-01"
+    (finding,) = findings(tmp_path, changed("state: active", dated))
+    assert (finding.severity, finding.where) == ("error", "estate.yaml:16 interfaces.exports.orders.sunset")
+    assert finding.what == "sunset 2027-01-01 comes before deprecated_on 2027-01-02"
+
+
+OUT = (
+    "  erp.{name}: {{system: exports, direction: out, operations: [sales_order], object: sales_order, owner: ops,\n"
+    "    tier: gold, version: 1, state: {state}}}\n"
+)
+
+
+def test_what_is_still_needed_cannot_be_retired(tmp_path):
+    found = findings(tmp_path, changed("state: active", "state: retired"))
+    assert [(one.severity, one.what) for one in found] == [("error", "files are taken for a retired interface")]
+    retired = OUT.format(name="orders", state="retired") + "routing:"
+    found = findings(tmp_path, changed("routing:", retired))
+    needed = "retired, but entities.uk.erp has 'sales_order' still sent to exports"
+    assert needed in [one.what for one in found]
+    after = OUT.format(name="orders", state="retired") + OUT.format(name="newer", state="active") + "routing:"
+    whats = [one.what for one in findings(tmp_path, changed("routing:", after))]
+    assert needed not in whats
+    assert not [what for what in whats if "belongs to" in what]
+
+
+def test_a_successor_is_there_and_is_not_retired_itself(tmp_path):
+    later = (
+        "  exports.later: {system: exports, topics: [later], object: sales_order, owner: ops, tier: gold,\n"
+        "    version: 2, state: retired}\nrouting:"
+    )
+    text = changed("state: active", "state: active, replaced_by: exports.later").replace("routing:", later, 1)
+    assert "its successor exports.later is retired" in [one.what for one in findings(tmp_path, text)]
+    circle = changed("state: active", "state: active, replaced_by: exports.orders")
+    assert "exports.orders is replaced in a circle by exports.orders" in [
+        one.what for one in findings(tmp_path, circle)
+    ]

@@ -35,6 +35,13 @@ def _parameter(name: str, description: str) -> dict[str, Any]:
     }
 
 
+_LIFECYCLE: dict[str, Any] = {
+    "Deprecation": {
+        "description": "of an interface that should not be used any more: since when (RFC 9745)",
+        "schema": {"type": "string", "pattern": "^@-?[0-9]+$"},
+    },
+    "Sunset": {"description": "when it will be gone (RFC 8594)", "schema": {"type": "string"}},
+}
 HOT_PATHS: dict[str, Any] = {
     "/hooks/{system}/{topic}": {
         "post": {
@@ -51,6 +58,7 @@ HOT_PATHS: dict[str, Any] = {
             "responses": {
                 "200": {
                     "description": "kept, or a duplicate of what was kept before",
+                    "headers": _LIFECYCLE,
                     "content": {
                         "application/json": {
                             "schema": {
@@ -68,6 +76,7 @@ HOT_PATHS: dict[str, Any] = {
                 "401": _problem("the signature is missing or wrong; nothing was stored"),
                 "404": _problem("no interface takes this topic of this system"),
                 "405": _problem("not a POST"),
+                "410": _problem("the interface is retired; nothing was kept"),
                 "413": _problem("larger than the interface takes"),
                 "422": _problem("authentic, but not what the interface takes"),
                 "503": _problem("cannot be kept just now; Retry-After says when to try again"),

@@ -42,6 +42,13 @@ def target_of(wired: Wired, interface: str, topic: str) -> Target:
             fix=f"use one of {', '.join(known)}" if known else "declare an interface in the estate",
         )
     topics = face.declared.topics
+    if face.declared.state == "retired":
+        instead = face.declared.replaced_by
+        raise NeedsConfig(
+            f"interface {interface} is retired: nothing is taken for it any more",
+            field="interface",
+            fix=f"use {instead}" if instead else "ask its owner what to use instead",
+        )
     if interface in estate.declared.files:
         if topic:
             raise NeedsConfig(

@@ -25,7 +25,7 @@ from crossdock.estate.durations import duration
 from crossdock.estate.findings import EstateError
 from crossdock.estate.load import load_estate
 from crossdock.estate.shape import Inventory
-from crossdock.intake.routes import HookRoute
+from crossdock.intake.routes import HookRoute, lifecycle_notices
 from crossdock.inventory.mend import TOPIC
 from crossdock.inventory.rules import ChannelRule, Held, SkuRule, StockRules
 from crossdock.mapping.compile import Translator, compile_mapping
@@ -102,7 +102,8 @@ def secret_of(wired: Wired, system: str) -> Callable[[str], str]:
 def hook_routes(wired: Wired) -> dict[tuple[str, str], HookRoute]:
     """Where webhooks come in, by (system, topic)."""
     routes: dict[tuple[str, str], HookRoute] = {}
-    for (system, topic), face in wired.estate.incoming.items():
+    # A topic of a retired interface may have gone over to the one that came after it.
+    for (system, topic), face in {**wired.estate.retired, **wired.estate.incoming}.items():
         connector = wired.connectors[system]
         if connector.receiver is not None:
             limits = wired.estate.limits(system, connector.manifest.limits)
@@ -112,6 +113,9 @@ def hook_routes(wired: Wired) -> dict[tuple[str, str], HookRoute]:
                 secrets=_webhook_secrets(wired, system),
                 max_bytes=limits.body_bytes,
                 overtakes=face.object in OVERTAKES,
+                notices=lifecycle_notices(face.declared.deprecated_on, face.declared.sunset),
+                retired=face.declared.state == "retired",
+                successor=face.declared.replaced_by,
             )
     return routes
 

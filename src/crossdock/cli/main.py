@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("crossdock.cli.audit", "app"),
     "openapi": ("crossdock.cli.contracts", "show_openapi"),
     "asyncapi": ("crossdock.cli.contracts", "show_asyncapi"),
+    "interfaces": ("crossdock.cli.interfaces", "show_interfaces"),
     "contract": ("crossdock.cli.contract", "app"),
     "reservations": ("crossdock.cli.reservations", "app"),
     "key": ("crossdock.cli.key", "app"),

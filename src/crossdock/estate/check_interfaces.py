@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from crossdock.canonical.objects import OBJECTS
+from crossdock.estate.check_lifecycle import check_lifecycle
 from crossdock.estate.findings import Finding
 from crossdock.estate.load import Estate
 from crossdock.estate.places import at_place, unresolved
@@ -42,7 +43,8 @@ def check_interfaces(estate: Estate, manifests: dict[str, Manifest]) -> Iterator
         word = "topics" if face.direction == "in" else "operations"
         if not spoken:
             yield at_place(estate, at, f"direction {face.direction!r} but no {word}", f"list its {word}")
-        for item in spoken:
+        # A topic of a retired interface is free for the one that comes after it.
+        for item in spoken if face.state != "retired" else ():
             first = taken.setdefault((face.system, face.direction, item), name)
             if first != name:
                 yield at_place(
@@ -52,7 +54,7 @@ def check_interfaces(estate: Estate, manifests: dict[str, Manifest]) -> Iterator
                     "one interface for each topic of a system",
                 )
         yield from _spoken(estate, name, manifests.get(face.system))
-        yield from _lifecycle(estate, name)
+        yield from check_lifecycle(estate, name)
 
 
 def _spoken(estate: Estate, name: str, manifest: Manifest | None) -> Iterator[Finding]:
@@ -67,15 +69,3 @@ def _spoken(estate: Estate, name: str, manifest: Manifest | None) -> Iterator[Fi
         if item not in known:
             what = f"connector {manifest.name} has no {item!r} among its {word}"
             yield at_place(estate, ("interfaces", name, word), what, f"known: {', '.join(known) or 'none'}")
-
-
-def _lifecycle(estate: Estate, name: str) -> Iterator[Finding]:
-    face = estate.interfaces[name]
-    if face.state == "deprecated" and face.sunset is None:
-        yield at_place(
-            estate, ("interfaces", name), "deprecated without a sunset date", "add sunset: 2027-12-31", "warning"
-        )
-    if face.replaced_by:
-        yield from unresolved(
-            estate, ("interfaces", name, "replaced_by"), "interfaces", face.replaced_by, estate.interfaces
-        )

@@ -66,6 +66,7 @@ class CompiledEstate(Struct, frozen=True, kw_only=True):
     """Quick lookups; immutable, so that every process of one estate decides alike.
 
     `rules_version`: digest of everything that decides ("routing/3f2a91c04b7d"), recorded with every decision.
+    `retired`: topics that nobody takes any more, by (system, topic).
     `crosswalks`: seed rows, the locations' codes among them as table "location".
     """
 
@@ -75,6 +76,7 @@ class CompiledEstate(Struct, frozen=True, kw_only=True):
     rules_version: str
     incoming: dict[tuple[str, str], CompiledInterface]
     outgoing: dict[tuple[str, str], CompiledInterface]
+    retired: dict[tuple[str, str], CompiledInterface] = {}
 
     @property
     def name(self) -> str:
@@ -201,6 +203,12 @@ def compile_estate(estate: Estate) -> CompiledEstate:
             for face in live
             if face.declared.direction == "out"
             for operation in face.declared.operations
+        },
+        retired={
+            (face.system, topic): face
+            for face in interfaces.values()
+            if face.declared.state == "retired" and face.declared.direction == "in"
+            for topic in face.declared.topics
         },
     )
 

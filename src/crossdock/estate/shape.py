@@ -109,7 +109,8 @@ class Location(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Interface(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A governed conversation with a system: topics it tells us about, or operations we ask of it.
 
-    `replaced_by` and `sunset` (a date) belong to a deprecated interface.
+    `deprecated_on` and `sunset`: from when it should not be used any more, and from when it is not there; senders are
+    told both with every answer. `replaced_by`: the interface to use instead.
     """
 
     system: Name
@@ -122,6 +123,7 @@ class Interface(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     topics: tuple[Name, ...] = ()
     operations: tuple[Name, ...] = ()
     replaced_by: str = ""
+    deprecated_on: date | None = None
     sunset: date | None = None
     note: str = ""
 

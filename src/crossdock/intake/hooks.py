@@ -58,25 +58,30 @@ class HookIntake:
         self.rejections: list[tuple[str, str, str, int]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request: 200 kept or duplicate, 401, 404, 405, 413, 422, 503; errors are RFC 9457 documents."""
+        """Answer one request: 200 kept or duplicate, or an RFC 9457 problem: 401, 404, 405, 410, 413, 422, 503."""
         interface = ""
+        notices: tuple[tuple[bytes, bytes], ...] = ()
         try:
             found = self._targets.get(scope["path"])
             if found is None or scope["method"] != "POST":
                 raise _not_taken(scope)
             route, system, topic = found
-            interface = route.interface
+            interface, notices = route.interface, route.notices
             headers = Headers(scope["headers"])
             body = await read_body(receive, headers, route.max_bytes)
             request = HookRequest(system, topic, headers, body, self._now())
+            if route.retired:
+                raise self._retired(route, request)
             route.receiver.authenticate(request, route.secrets())
             result = await self._commit.submit(self._incoming(route, request))
         except Refused as error:
             self._counted(interface, "refused")
-            await _answer(send, error.status, _problem(error, error.status, scope), _PROBLEM)
+            await _answer(send, error.status, _problem(error, error.status, scope), [*_PROBLEM, *notices])
         except (EngineAway, Busy, NeedsConfig) as error:
             self._counted(interface, "away")
-            await _answer(send, 503, _problem(error, 503, scope), [*_PROBLEM, (b"retry-after", _RETRY_SECONDS)])
+            await _answer(
+                send, 503, _problem(error, 503, scope), [*_PROBLEM, *notices, (b"retry-after", _RETRY_SECONDS)]
+            )
         except Exception:  # edge: a bug must not leave the sender without an answer; it retries, we keep the trace
             log.exception("intake.failed", interface=interface)
             self._counted(interface, "failed")
@@ -84,9 +89,31 @@ class HookIntake:
         else:
             number = result.document_id
             self._counted(interface, "duplicate" if number is None else "kept")
-            await _answer(
-                send, 200, _DUPLICATE if number is None else b'{"status":"kept","document":%d}' % number, _JSON
-            )
+            kept = _DUPLICATE if number is None else b'{"status":"kept","document":%d}' % number
+            await _answer(send, 200, kept, [*_JSON, *notices] if notices else _JSON)
+
+    def _retired(self, route: HookRoute, request: HookRequest) -> Refused:
+        """The refusal of a message that came for a retired interface: counted in the books when it is authentic."""
+        try:
+            route.receiver.authenticate(request, route.secrets())
+        except NeedsConfig:  # its secrets went with it: whoever it is hears the same, and proves nothing
+            counted = False
+        else:
+            counted = self._reject(route.interface, "retired", "the interface is retired", len(request.body))
+        log.warning("intake.retired", interface=route.interface, topic=request.topic, counted=counted)
+        return Refused(
+            f"interface {route.interface} is retired: nothing is taken for it any more, and nothing was kept",
+            status=410,
+            rule="retired",
+            fix=f"use {route.successor} instead" if route.successor else "ask its owner what to use instead",
+        )
+
+    def _reject(self, interface: str, rule: str, reason: str, size: int) -> bool:
+        """Have a refusal counted in the books; whether there was room for it."""
+        if len(self.rejections) >= MOST_REJECTIONS:
+            return False
+        self.rejections.append((interface, rule, reason, size))
+        return True
 
     def _incoming(self, route: HookRoute, request: HookRequest) -> Incoming:
         identified = self._identify(route, request)
@@ -108,8 +135,7 @@ class HookIntake:
         except Unauthenticated:
             raise
         except Refused as error:
-            if len(self.rejections) < MOST_REJECTIONS:
-                self.rejections.append((route.interface, error.rule, error.reason, len(request.body)))
+            self._reject(route.interface, error.rule, error.reason, len(request.body))
             raise
         except Exception as error:  # edge: what a receiver stumbles over is kept too, and becomes a case
             log.exception("intake.receiver_failed", interface=route.interface)

@@ -344,3 +344,18 @@ JOIN delivery v ON v.key = d.key AND v.document_id = d.id
 JOIN delivery_attempt a ON a.delivery_id = v.id
 JOIN exchange e ON e.id = a.exchange_id
 WHERE d.id = $1 ORDER BY e.id DESC LIMIT $2
+
+-- name: last_uses
+-- Per interface: when a message came last, and how many were refused because the interface is retired.
+WITH came AS (
+    SELECT interface, max(received_at) AS last_message
+    FROM (
+        SELECT interface, received_at FROM message UNION ALL SELECT interface, received_at FROM duplicate
+    ) AS every
+    GROUP BY interface
+), refused AS (
+    SELECT interface, count(*) AS refused, max(received_at) AS last_refused
+    FROM rejection WHERE rule = 'retired' GROUP BY interface
+)
+SELECT interface, last_message, coalesce(refused, 0) AS refused, last_refused
+FROM came FULL JOIN refused USING (interface)
