@@ -100,8 +100,8 @@ def draft(request: OrderRequest, identity: Identity, setting: Setting) -> SalesO
     )
 
 
-def _usable(value: Decimal | None) -> bool:
-    return value is None or (value.is_finite() and not beyond(value))
+def _usable(value: Decimal) -> bool:
+    return value.is_finite() and not beyond(value)
 
 
 def _unusable(index: int, line: OrderLineRequest) -> Iterator[NeedsEdit]:
@@ -154,7 +154,13 @@ def _line(
 ) -> OrderLine | list[NeedsEdit]:
     """The line, whose SKU is `sku` in our words; or what keeps it from being one."""
     value, price, discount, tax, total = line.quantity, line.unit_price, line.discount, line.tax, line.total
-    if not (_usable(value) and _usable(price) and _usable(discount) and _usable(tax) and _usable(total)):
+    if not (
+        _usable(value)
+        and (price is None or _usable(price))
+        and (discount is None or _usable(discount))
+        and (tax is None or _usable(tax))
+        and (total is None or _usable(total))
+    ):
         return list(_unusable(index, line))
     product = setting.catalog.products.get(sku)
     unit = line.unit or (product.unit if product is not None else EACH)
