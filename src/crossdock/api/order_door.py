@@ -4,16 +4,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
 
 from msgspec import Struct
 
 from crossdock.canonical.party import Party
+from crossdock.canonical.quantity import Quantity
 from crossdock.canonical.sales_order import SalesOrder
+from crossdock.catalog.price import Asked, quote
+from crossdock.catalog.priced import WantedLine
 from crossdock.decide_orders import Rules
 from crossdock.errors import CrossdockError, EngineAway, NeedsEdit, Refused
 from crossdock.governance.caller import Caller
 from crossdock.orders.draft import Identity, PriceOf, Setting, draft
-from crossdock.orders.examine import account_of, examine, with_our_skus
+from crossdock.orders.examine import ChannelRules, account_of, examine, with_our_skus
 from crossdock.orders.request import OrderRequest
 from crossdock.orders.standing import Standing
 from crossdock.translate import check_texts
@@ -51,12 +56,10 @@ class OrderDoor:
         rules: Rules,
         channels: Mapping[str, ApiChannel],
         age: Callable[[], float | None],
-        price_of: PriceOf,
     ) -> None:
         self.rules = rules
         self.channels = channels
         self._age = age
-        self._price_of = price_of
 
     def channel(self, name: str, caller: Caller) -> ApiChannel:
         """The channel called `name`. Refused when it takes no orders here, or none of the caller's."""
@@ -93,7 +96,13 @@ class OrderDoor:
         except NeedsEdit as error:
             return Checked(None, None, None, [error])
         catalog = self.rules.catalog
-        setting = Setting(catalog, channel.source, limits.currency, limits.max_lines, self._price_of)
+        setting = Setting(
+            catalog,
+            channel.source,
+            limits.currency,
+            limits.max_lines,
+            self._prices(request, channel, limits, identity.placed_at),
+        )
         placed = draft(request, identity, setting)
         if isinstance(placed, list):
             return Checked(None, None, None, placed)
@@ -102,6 +111,28 @@ class OrderDoor:
         if examined.customer is not None and not caller.sees_customer(examined.customer.id):
             return Checked(placed, order, None, [*examined.failures, _not_theirs(order.customer.id)])
         return Checked(placed, order, examined.customer, examined.failures)
+
+    def _prices(self, request: OrderRequest, channel: ApiChannel, limits: ChannelRules, at: datetime) -> PriceOf:
+        """What a line costs that comes without a price: what its buyer is quoted for it now."""
+        catalog = self.rules.catalog
+
+        def price_of(sku: str, quantity: Quantity) -> Decimal | None:
+            buyer = account_of(Party(id=request.customer.id), catalog, limits, channel.source)
+            account = catalog.customers.get(buyer.id) if buyer is not None else None
+            asked = Asked(
+                customer=buyer.id if buyer is not None else "",
+                group=account.group if account is not None else "",
+                channel=channel.name,
+                currency=request.currency or limits.currency,
+                at=at,
+                taxes_included=request.taxes_included,
+            )
+            if catalog.book is None or quantity.value <= 0:
+                return None
+            (priced,) = quote(catalog.book, catalog.products, asked, [WantedLine(sku, quantity)])
+            return priced.unit_price
+
+        return price_of
 
     def sees(self, caller: Caller, found: Standing) -> bool:
         """Whether an order is the caller's."""

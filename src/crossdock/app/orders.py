@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import asyncpg
 
 from crossdock.api.order_door import ApiChannel, OrderDoor
@@ -12,7 +10,6 @@ from crossdock.api.orders import OrdersHandler
 from crossdock.app.metrics import order_call
 from crossdock.app.stock import Stock
 from crossdock.app.wiring import Wired, rules_of
-from crossdock.canonical.quantity import Quantity
 from crossdock.catalog.memory import CatalogMemory
 from crossdock.estate.compile import CompiledEstate
 from crossdock.estate.durations import duration
@@ -29,7 +26,7 @@ class Orders:
     ) -> None:
         self.memory = CatalogMemory(pool, stock.catalog)
         self.channels = api_channels(wired.estate)
-        door = OrderDoor(rules_of(wired, stock.catalog), self.channels, lambda: self.memory.age, no_price)
+        door = OrderDoor(rules_of(wired, stock.catalog), self.channels, lambda: self.memory.age)
         self.handler = OrdersHandler(door, commit, pool, stock.handler, now, order_call)
 
     async def remember(self) -> None:
@@ -52,8 +49,3 @@ def api_channels(estate: CompiledEstate) -> dict[str, ApiChannel]:
         for name, channel in estate.declared.channels.items()
         if (api := channel.by_api) is not None
     }
-
-
-def no_price(_sku: str, _quantity: Quantity) -> Decimal | None:
-    """No price is known of anything: it must be given."""
-    return None
