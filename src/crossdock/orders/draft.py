@@ -168,8 +168,8 @@ def _line(
         return [_not_whole(index, value, unit)]
     quantity = Quantity(_plain(value), unit)
     if price is None:
-        # An unknown SKU has no price either; that it is unknown is what must be said.
-        price = setting.price_of(sku, quantity) if product is not None else ZERO
+        # What is unknown, or nothing of, has no price either; that is what must be said, and examining says it.
+        price = setting.price_of(sku, quantity) if product is not None and value > ZERO else ZERO
         if price is None:
             return [_no_price(index, quantity, sku)]
     if total is None:
