@@ -101,7 +101,7 @@ class OrderDoor:
             channel.source,
             limits.currency,
             limits.max_lines,
-            self._prices(request, channel, limits, identity.placed_at),
+            self._prices(request, limits, identity.placed_at, caller),
         )
         placed = draft(request, identity, setting)
         if isinstance(placed, list):
@@ -112,15 +112,18 @@ class OrderDoor:
             return Checked(placed, order, None, [*examined.failures, _not_theirs(order.customer.id)])
         return Checked(placed, order, examined.customer, examined.failures)
 
-    def _prices(self, request: OrderRequest, channel: ApiChannel, limits: ChannelRules, at: datetime) -> PriceOf:
-        """What a line costs that comes without a price: what its buyer is quoted for it now."""
+    def _prices(self, request: OrderRequest, limits: ChannelRules, at: datetime, caller: Caller) -> PriceOf:
+        """What a line costs that comes without a price: what its buyer is quoted for it now; what anybody is, when the
+        buyer is none of the caller's, whose contracts are nobody else's business."""
         catalog = self.rules.catalog
+        channel = self.channels[request.channel]
 
         def price_of(sku: str, quantity: Quantity) -> Decimal | None:
             buyer = account_of(Party(id=request.customer.id), catalog, limits, channel.source)
-            account = catalog.customers.get(buyer.id) if buyer is not None else None
+            theirs = buyer.id if buyer is not None and caller.sees_customer(buyer.id) else ""
+            account = catalog.customers.get(theirs)
             asked = Asked(
-                customer=buyer.id if buyer is not None else "",
+                customer=theirs,
                 group=account.group if account is not None else "",
                 channel=channel.name,
                 currency=request.currency or limits.currency,

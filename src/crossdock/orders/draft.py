@@ -91,6 +91,7 @@ def draft(request: OrderRequest, identity: Identity, setting: Setting) -> SalesO
         po_number=request.po_number,
         reservation=request.reservation,
         service=request.service,
+        terms=request.terms,
         lines=tuple(lines),
         charges=charges,
         tax=None if request.tax is None else Money(request.tax, currency),

@@ -20,7 +20,7 @@ Note = Annotated[str, Meta(max_length=5000)]
 class OrderLineRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """One line: `quantity` of `sku`, which is ours or what the channel calls it.
 
-    `line` "" = its number, from 1; `unit` "" = the product's own. `unit_price` left out: the price of the catalog.
+    `line` "" = its number, from 1; `unit` "" = the product's own. `unit_price` left out: what price lists say.
     `discount` is off the whole line; `total` left out: quantity × unit price − discount, rounded to the currency.
     `location`: where the goods are to come from, "" = routing decides.
     """
@@ -65,6 +65,7 @@ class OrderRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     Left out and derived: `currency`, the channel's; `number`, the order's id; line numbers, units, line totals; and
     `total`: lines + charges + tax. What is given is checked against what would be derived. `tax` is the tax of the
     whole order; with `taxes_included` it is within the prices. `reservation`: the id of one that holds the goods.
+    `terms`: payment terms, "" = the account's.
     """
 
     channel: Key
@@ -77,6 +78,7 @@ class OrderRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     currency: Currency | None = None
     reservation: Text = ""
     service: Text = ""
+    terms: Text = ""
     charges: tuple[ChargeRequest, ...] = ()
     tax: Amount | None = None
     taxes_included: bool = False
