@@ -261,3 +261,19 @@ async def test_the_audit_over_http(http: httpx.AsyncClient, fill: Filling) -> No
     assert [one["id"] for one in (await http.get("/v1/ops/audit", params={"after": 2})).json()] == [1]
     assert (await http.get("/v1/ops/audit:head")).json() == {"id": 2, "hash": newest["hash"]}
     assert problem(await http.get("/v1/ops/audit", params={"limit": 501}), 422)["field"] == "limit"
+
+
+async def test_the_audit_says_whose_credential_an_act_came_with(pool: asyncpg.Pool, fill: Filling) -> None:
+    case = await fill.case(await fill.document("order/1", "case"))
+    app: Any = application(pool)
+    caller = Caller(consumer="desk", scopes=frozenset({"ops"}), channels=None, customers=None, plan="")
+
+    async def let(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            let_in(scope, caller)
+        await app(scope, receive, send)
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(let), base_url="http://crossdock") as client:
+        answer = await client.post("/v1/ops/cases:retry", json={"case_ids": [case], "by": "jo"})
+        assert (answer.status_code, answer.json()["done"]) == (200, 1)
+    assert await pool.fetchval("SELECT who FROM audit") == "desk: jo"

@@ -15,9 +15,11 @@ from aiohttp import web
 from litestar import Litestar
 from litestar.datastructures import State
 
+from crossdock.api.contract import with_hot_paths
 from crossdock.api.problems import EXCEPTION_HANDLERS
 from crossdock.api.routes import routes
 from crossdock.api.subscription_body import Outward
+from crossdock.governance.caller import Caller, let_in
 from crossdock.runtime.outward import Reach
 from tests.subscriptions.receiving import House, Receiver, receiving
 
@@ -41,6 +43,56 @@ async def http(pool: asyncpg.Pool) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://crossdock") as client:
         yield client
+
+
+def asking(pool: asyncpg.Pool, consumer: str, *scopes: Any, **sees: frozenset[str]) -> httpx.AsyncClient:
+    """A client whose requests are those of a consumer."""
+    caller = Caller(
+        consumer=consumer, scopes=frozenset(scopes), plan="", **{"channels": None, "customers": None, **sees}
+    )
+    state = State({"pool": pool, "outward": Outward(Reach(loopback=True), "/crossdock/test")})
+    app: Any = Litestar([*routes()], state=state, exception_handlers=EXCEPTION_HANDLERS, logging_config=None)
+
+    async def let(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            let_in(scope, caller)
+        await app(scope, receive, send)
+
+    return httpx.AsyncClient(transport=httpx.ASGITransport(let), base_url="http://crossdock")
+
+
+async def test_a_consumer_sees_its_own_and_subscribes_to_what_it_may_see(
+    pool: asyncpg.Pool, receiver: Receiver
+) -> None:
+    mine = asking(pool, "portal", "webhooks:write", "orders:read", channels=frozenset({"shop", "b2b"}))
+    other = asking(pool, "desk", "webhooks:write", "orders:read", customers=frozenset({"C-1"}))
+    everything = asking(pool, "ops", "ops")
+    async with mine, other, everything:
+        one, _ = await made(mine, receiver)
+        assert (one["consumer"], one["channels"], one["customers"]) == ("portal", ["b2b", "shop"], None)
+        narrow, _ = await made(mine, receiver, channels=["shop"])
+        assert narrow["channels"] == ["shop"]
+        his, _ = await made(other, receiver)
+        assert (his["channels"], his["customers"]) == (None, ["C-1"])
+        url = f"{receiver.url}/hook"
+        for client, wish, field in (
+            (mine, {"types": ["sales_order.*"], "channels": ["shop", "mart"]}, "channels[1]"),
+            (mine, {"types": ["sales_order.*", "inventory.*"]}, "types[1]"),
+            (mine, {"types": ["*"]}, "types[0]"),
+            (other, {"types": ["sales_order.*"], "customers": ["C-2"]}, "customers[0]"),
+        ):
+            refused = await client.post(PATH, json={"url": url, **wish})
+            assert (refused.status_code, refused.json()["field"]) == (403, field)
+        assert [each["id"] for each in (await other.get(PATH)).json()["items"]] == [his["id"]]
+        assert len((await everything.get(PATH)).json()["items"]) == 3
+        for path, body in ((f"{PATH}/{one['id']}:{verb}", {}) for verb in ("test", "rotate", "enable", "disable")):
+            assert (await other.post(path, json=body)).status_code == 404
+        replay = {"since": "2026-11-27T08:00:00Z"}
+        assert (await other.post(f"{PATH}/{one['id']}:replay", json=replay)).status_code == 404
+        assert (await other.get(f"{PATH}/{one['id']}")).status_code == 404
+        assert (await other.delete(f"{PATH}/{one['id']}")).status_code == 404
+        assert (await mine.delete(f"{PATH}/{one['id']}")).status_code == 204
+    assert receiver.got == []
 
 
 async def made(http: httpx.AsyncClient, receiver: Receiver, **wish: Any) -> tuple[dict[str, Any], str]:
@@ -181,3 +233,13 @@ async def test_their_number_is_bounded(
         await made(http, receiver)
     answer = await http.post(PATH, json={"url": f"{receiver.url}/hook", "types": ["*"]})
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/subscription.too_many")
+
+
+def test_the_contract_says_what_an_endpoint_is_sent() -> None:
+    document = with_hot_paths({"paths": {}})
+    told = document["webhooks"]["event"]["post"]
+    assert [one["name"] for one in told["parameters"]] == ["webhook-id", "webhook-timestamp", "webhook-signature"]
+    schema = told["requestBody"]["content"]["application/cloudevents+json"]["schema"]
+    assert schema == {"$ref": "#/components/schemas/CloudEvent"}
+    assert "specversion" in document["components"]["schemas"]["CloudEvent"]["properties"]
+    assert {"2XX", "410", "429", "default"} == set(told["responses"])

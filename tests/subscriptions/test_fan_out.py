@@ -144,3 +144,26 @@ async def test_an_event_of_a_transaction_that_commits_late_is_not_passed_by(hous
     of_a = [got.event["data"]["n"] for got in receiver.got if got.key == "a"]
     assert of_a == ["late", "a"]
     assert (len(receiver.taken()), set(ids) <= set(receiver.taken())) == (3, True)
+
+
+async def test_one_that_is_far_behind_holds_up_nobody(
+    house: House, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crossdock.subscriptions.fan_out.PAGE", 5)
+    one, _ = await house.subscribe("/behind")
+    await house.subscribe("/quick")
+    since = await house.pool.fetchval("SELECT clock_timestamp()")
+    ids = await house.tell(*(f"k{n}" for n in range(60)))
+    await house.rounds()
+    receiver.clear()
+    await changed(house, replay, None, one, since, JO)
+    (new,) = await house.tell("new")
+    while not receiver.taken("/quick"):
+        await house.driver.turn()
+        await house.driver.settled()
+    # It was told while the other had most of its way before it.
+    assert receiver.taken("/quick") == [new]
+    assert len(receiver.taken("/behind")) < len(ids) / 2
+    await house.rounds()
+    assert sorted(receiver.taken("/behind")) == sorted([*ids, new])
+    assert receiver.taken("/quick") == [new]

@@ -81,12 +81,12 @@ async def _play(database: str, steps: list[tuple[str, Any]], answers: list[Any],
                             await replay(conn, None, one, begin, JO)
                         else:
                             await (enable if what == "on" else disable)(conn, None, one, JO)
-                await house.rounds(200)
+                await house.rounds()
             wild = False
             async with pool.acquire() as conn, conn.transaction():
                 await enable(conn, None, one, JO)
             clock.advance(timedelta(hours=2))
-            await house.rounds(200)
+            await house.rounds()
             await house.driver.close()
             waiting = await house.waiting(one)
             given_up = (await house.standing(one))["given_up"]

@@ -21,7 +21,9 @@ Business events as CloudEvents 1.0 on the JetStream stream {STREAM}, in the orde
 Subscribe with a durable consumer and acknowledge after your own commit: nothing is lost while you are away. An event
 may come again; `source` and `id` tell. Replay with a consumer of its own: by time (deliver policy by_start_time), by
 number in the stream (by_start_sequence), or by SKU (filter crossdock.events.inventory.level.changed.stock_SKU.*). The
-command `crossdock events replay` does all three."""
+command `crossdock events replay` does all three.
+
+Without the bus: subscribe over HTTP (`POST /v1/subscriptions`), and each event is sent as a signed webhook."""
 
 
 def asyncapi() -> dict[str, Any]:

@@ -16,6 +16,7 @@ from crossdock.api import (
     orders_contract,
     prices_contract,
     reservations_contract,
+    webhook_contract,
 )
 
 PATH = "/openapi.json"
@@ -94,6 +95,7 @@ HOT_SCHEMAS: dict[str, Any] = {
     **orders_contract.SCHEMAS,
     **reservations_contract.SCHEMAS,
     **prices_contract.SCHEMAS,
+    **webhook_contract.SCHEMAS,
 }
 """What they refer to under `#/components/schemas/`."""
 
@@ -106,6 +108,7 @@ def with_hot_paths(schema: dict[str, Any]) -> dict[str, Any]:
     return {
         **schema,
         "paths": access_contract.with_access({**HOT_PATHS, **schema["paths"]}),
+        "webhooks": webhook_contract.WEBHOOKS,
         "components": {**components, "schemas": schemas, "securitySchemes": schemes},
     }
 

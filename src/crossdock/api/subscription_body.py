@@ -19,7 +19,11 @@ _Name = Annotated[str, Meta(min_length=1, max_length=200)]
 _SCOPES: Mapping[str, str] = {
     "availability": "availability:read",
     "cancellation": "orders:read",
+    "customer": "customers:read",
+    "price": "prices:read",
+    "product": "products:read",
     "reservation": "reservations:read",
+    "return": "returns:read",
     "sales_order": "orders:read",
     "shipment": "shipments:read",
 }

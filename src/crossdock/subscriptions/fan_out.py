@@ -23,37 +23,44 @@ Owed = tuple[str, int, int, int, str]
 
 
 async def fan_out(conn: asyncpg.Connection, fence: int, places: Mapping[str, Place], now: datetime) -> bool:
-    """Look at the next page of events for the subscriptions that are furthest behind; whether there is more at once.
+    """Look at the next page of events behind each place where subscriptions are; whether there is more at once.
 
-    `places`: where each active subscription is. Nothing is written when the lease was lost meanwhile. Subscriptions for
-    which too much waits already stay where they are.
+    `places`: where each active subscription is. Those that are at the same place are looked after together; one that is
+    far behind holds up nobody. Nothing is written when the lease was lost meanwhile. Subscriptions for which too much
+    waits already stay where they are.
     """
     full = {row["id"] for row in await conn.fetch(SQL.full, list(places), MOST_WAITING)}
-    open_ = {one: place for one, place in places.items() if one not in full}
-    if not open_:
-        return False
-    first = min(open_.values())
-    group = [one for one, place in open_.items() if place == first]
-    # Asked without a lock first: a transaction that locks gets a number, which holds up all who follow the outbox.
-    if not await conn.fetch(SQL.read_outbox, *first, [], 1):
-        return False
+    groups: dict[Place, list[str]] = {}
+    for one, place in places.items():
+        if one not in full:
+            groups.setdefault(place, []).append(one)
+    more = False
+    for place, group in groups.items():
+        # Asked without a lock first: a transaction that locks gets a number, which holds up all who follow the outbox.
+        if await conn.fetch(SQL.read_outbox, *place, [], 1):
+            more |= await _page(conn, fence, place, group, now)
+    return more
+
+
+async def _page(conn: asyncpg.Connection, fence: int, place: Place, group: Sequence[str], now: datetime) -> bool:
+    """Take on what the page behind `place` holds for these subscriptions; whether it was full."""
     async with conn.transaction():
         if not await conn.fetchval(SQL.check_fence, fence):
             return False
-        rows = await conn.fetch(SQL.lock_places, group)
+        rows = await conn.fetch(SQL.lock_places, list(group))
         wanted = {
             row["id"]: Wanted(row["types"], _set(row["channels"]), _set(row["customers"]))
             for row in rows
-            if (row["xid"], row["event_id"]) == first
+            if (row["xid"], row["event_id"]) == place
         }
         types = likes(one for want in wanted.values() for one in want.types)
-        page = await conn.fetch(SQL.read_outbox, *first, types, PAGE)
+        page = await conn.fetch(SQL.read_outbox, *place, types, PAGE)
         if not page or not wanted:
             return False
         await _owe(conn, await _chosen(conn, wanted, page), now)
         for one in wanted:
             await conn.execute(SQL.move_place, one, page[-1]["xid"], page[-1]["id"])
-    return len(page) == PAGE or len(group) < len(open_)
+    return len(page) == PAGE
 
 
 def _set(names: Sequence[str] | None) -> frozenset[str] | None:
