@@ -24,6 +24,7 @@ MOST_LINES = 1000
 MOST_BODY = 512 * 1024
 _SHOWN = 100
 _MOST = Decimal(10) ** 12
+_DECIMALS = 9
 _FEWEST = Decimal("0.000000001")
 Name = Annotated[str, Meta(max_length=200)]
 Sku = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -102,8 +103,10 @@ def in_our_words(question: PriceQuestion, asker: Asker, catalog: Catalog) -> Que
     if not 1 <= len(question.lines) <= MOST_LINES:
         raise _wrong("lines", "lines", f"{len(question.lines)} lines cannot be priced", f"send 1 to {MOST_LINES}")
     lines: list[WantedLine] = []
+    # Most channels call goods as we do: then no name is looked up.
+    named = catalog.translates(source, "sku")
     for index, line in enumerate(question.lines):
-        sku = catalog.sku(source, line.sku) or line.sku
+        sku = (catalog.sku(source, line.sku) or line.sku) if named else line.sku
         product = catalog.products.get(sku)
         unit = line.unit or (product.unit if product is not None else "EA")
         fault = _quantity(index, line.quantity, unit)
@@ -138,12 +141,15 @@ def _head(question: PriceQuestion, sold: bool, known: bool, currency: str) -> It
 
 def _quantity(index: int, value: Decimal, unit: str) -> Refused | None:
     field = f"lines[{index}].quantity"
-    exponent = value.as_tuple().exponent
-    if not isinstance(exponent, int) or not 0 < value < _MOST or (exponent < -9 and value % _FEWEST):
-        return _wrong(field, "quantity", f"{str(value)[:50]} cannot be priced", "put more than 0, at most 9 decimals")
-    if unit in WHOLE_UNITS and value != value.to_integral_value():
-        return _wrong(field, "quantity_whole", f"goods counted in {unit} come whole", "put a whole number")
-    return None
+    if value.is_finite() and 0 < value < _MOST:
+        if unit in WHOLE_UNITS:
+            if value == value.to_integral_value():
+                return None
+            return _wrong(field, "quantity_whole", f"goods counted in {unit} come whole", "put a whole number")
+        exponent = value.as_tuple().exponent
+        if isinstance(exponent, int) and (exponent >= -_DECIMALS or not value % _FEWEST):
+            return None
+    return _wrong(field, "quantity", f"{str(value)[:50]} cannot be priced", "put more than 0, at most 9 decimals")
 
 
 def _wrong(field: str, rule: str, reason: str, fix: str) -> Refused:
