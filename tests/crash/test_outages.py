@@ -87,7 +87,7 @@ async def test_while_the_store_takes_nothing_its_orders_go_on_and_stock_and_ship
 
 @pytest.mark.parametrize("kind", ["error_after", "cut_after"])
 async def test_an_erp_that_fails_after_it_made_the_order_still_has_it_once(stack: Stack, kind: str) -> None:
-    await stack.control.post("netsuite", "faults", {"kind": kind, "match": "salesOrder", "count": 12})
+    await stack.control.post("netsuite", "faults", {"kind": kind, "match": "salesOrder", "count": 6})
     await _order(stack, seed=105)
     await at_rest(stack)
     unused = [fault["count"] for fault in (await stack.control.get("netsuite", "faults"))["faults"]]

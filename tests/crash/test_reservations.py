@@ -37,7 +37,7 @@ from tests.crash.holding import CLIENTS, PLACES, SKUS, TTLS, Buyer, Pair, Seen, 
 from tests.crash.stack import PATIENT, Stack
 
 pytestmark = pytest.mark.xdist_group("crash-reservations")
-SEEDS = range(1, int(os.environ.get("CROSSDOCK_CRASH_SEEDS", "4")) + 1)
+SEEDS = range(1, int(os.environ.get("CROSSDOCK_CRASH_SEEDS", "3")) + 1)
 VICTIMS = ("gateway", "second gateway", "backend", "postgres", "scheduler", "worker")
 SHOPPING = 1.5
 ESTATE = """\

@@ -248,8 +248,10 @@ async def test_a_call_that_died_with_its_worker_is_made_again(pool: asyncpg.Pool
     )
     async with publishing(pool, sender, worker="w2"):
         await until(lambda: at_rest(pool))
-    assert told(sender) == [{"CD-1": 10}, {"CD-1": 10}]
-    assert sender.batches[1][0].document.sequence > before + 10**9
+    # How often it is made again depends on how long the machine takes; that it is, and later than the one that died.
+    assert len(told(sender)) >= 2
+    assert all(one == {"CD-1": 10} for one in told(sender))
+    assert sender.batches[-1][0].document.sequence > before + 10**9
     assert await pool.fetchval("SELECT count(*) FROM publication_call") == 0
 
 

@@ -58,7 +58,7 @@ async def placed_in_cases(stage: Stage) -> tuple[dict[str, Any], int]:
         line = body.index(b'"quantity":')
         end = body.index(b"}", line)
         quantity = body[line:end].replace(b',"unit":"EA"', b"") + b',"unit":"CS"'
-        await act(conn, lambda c: edit(c, case["id"], body[:line] + quantity + body[end:], by="jo"))
+        await act(conn, lambda c: edit(c, case["id"], body[:line] + quantity + body[end:], by="jo", origin="cli"))
     await stage.rest()
     assert await stage.cases() == []
     return order, int(order["line_items"][0]["quantity"])

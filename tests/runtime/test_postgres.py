@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossdock.errors import EngineAway
-from crossdock.runtime.postgres import away, connect, open_pool, parse_queries, retrying
+from crossdock.runtime.postgres import away, broken, connect, open_pool, parse_queries, retrying
 
 _GOOD = """
 -- Statements of a test.
@@ -93,6 +93,14 @@ async def test_mistakes_of_ours_keep_their_own_errors(empty_database: str) -> No
     connection = await connect(empty_database)
     with pytest.raises(EngineAway), away():
         raise InternalClientError("cannot switch to state 15; another operation (2) is in progress")
+    busy = "cannot perform operation: another operation is in progress"
+    with pytest.raises(InterfaceError), away():
+        raise InterfaceError(busy)
+    # What rolling back ends in on a connection whose server died in the middle of an answer.
+    rolled_back = InterfaceError(busy)
+    rolled_back.__context__ = InternalClientError("cannot switch to state 21; another operation (2) is in progress")
+    assert broken(rolled_back)
+    assert not broken(InterfaceError(busy))
     with pytest.raises(InternalClientError), away():
         raise InternalClientError("a mistake of ours")
     with pytest.raises(asyncpg.UndefinedTableError), away():

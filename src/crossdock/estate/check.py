@@ -48,7 +48,7 @@ def check(estate: Estate) -> list[Finding]:
         *check_consumers(estate),
     ]
     return sorted(
-        set(findings), key=lambda finding: (finding.severity, finding.where.partition(":")[0], _line(finding))
+        dict.fromkeys(findings), key=lambda finding: (finding.severity, finding.where.partition(":")[0], _line(finding))
     )
 
 

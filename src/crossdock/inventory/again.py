@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import asyncpg
-from asyncpg.exceptions import InternalClientError
+from asyncpg.exceptions import InterfaceError, InternalClientError
 
 from crossdock.errors import RetryLater
-from crossdock.runtime.postgres import away
+from crossdock.runtime.postgres import away, broken
 
 Result = TypeVar("Result")
 TRIES = 5
@@ -43,9 +43,10 @@ async def transaction(pool: asyncpg.Pool, work: Callable[[asyncpg.Connection], A
                             return await work(conn)
                     except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError):
                         continue
-                    except InternalClientError:
-                        # Its server died in the middle of an answer: the pool must not give it out again.
-                        conn.terminate()
+                    except (InternalClientError, InterfaceError) as error:
+                        if broken(error):
+                            # Its server died in the middle of an answer: the pool must not give it out again.
+                            conn.terminate()
                         raise
     except asyncpg.QueryCanceledError as error:
         raise RetryLater("the database took too long to answer", after=1.0, rule="statement_timeout") from error

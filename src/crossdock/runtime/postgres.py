@@ -23,7 +23,7 @@ _GOOD_NAME = re.compile(r"[a-z][a-z0-9_]*$")
 # The third: the server closed a connection of a pool while its holder had nothing to ask.
 _CLOSED = ("connection is closed", "pool is clos", "has been released back to the pool")
 # A server that dies between two messages can leave a connection that waits for the rest of an answer for ever.
-_BROKEN = ("another operation",)
+_BROKEN = "another operation"
 _AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
@@ -92,10 +92,19 @@ def away() -> Iterator[None]:
     try:
         yield
     except (*_AWAY, InterfaceError, InternalClientError) as error:
-        told = _CLOSED if isinstance(error, InterfaceError) else _BROKEN
-        if isinstance(error, InterfaceError | InternalClientError) and not any(t in str(error) for t in told):
+        closed = isinstance(error, InterfaceError) and any(text in str(error) for text in _CLOSED)
+        if isinstance(error, InterfaceError | InternalClientError) and not closed and not broken(error):
             raise
         raise EngineAway(f"PostgreSQL cannot be reached: {type(error).__name__}: {error}") from error
+
+
+def broken(error: Exception) -> bool:
+    """Whether the connection waits for ever for the rest of an answer that its server died over: terminate it.
+
+    Rolling back on it fails in its turn, with what asyncpg says of misuse as well.
+    """
+    first = error.__context__ if isinstance(error, InterfaceError) else error
+    return isinstance(first, InternalClientError) and _BROKEN in str(first) and _BROKEN in str(error)
 
 
 async def retrying(work: Callable[[], Awaitable[Result]], *, patience: float, pause: float = 0.1) -> Result:
