@@ -75,6 +75,8 @@ async def test_a_child_that_ignores_a_signal_gets_the_next(tmp_path: Path) -> No
     program = (
         "import signal, sys, time\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        # A shell that runs tests in the background has them ignore it.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "print('ready', flush=True)\n"
         "time.sleep(60)\n"
     )
