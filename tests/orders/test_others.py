@@ -109,6 +109,37 @@ async def test_a_change_counts_once_and_what_asks_for_the_same_is_not_checked_ag
     assert await given(pool, lower, of("1", "99.00", version=6, status="cancelled"), first=7) == ["accepted"]
 
 
+async def test_a_change_frees_nothing_for_those_after_it_in_its_batch(pool: asyncpg.Pool) -> None:
+    """It may yet be stopped: goods of the order have left."""
+    by = checking(CREDIT)
+    assert await given(pool, by, of("1", "90.00")) == ["accepted"]
+    await pool.execute("UPDATE fulfillment_order SET state = 'shipped'")
+    batch = [of("1", "20.00", version=2), of("2", "80.00"), of("3", "10.00")]
+    assert await given(pool, by, *batch, first=2) == ["fulfillment.not_shipped", "order.credit_limit", "accepted"]
+    assert await pool.fetchval("SELECT sum(total) FROM sales_order") == Decimal("100.00")
+
+
+async def test_a_change_that_grows_takes_only_what_it_grows_by(pool: asyncpg.Pool) -> None:
+    by = checking(CREDIT)
+    assert await given(pool, by, of("1", "50.00")) == ["accepted"]
+    batch = [of("1", "70.00", version=2), of("2", "30.01"), of("3", "30.00")]
+    assert await given(pool, by, *batch, first=2) == ["accepted", "order.credit_limit", "accepted"]
+
+
+async def test_a_change_to_another_account_is_open_there_and_frees_nothing_yet(pool: asyncpg.Pool) -> None:
+    by = checking(CREDIT)
+    assert await given(pool, by, of("1", "60.00")) == ["accepted"]
+    moved = of("1", "60.00", version=2, customer=Party(id="C-2"))
+    batch = [moved, of("2", "41.00"), of("3", "41.00", customer=Party(id="C-2")), of("4", "40.00")]
+    assert await given(pool, by, *batch, first=2) == [
+        "accepted",
+        "order.credit_limit",
+        "order.credit_limit",
+        "accepted",
+    ]
+    assert await given(pool, by, of("5", "60.00"), first=6) == ["accepted"]
+
+
 async def test_two_workers_never_use_the_same_credit_twice(pool: asyncpg.Pool) -> None:
     by = checking(CREDIT)
     with set_clock(NOON):

@@ -49,7 +49,7 @@ class OtherOrders:
         self._open: dict[tuple[str, datetime, str], Decimal] = {}
         self._before: dict[str, _Before] = {}
         self._alike: dict[int, tuple[str, str]] = {}
-        # What orders of this batch add to what is open, and what their earlier versions take off: when, and how much.
+        # What orders of this batch add to what is open: when, and how much.
         self._moved: dict[tuple[str, str], list[tuple[datetime, Decimal]]] = {}
 
     async def read(self, conn: asyncpg.Connection, asking: Sequence[Asking]) -> None:
@@ -94,12 +94,16 @@ class OtherOrders:
         return Others(open=in_use, alike=None if alike is None or alike[0] == order.order_key else alike)
 
     def passed(self, order: SalesOrder, checks: Checks) -> None:
-        """`order` is about to be accepted."""
+        """`order` is about to be accepted. It may still be stopped, when its goods have left: so what it frees beside
+        its earlier version is free for the next batch only."""
         before = self._before.get(order.order_key)
-        if before is not None and before.status == "open":
-            moved = self._moved.setdefault((before.customer, before.currency), [])
-            moved.append((before.placed_at, -before.total))
-        self._moved.setdefault((order.customer.id, order.currency), []).append((order.placed_at, order.total.amount))
+        holder, at, grown = (order.customer.id, order.currency), order.placed_at, order.total.amount
+        if before is not None:
+            # Whatever a later version says, an order counts from when it was first placed.
+            at = before.placed_at
+            if before.status == "open" and (before.customer, before.currency) == holder:
+                grown = max(grown - before.total, _NONE)
+        self._moved.setdefault(holder, []).append((at, grown))
         if checks.duplicates is not None:
             self._alike.setdefault(likeness_of(order), (order.order_key, order.number))
 
