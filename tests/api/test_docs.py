@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import httpx
+import pytest
 import pytest_asyncio
 
+from crossdock.api.docs import page as drawing
 from crossdock.api.docs.page import bounds_of, render, text_of, type_of
 from crossdock.app.gateway import web
 
@@ -32,6 +34,18 @@ async def test_every_operation_and_schema_is_on_the_page(client: httpx.AsyncClie
     linked = set(re.findall(r'href="#([^"]+)"', page.text))
     assert linked <= set(ids)
     assert "PO-4711" in page.text
+
+
+async def test_it_is_drawn_once(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+
+    def counting(contract: dict[str, Any]) -> str:
+        drawn.append(contract["info"]["title"])
+        return render(contract)
+
+    monkeypatch.setattr(drawing, "render", counting)
+    pages = {(await client.get("/docs")).text for _ in range(3)}
+    assert (drawn, len(pages)) == (["Crossdock"], 1)
 
 
 async def test_it_runs_nothing_and_loads_its_own_style_only(client: httpx.AsyncClient) -> None:

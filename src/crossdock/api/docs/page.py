@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Final
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from litestar import MediaType, Request, Response, get
+from litestar import Litestar, MediaType, Request, Response, get
 from litestar.types import ControllerRouterHandler
 from markupsafe import Markup, escape
 
@@ -114,11 +115,16 @@ def render(contract: dict[str, Any]) -> str:
     return template.render(info=contract["info"], tags=sorted(tags.items()), schemas=schemas, style=_ADDRESS)
 
 
+@lru_cache(maxsize=1)
+def _page_of(app: Litestar) -> str:
+    """The page of an application, drawn once: anybody may ask for it, and drawing it keeps the process busy."""
+    return render(with_hot_paths(app.openapi_schema.to_schema()))
+
+
 @get("/docs", summary="The contract as a page", tags=["contracts"], media_type=MediaType.HTML, sync_to_thread=False)
 def get_docs(request: Request[Any, Any, Any]) -> Response[str]:
     """Every operation and schema, for people."""
-    contract = with_hot_paths(request.app.openapi_schema.to_schema())
-    return Response(render(contract), media_type=MediaType.HTML, headers={**_HEADERS, "Cache-Control": "no-cache"})
+    return Response(_page_of(request.app), media_type=MediaType.HTML, headers={**_HEADERS, "Cache-Control": "no-cache"})
 
 
 @get("/docs/style.css", summary="Its style sheet", tags=["contracts"], sync_to_thread=False)
