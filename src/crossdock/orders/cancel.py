@@ -13,6 +13,7 @@ from crossdock.catalog.cache import Catalog
 from crossdock.errors import NeedsEdit
 from crossdock.journal.decided import Decided, NewEvent, Translated
 from crossdock.orders.accept import SQL
+from crossdock.orders.examine import unknown_channel
 from crossdock.orders.validate import cancellation_failures
 
 
@@ -29,15 +30,7 @@ async def cancel(
 def _check(note: Cancellation, catalog: Catalog, known_channel: Callable[[str], bool]) -> NeedsEdit | None:
     failures = cancellation_failures(note, catalog.products.__contains__)
     if not known_channel(note.channel):
-        failures.append(
-            NeedsEdit(
-                f"channel {note.channel!r} is not in the estate",
-                field="channel",
-                rule="order.channel_known",
-                value=note.channel,
-                fix="add the channel to the estate, or put the right one",
-            )
-        )
+        failures.append(unknown_channel(note.channel))
     return NeedsEdit.of(failures) if failures else None
 
 

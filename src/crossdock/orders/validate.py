@@ -10,6 +10,7 @@ from functools import lru_cache
 from crossdock.canonical.money import Money, minor_unit
 from crossdock.canonical.sales_order import Cancellation, Charge, OrderLine, SalesOrder
 from crossdock.errors import NeedsEdit
+from crossdock.orders.failure import edit
 
 ZERO = Decimal(0)
 # Beyond these a number is a mistake, and arithmetic with it would overflow or be rounded.
@@ -41,27 +42,23 @@ def cancellation_failures(note: Cancellation, known_sku: Callable[[str], bool]) 
         failures += _charges(note.charges, note.currency)
         failures += _currencies("total", note.currency, note.total)
     if not note.lines and not note.charges:
-        failures.append(_edit("lines", "not_empty", 0, "there is nothing on it", "add what is given back"))
+        failures.append(edit("lines", "not_empty", 0, "there is nothing on it", "add what is given back"))
     return failures
-
-
-def _edit(field: str, rule: str, value: object, reason: str, fix: str) -> NeedsEdit:
-    return NeedsEdit(reason, field=field, rule=f"order.{rule}", value=value, fix=fix)
 
 
 def too_many_lines(count: int, most: int) -> NeedsEdit:
     """The failure of an order of `count` lines."""
     reason = f"the order has {count} lines, at most {most} are taken"
-    return _edit("lines", "max_lines", count, reason, "split the order, or raise routing.max_lines in the estate")
+    return edit("lines", "max_lines", count, reason, "split the order, or raise routing.max_lines in the estate")
 
 
 def _shape(order: SalesOrder, max_lines: int) -> Iterator[NeedsEdit]:
     if not order.lines and not order.charges:
-        yield _edit("lines", "not_empty", 0, "the order has no lines", "add at least one line")
+        yield edit("lines", "not_empty", 0, "the order has no lines", "add at least one line")
     if len(order.lines) > max_lines:
         yield too_many_lines(len(order.lines), max_lines)
     if order.status == "open" and order.ship_to is None and order.lines:
-        yield _edit("ship_to", "ship_to", None, "there is no address to ship to", "add the address")
+        yield edit("ship_to", "ship_to", None, "there is no address to ship to", "add the address")
 
 
 def _numbers(
@@ -97,7 +94,7 @@ def beyond(value: Decimal) -> bool:
 def out_of_range(at: str, value: Decimal) -> NeedsEdit:
     """The failure of a number at `at` that is `beyond` what an order holds."""
     shown = f"{value:.3E}"
-    return _edit(at, "number_range", shown, f"{shown} is no amount or quantity of an order", "put the right number")
+    return edit(at, "number_range", shown, f"{shown} is no amount or quantity of an order", "put the right number")
 
 
 def _lines(lines: tuple[OrderLine, ...], currency: str, known_sku: Callable[[str], bool]) -> Iterator[NeedsEdit]:
@@ -106,12 +103,12 @@ def _lines(lines: tuple[OrderLine, ...], currency: str, known_sku: Callable[[str
     for index, line in enumerate(lines):
         at = f"lines[{index}]"
         if line.line in seen:
-            yield _edit(
+            yield edit(
                 f"{at}.line", "line_unique", line.line, f"line id {line.line} is there twice", "number the lines"
             )
         seen.add(line.line)
         if not known_sku(line.sku):
-            yield _edit(
+            yield edit(
                 f"{at}.sku",
                 "sku_known",
                 line.sku,
@@ -120,14 +117,14 @@ def _lines(lines: tuple[OrderLine, ...], currency: str, known_sku: Callable[[str
             )
         if line.quantity.value <= ZERO:
             value = line.quantity.value
-            yield _edit(f"{at}.quantity", "quantity", value, f"quantity is {value}", "put a quantity above zero")
+            yield edit(f"{at}.quantity", "quantity", value, f"quantity is {value}", "put a quantity above zero")
         price = line.unit_price.amount
         if price < ZERO:
-            yield _edit(f"{at}.unit_price", "price", price, f"unit price is {price}", "put a price of zero or more")
+            yield edit(f"{at}.unit_price", "price", price, f"unit price is {price}", "put a price of zero or more")
         yield from _currencies(at, currency, line.unit_price, line.discount, line.tax, line.total)
         due = line.quantity.value * price - (line.discount.amount if line.discount is not None else ZERO)
         if abs(due - line.total.amount) > step:
-            yield _edit(
+            yield edit(
                 f"{at}.total",
                 "line_total",
                 line.total.amount,
@@ -144,7 +141,7 @@ def _charges(charges: tuple[Charge, ...], currency: str) -> Iterator[NeedsEdit]:
 def _currencies(at: str, currency: str, *amounts: Money | None) -> Iterator[NeedsEdit]:
     for money in amounts:
         if money is not None and money.currency != currency:
-            yield _edit(
+            yield edit(
                 at,
                 "currency_one",
                 money.currency,
@@ -161,14 +158,14 @@ def _totals(order: SalesOrder) -> Iterator[NeedsEdit]:
     yield from _currencies("tax", order.currency, order.tax)
     if order.total.amount < ZERO:
         value = order.total.amount
-        yield _edit("total", "total_positive", value, f"the order's total is {value}", "put a total of zero or more")
+        yield edit("total", "total_positive", value, f"the order's total is {value}", "put a total of zero or more")
     due = sum((line.total.amount for line in order.lines), ZERO)
     due += sum((charge.amount.amount for charge in order.charges), ZERO)
     if order.tax is not None and not order.taxes_included:
         due += order.tax.amount
     allowed = _step_of(order.currency) * max(1, len(order.lines))
     if abs(due - order.total.amount) > allowed:
-        yield _edit(
+        yield edit(
             "total",
             "total",
             order.total.amount,
