@@ -244,6 +244,11 @@ def test_the_table_finds_what_fits_best() -> None:
     assert trace.path == "/v1/ops/trace/{key:path}"
     assert table.find("GET", "/v1/ops/trace/") is None
     assert table.find("GET", "/v1/reservations/a/b") is None
+    # What reads an order asks the database many times.
+    for method, path in (("GET", "/v1/orders/ord_1"), ("POST", "/v1/orders/portal/ord_1:cancel")):
+        one = table.find(method, path)
+        assert one is not None
+        assert one.costly
     assert table.methods("/v1/reservations/a") == ["DELETE", "GET"]
 
 

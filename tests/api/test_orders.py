@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 
 from crossdock.api import orders as module
+from crossdock.api import plain
 from crossdock.api.orders import MOST_BODY, PATH
 from crossdock.canonical.master_data import Customer
 from crossdock.canonical.objects import decode
@@ -220,8 +221,19 @@ async def test_ten_thousand_lines_are_taken_and_one_more_is_not(desk: Desk) -> N
     assert await messages(desk.pool) == [("portal.api", "local/k")]
 
 
+async def test_charges_are_so_many_at_most(desk: Desk) -> None:
+    charge = {"kind": "fee", "amount": "0.01"}
+    lines = [{"sku": "CD-1001", "quantity": "1", "unit_price": "1"}]
+    answer = await desk.place("k1", an_order(lines=lines, charges=[charge] * 100))
+    assert (answer.status, answer.json["total"]) == (201, "2.00")
+    for many in (101, 50_000):
+        answer = await desk.place("k2", an_order(lines=lines, charges=[charge] * many))
+        assert problem(answer) == (422, "order.max_charges", "charges")
+        assert (answer.json["errors"][0]["value"], len(answer.json["errors"])) == (str(many), 1)
+
+
 async def test_a_body_that_does_not_arrive_is_given_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "READ_SECONDS", 0.05)
+    monkeypatch.setattr(plain, "READ_SECONDS", 0.05)
     sent: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:

@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
+import pytest
 import pytest_asyncio
 
 from crossdock.estate.consumers import SCOPES
 from crossdock.governance.caller import LOCAL, Caller
+from crossdock.orders import listing
 from tests.api.ordering import Desk, an_order, desk_on, problem
 
 
@@ -91,3 +93,70 @@ async def test_orders_of_others_are_neither_read_nor_listed_nor_cancelled(desk: 
     assert [one["id"] for one in (await desk.list()).json["items"]] == [ids["till", "ACME"]]
     desk.caller = LOCAL
     assert await desk.pool.fetchval("SELECT count(*) FROM document WHERE topic = 'orders.cancel'") == 0
+
+
+async def test_an_id_that_orders_of_two_channels_have_names_none(desk: Desk) -> None:
+    keys = []
+    for channel, customer in (("portal", "ACME"), ("till", "BETA")):
+        answer = await desk.place(channel, an_order(channel=channel, customer={"id": customer}))
+        keys.append(answer.json["order_key"])
+    await desk.decide()
+    for key in keys:
+        ours = f"{key.partition('/')[0]}/7"
+        await desk.pool.execute("UPDATE sales_order SET order_key = $2 WHERE order_key = $1", key, ours)
+        await desk.pool.execute(
+            "UPDATE document_version SET body = convert_to(replace(convert_from(body, 'UTF8'), $1, $2), 'UTF8') "
+            "WHERE stage = 'canonical'",
+            f'"{key}"',
+            f'"{ours}"',
+        )
+    for answer in (await desk.read("7"), await desk.cancel("7")):
+        assert problem(answer) == (409, "order.ambiguous", "")
+        assert answer.json["detail"] == "2 orders have the id '7': portal/7, till/7"
+        assert answer.json["fix"] == "use its order key, CHANNEL/ID"
+    for key in ("portal/7", "till/7"):
+        assert (await desk.read(key)).json["order_key"] == key
+    # Of two the caller sees one.
+    for who, key in (
+        (caller("portal", channels="portal"), "portal/7"),
+        (caller("till", channels="till"), "till/7"),
+        (caller("beta", customers="BETA"), "till/7"),
+    ):
+        desk.caller = who
+        assert (await desk.read("7")).json["order_key"] == key
+
+
+async def test_what_an_order_was_before_it_went_to_another_account_is_not_the_first_ones(desk: Desk) -> None:
+    one = (await desk.place()).json["id"]
+    await desk.decide()
+    await desk.pool.execute(
+        "UPDATE document_version SET body = convert_to(replace(convert_from(body, 'UTF8'), '\"ACME\"', '\"BETA\"'), "
+        "'UTF8') WHERE stage = 'canonical'"
+    )
+    desk.caller = caller("acme", customers="ACME")
+    assert problem(await desk.read(one))[:2] == (404, "order.unknown")
+    desk.caller = caller("beta", customers="BETA")
+    assert (await desk.read(one)).status == 200
+
+
+async def test_lists_of_many_accounts_are_those_of_few(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(9):
+        await desk.place(f"k{number}", an_order(customer={"id": ("ACME", "BETA", "WEB")[number % 3]}))
+    await desk.decide()
+    desk.caller = caller("two", customers="ACME BETA")
+    few = (await desk.list()).json
+    assert {one["customer"] for one in few["items"]} == {"ACME", "BETA"}
+    assert len(few["items"]) == 6
+    # One account more than are read one by one.
+    names = [f"C-{number}" for number in range(listing.FEW_CUSTOMERS - 1)]
+    desk.caller = caller("many", customers=" ".join(["ACME", "BETA", *names]))
+    assert (await desk.list()).json == few
+    monkeypatch.setattr(listing, "LOOKED_AT", 2)
+    seen, cursor = [], ""
+    while True:
+        page = (await desk.list(f"limit=2&cursor={cursor}")).json
+        seen += page["items"]
+        cursor = page.get("next", "")
+        if not cursor:
+            break
+    assert seen == few["items"]

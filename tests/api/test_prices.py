@@ -17,6 +17,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from crossdock.api import plain
 from crossdock.api.contract import with_hot_paths
 from crossdock.api.master_data import customers_handler, products_handler
 from crossdock.api.plain import App, answering
@@ -113,6 +114,17 @@ async def test_the_example_of_the_contract_is_what_is_answered(asking: Asking) -
     assert {**valid(answer.json()), "age_seconds": 0.0} == EXAMPLE_ANSWER
     assert (answer.headers["age"], answer.headers["cache-control"]) == ("0", "no-store")
     valid(EXAMPLE_BODY, "PriceQuestion")
+
+
+async def test_a_body_that_does_not_arrive_is_given_up(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plain, "READ_SECONDS", 0.05)
+
+    async def never() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    answer = await asking.client.post("/v1/prices:quote", content=never(), headers={"content-type": "application/json"})
+    assert problem(answer) == (408, "body_time", "")
 
 
 async def test_every_reference_of_the_contract_leads_somewhere() -> None:

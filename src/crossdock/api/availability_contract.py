@@ -149,6 +149,7 @@ PATHS: dict[str, Any] = {
             },
             "responses": {
                 **_answers(EXAMPLE_EXPLAINED),
+                "408": _problem("the body did not arrive in time"),
                 "413": _problem("the body is larger than 256 KB"),
                 "415": _problem("the body is not JSON by its Content-Type"),
             },

@@ -5,22 +5,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from crossdock.canonical.party import Party
-from crossdock.canonical.quantity import Quantity
 from crossdock.canonical.sales_order import SalesOrder
-from crossdock.catalog.price import Asked, quote
+from crossdock.catalog.price import Asked, asking
 from crossdock.catalog.priced import WantedLine
 from crossdock.decide_orders import Rules
 from crossdock.errors import CrossdockError, EngineAway, NeedsEdit, Refused
 from crossdock.governance.caller import Caller
+from crossdock.orders.checks import NO_CHECKS
 from crossdock.orders.draft import Identity, PriceOf, Setting, draft
 from crossdock.orders.examine import ChannelRules, account_of, examine, with_our_skus
 from crossdock.orders.request import OrderRequest
-from crossdock.orders.standing import Standing
 from crossdock.translate import check_texts
 
 _SHOWN = 20
@@ -96,53 +95,52 @@ class OrderDoor:
         except NeedsEdit as error:
             return Checked(None, None, None, [error])
         catalog = self.rules.catalog
+        account = account_of(Party(id=request.customer.id), catalog, limits, channel.source)
+        theirs = caller.customers is None or (account is not None and caller.sees_customer(account.id))
+        # Prices of an account that is none of the caller's are nobody else's business.
+        buyer = account.id if account is not None and theirs else ""
         setting = Setting(
             catalog,
             channel.source,
             limits.currency,
             limits.max_lines,
-            self._prices(request, limits, identity.placed_at, caller),
+            self._prices(request, limits, identity.placed_at, buyer),
         )
         placed = draft(request, identity, setting)
         if isinstance(placed, list):
             return Checked(None, None, None, placed)
         order = with_our_skus(placed, catalog, channel.source)
+        if not theirs:
+            # Nor are its terms, addresses and credit: its channel's checks would tell of them.
+            found = examine(order, catalog, replace(limits, checks=NO_CHECKS), channel.source).failures
+            found = [one for one in found if one.rule != "order.customer_known"]
+            return Checked(placed, order, None, [*found, _not_theirs(order.customer.id)])
         examined = examine(order, catalog, limits, channel.source)
-        if examined.customer is not None and not caller.sees_customer(examined.customer.id):
-            return Checked(placed, order, None, [*examined.failures, _not_theirs(order.customer.id)])
         return Checked(placed, order, examined.customer, examined.failures)
 
-    def _prices(self, request: OrderRequest, limits: ChannelRules, at: datetime, caller: Caller) -> PriceOf:
-        """What a line costs that comes without a price: what its buyer is quoted for it now; what anybody is, when the
-        buyer is none of the caller's, whose contracts are nobody else's business."""
+    def _prices(self, request: OrderRequest, limits: ChannelRules, at: datetime, buyer: str) -> PriceOf:
+        """What a line costs that comes without a price: what account `buyer` is quoted for it now, "" = what anybody
+        is."""
         catalog = self.rules.catalog
-        channel = self.channels[request.channel]
+        account = catalog.customers.get(buyer)
+        asked = Asked(
+            customer=buyer,
+            group=account.group if account is not None else "",
+            channel=request.channel,
+            currency=request.currency or limits.currency,
+            at=at,
+            taxes_included=request.taxes_included,
+        )
+        if catalog.book is None:
+            return lambda _sku, _quantity: None
+        ask = asking(catalog.book, catalog.products, asked)
+        return lambda sku, quantity: ask(WantedLine(sku, quantity)).unit_price
 
-        def price_of(sku: str, quantity: Quantity) -> Decimal | None:
-            buyer = account_of(Party(id=request.customer.id), catalog, limits, channel.source)
-            theirs = buyer.id if buyer is not None and caller.sees_customer(buyer.id) else ""
-            account = catalog.customers.get(theirs)
-            asked = Asked(
-                customer=theirs,
-                group=account.group if account is not None else "",
-                channel=channel.name,
-                currency=request.currency or limits.currency,
-                at=at,
-                taxes_included=request.taxes_included,
-            )
-            if catalog.book is None:
-                return None
-            (priced,) = quote(catalog.book, catalog.products, asked, [WantedLine(sku, quantity)])
-            return priced.unit_price
-
-        return price_of
-
-    def sees(self, caller: Caller, found: Standing) -> bool:
-        """Whether an order is the caller's."""
-        order = found.order
+    def sees(self, caller: Caller, order: SalesOrder, known: bool) -> bool:
+        """Whether an order is the caller's. `known`: it was decided on."""
         if not caller.sees_channel(order.channel):
             return False
-        if caller.customers is None or found.known:
+        if caller.customers is None or known:
             return caller.sees_customer(order.customer.id)
         # As it was placed it says who buys as the channel does.
         channel, limits = self.channels.get(order.channel), self.rules.limits(order.channel)

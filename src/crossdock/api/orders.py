@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from hashlib import blake2b
 from types import TracebackType
 
@@ -33,7 +34,7 @@ from crossdock.orders.listing import STATES, Wanted, list_orders
 from crossdock.orders.placed import LONGEST_KEY, answer_kept, asked_of, interface_of, placing
 from crossdock.orders.request import OrderRequest
 from crossdock.orders.standing import Standing, no_such_order, standing
-from crossdock.orders.withdraw import WithdrawRequest, withdrawing
+from crossdock.orders.withdraw import ENDING, WithdrawRequest, cancel_stuck, withdrawing
 from crossdock.runtime.groupcommit import GroupCommit
 from crossdock.runtime.postgres import away
 from crossdock.sdk.receiving import Incoming, KeepResult
@@ -42,8 +43,6 @@ PATH = "/v1/orders"
 VALIDATE_PATH = "/v1/orders:validate"
 # 10,000 lines of 400 bytes.
 MOST_BODY = 4 * 1024 * 1024
-READ_SECONDS = 15.0
-"""How long a body may take to arrive."""
 ANSWER_SECONDS = 10.0
 """After so long the caller is told to try again, whatever hangs."""
 _PATIENCE = 5.0
@@ -105,7 +104,7 @@ class OrdersHandler:
 
     async def _place(self, scope: Scope, receive: Receive, send: Send) -> str:
         caller, key = caller_of(scope), _key(scope)
-        body = await _body(scope, receive, MOST_BODY)
+        body = await read_json(scope, receive, MOST_BODY)
         request = decoded(_REQUEST, body)
         asked = asked_of(request)
         identity = new_identity(self._now())
@@ -137,7 +136,7 @@ class OrdersHandler:
             self.rejections.append((interface_of(channel), error.rule, error.reason[:1000], size))
 
     async def _validate(self, scope: Scope, receive: Receive, send: Send) -> str:
-        body = await _body(scope, receive, MOST_BODY)
+        body = await read_json(scope, receive, MOST_BODY)
         request = decoded(_REQUEST, body)
         caller = caller_of(scope)
         channel = self._door.channel(request.channel, caller)
@@ -179,6 +178,8 @@ class OrdersHandler:
                 return "repeated"
             kept = await self._commit.submit(made)
             found = await self._standing(found.order.order_key, caller_of(scope))
+        if kept.duplicate and found.view.state not in ENDING:
+            raise cancel_stuck(found)
         await answer(send, 202, encode(found.view), [_JSON, _NO_STORE, _location(found.view.id)])
         return "repeated" if kept.duplicate else "done"
 
@@ -187,10 +188,8 @@ class OrdersHandler:
         if not 0 < len(name) <= LONGEST_KEY or not name.isprintable():
             raise no_such_order(name)
         async with self._connection() as conn:
-            found = await standing(conn, name, list(self._door.channels))
-        if not self._door.sees(caller, found):
-            raise no_such_order(name)
-        return found
+            channels = [one for one in self._door.channels if caller.sees_channel(one)]
+            return await standing(conn, name, channels, partial(self._door.sees, caller))
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
@@ -241,24 +240,11 @@ class _InTime:
             ) from late
 
 
-async def _body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    try:
-        async with asyncio.timeout(READ_SECONDS):
-            return await read_json(scope, receive, limit)
-    except TimeoutError as error:
-        raise Refused(
-            f"the body did not arrive within {READ_SECONDS:g} s",
-            status=408,
-            rule="body_time",
-            fix="send it at once, or in parts of fewer lines",
-        ) from error
-
-
 async def _optional(scope: Scope, receive: Receive) -> bytes:
     headers = Headers(scope["headers"])
     if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
         return b""
-    return await _body(scope, receive, _MOST_SMALL_BODY)
+    return await read_json(scope, receive, _MOST_SMALL_BODY)
 
 
 def wanted_of(query: bytes, caller: Caller) -> Wanted:

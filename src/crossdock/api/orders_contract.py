@@ -120,7 +120,11 @@ PATHS: dict[str, Any] = {
             "parameters": [
                 _query("customer", "our account of the customer", _TEXT),
                 _query("po_number", "the buyer's purchase order number", _TEXT),
-                _query("sku", "a SKU of ours that the order asks for", _TEXT),
+                _query(
+                    "sku",
+                    "a SKU of ours that any version of the order asked for; not of orders from before there were lists",
+                    _TEXT,
+                ),
                 _query("state", "only orders in this state", {"enum": list(STATES)}),
                 _query("limit", "orders a page", {"type": "integer", "minimum": 1, "maximum": MOST, "default": 50}),
                 _query("cursor", "`next` of the page before", {"type": "string", "maxLength": 1000}),
@@ -169,6 +173,7 @@ PATHS: dict[str, Any] = {
                 "200": _told("as it stands now", _VIEW, ETag="stands as long as the order does"),
                 "304": {"description": "it stands as it did"},
                 "404": _UNKNOWN,
+                "409": _problem("orders of several channels have this id: use the order key"),
                 "503": _AWAY,
             },
         }
@@ -186,7 +191,10 @@ PATHS: dict[str, Any] = {
                 "200": _told("it is cancelled, or about to be", _VIEW),
                 "202": _told("kept, and about to be decided on", _VIEW),
                 "404": _UNKNOWN,
-                "409": _problem("goods have left, or the order's channel tells of its orders itself"),
+                "409": _problem(
+                    "goods have left; the order's channel tells of its orders itself; an earlier cancellation came to "
+                    "nothing; or orders of several channels have this id"
+                ),
                 "422": _problem("the body is not what is taken here"),
                 **_WRONG,
             },

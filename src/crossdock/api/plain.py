@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import uuid4
@@ -22,6 +23,9 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 HeaderList = list[tuple[bytes, bytes]]
 
+READ_SECONDS = 15.0
+"""How long a body may take to arrive."""
+
 _PROBLEM = (b"content-type", MEDIA_TYPE.encode())
 _NO_STORE = (b"cache-control", b"no-store")
 _encode = msgspec.json.encode
@@ -37,7 +41,8 @@ async def answer(send: Send, status: int, body: bytes, headers: HeaderList) -> N
 
 
 async def read_json(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """The body of a request that says it is JSON, at most `limit` bytes. Refused 415, 413 and 400 (cut off)."""
+    """The body of a request that says it is JSON, at most `limit` bytes. Refused 415, 413, 408 (it took longer than
+    READ_SECONDS to arrive) and 400 (cut off)."""
     headers = Headers(scope["headers"])
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
@@ -48,7 +53,15 @@ async def read_json(scope: Scope, receive: Receive, limit: int) -> bytes:
             fix="send Content-Type: application/json",
         )
     try:
-        return await read_body(receive, headers, limit)
+        async with asyncio.timeout(READ_SECONDS):
+            return await read_body(receive, headers, limit)
+    except TimeoutError as error:
+        raise Refused(
+            f"the body did not arrive within {READ_SECONDS:g} s",
+            status=408,
+            rule="body_time",
+            fix="send it at once, or ask in several requests",
+        ) from error
     except Refused as error:
         if error.rule != "body_size":
             raise

@@ -154,6 +154,7 @@ PATHS: dict[str, Any] = {
                 },
                 "400": _problem("the body is not JSON"),
                 "405": _problem("another method; Allow names the right one"),
+                "408": _problem("the body did not arrive in time"),
                 "413": _problem("the body is larger than 512 KB"),
                 "415": _problem("the body is not JSON by its Content-Type"),
                 "422": _problem("unknown channel or customer, no currency, a bad quantity; `field` says which"),

@@ -39,6 +39,7 @@ _AWAY = _problem("PostgreSQL is away, or too much waits to be written; Retry-Aft
 _UNKNOWN = _problem("there is no such reservation")
 _WRONG = {
     "400": _problem("the body is not JSON, or was cut off"),
+    "408": _problem("the body did not arrive in time"),
     "413": _problem("the body is too large"),
     "415": _problem("the body does not say that it is JSON"),
     "503": _AWAY,

@@ -8,7 +8,7 @@ effect and prices the SKU in a unit that can be converted wins. Where none does,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -48,6 +48,12 @@ def quote(
     """What each line costs, in the same order. Each line is priced by itself: quantities do not add up to breaks."""
     scopes = book.scopes(asked.currency, asked.customer, asked.group, asked.channel)
     return [_line(scopes, products.get(wanted.sku), asked, wanted, explain) for wanted in lines]
+
+
+def asking(book: PriceBook, products: Mapping[str, ProductFacts], asked: Asked) -> Callable[[WantedLine], PricedLine]:
+    """What each of many lines costs that come one by one: as `quote` says."""
+    scopes = book.scopes(asked.currency, asked.customer, asked.group, asked.channel)
+    return lambda wanted: _line(scopes, products.get(wanted.sku), asked, wanted, False)
 
 
 def _line(

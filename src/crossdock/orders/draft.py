@@ -17,7 +17,8 @@ from crossdock.canonical.quantity import EACH, WHOLE_UNITS, Quantity
 from crossdock.canonical.sales_order import Charge, OrderLine, SalesOrder
 from crossdock.catalog.cache import Catalog
 from crossdock.errors import NeedsEdit
-from crossdock.orders.request import BuyerRequest, ChargeRequest, OrderLineRequest, OrderRequest
+from crossdock.orders.failure import edit
+from crossdock.orders.request import MOST_CHARGES, BuyerRequest, ChargeRequest, OrderLineRequest, OrderRequest
 from crossdock.orders.validate import beyond, out_of_range, too_many_lines
 
 ZERO = Decimal(0)
@@ -57,6 +58,8 @@ def draft(request: OrderRequest, identity: Identity, setting: Setting) -> SalesO
     if len(request.lines) > setting.max_lines:
         # Looking at each of them would take long.
         return [too_many_lines(len(request.lines), setting.max_lines)]
+    if len(request.charges) > MOST_CHARGES:
+        return [_too_many_charges(len(request.charges))]
     currency = request.currency or setting.currency
     step = _step_of(currency)
     # Most channels call goods as we do: then no name is looked up.
@@ -99,6 +102,11 @@ def draft(request: OrderRequest, identity: Identity, setting: Setting) -> SalesO
         total=Money(_total(request, lines, charges), currency),
         note=request.note,
     )
+
+
+def _too_many_charges(count: int) -> NeedsEdit:
+    reason = f"the order has {count} charges, at most {MOST_CHARGES} are taken"
+    return edit("charges", "max_charges", count, reason, "put charges of one kind together")
 
 
 def _usable(value: Decimal) -> bool:

@@ -20,6 +20,8 @@ MOST = 200
 """The most orders on a page."""
 LOOKED_AT = 2_000
 """The most orders that are looked at for a page: one may be short, or empty, and not the last."""
+FEW_CUSTOMERS = 20
+"""For so many accounts the newest orders of each are read; for more, the newest of all."""
 _LAST = datetime(9999, 1, 1, tzinfo=UTC)
 STATES = ("open", "cancelled")
 
@@ -72,8 +74,8 @@ async def list_orders(conn: asyncpg.Connection, wanted: Wanted) -> OrderPage:
         rows = await conn.fetch(SQL.orders_of_po, *given, wanted.po_number, wanted.sku or None)
     elif wanted.sku:
         rows = await conn.fetch(SQL.orders_of_sku, *given, wanted.sku)
-    elif customers is not None:
-        rows = await conn.fetch(SQL.orders_of_customers, *given, customers)
+    elif customers is not None and len(customers) <= FEW_CUSTOMERS:
+        rows = await conn.fetch(SQL.orders_of_customers, *given)
     else:
         rows = await conn.fetch(SQL.newest_orders, *given)
     return _page(rows, wanted.limit)

@@ -13,6 +13,9 @@ from crossdock.canonical.party import Address, Text
 from crossdock.canonical.quantity import Unit
 from crossdock.canonical.sales_order import ChargeKind, Key
 
+MOST_CHARGES = 100
+"""The most charges an order may have."""
+
 Amount = Annotated[Decimal, Meta(description="an amount in the order's currency, as a JSON string or number")]
 Note = Annotated[str, Meta(max_length=5000)]
 
@@ -65,7 +68,7 @@ class OrderRequest(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     Left out and derived: `currency`, the channel's; `number`, the order's id; line numbers, units, line totals; and
     `total`: lines + charges + tax. What is given is checked against what would be derived. `tax` is the tax of the
     whole order; with `taxes_included` it is within the prices. `reservation`: the id of one that holds the goods.
-    `terms`: payment terms, "" = the account's.
+    `terms`: payment terms, "" = the account's. `charges`: 100 at most.
     """
 
     channel: Key

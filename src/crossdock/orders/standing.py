@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -19,6 +19,7 @@ from crossdock.orders.placed import CANCEL_TOPIC, SQL, interface_of
 
 MOST = 200
 """The most fulfillments, shipments, deliveries and problems that are told of one order."""
+_SHOWN = 10
 _CANCELLED = ("cancelled",)
 _GONE = ("partly_shipped", "shipped")
 
@@ -134,24 +135,40 @@ class _Waiting(Struct, frozen=True):
     known: bool
 
 
-async def standing(conn: asyncpg.Connection, name: str, channels: Sequence[str]) -> Standing:
+Sees = Callable[[SalesOrder, bool], bool]
+"""Whether an order, which was decided on or not, is the caller's."""
+
+
+async def standing(conn: asyncpg.Connection, name: str, channels: Sequence[str], sees: Sees) -> Standing:
     """The order called `name`: an id of the API, which is looked for on `channels`, or an order key.
 
-    Refused 404 when there is none.
+    Refused 404 when there is none that `sees` lets through, 409 when an id names orders of several channels.
     """
     keys = [name] if "/" in name else [f"{channel}/{name}" for channel in channels]
     async with conn.transaction(isolation="repeatable_read", readonly=True):
-        row = await conn.fetchrow(SQL.order_as_it_stands, keys)
-        if row is not None:
-            found = _Waiting(row["status"], row["changed_at"], known=True)
+        rows = await conn.fetch(SQL.order_as_it_stands, keys)
+        if rows:
+            waiting = [_Waiting(row["status"], row["changed_at"], known=True) for row in rows]
         else:
             faces = [interface_of(channel) for channel in channels]
-            row = await conn.fetchrow(SQL.order_that_waits, [f"order/{key}" for key in keys], faces)
-            if row is None:
-                raise no_such_order(name)
-            found = _Waiting(row["state"], row["received_at"], known=False)
-        order: SalesOrder = decode("sales_order", row["body"])
-        return await _assemble(conn, order, found)
+            rows = await conn.fetch(SQL.order_that_waits, [f"order/{key}" for key in keys], faces)
+            waiting = [_Waiting(row["state"], row["received_at"], known=False) for row in rows]
+        orders: list[SalesOrder] = [decode("sales_order", row["body"]) for row in rows]
+        seen = [(one, found) for one, found in zip(orders, waiting, strict=True) if sees(one, found.known)]
+        if not seen:
+            raise no_such_order(name)
+        if len(seen) > 1:
+            raise _ambiguous(name, [one.order_key for one, _ in seen])
+        return await _assemble(conn, *seen[0])
+
+
+def _ambiguous(name: str, keys: Sequence[str]) -> Refused:
+    return Refused(
+        f"{len(keys)} orders have the id {name[:100]!r}: {', '.join(sorted(keys)[:_SHOWN])}",
+        status=409,
+        rule="order.ambiguous",
+        fix="use its order key, CHANNEL/ID",
+    )
 
 
 def no_such_order(name: str) -> Refused:
@@ -166,13 +183,12 @@ def no_such_order(name: str) -> Refused:
 
 async def _assemble(conn: asyncpg.Connection, order: SalesOrder, found: _Waiting) -> Standing:
     key = f"order/{order.order_key}"
-    fulfillments = tuple(
-        OrderFulfillment(
-            reference=row["reference"], location=row["location"], state=row["state"], lines=_lines(row["lines"])
-        )
-        for row in await conn.fetch(SQL.fulfillments_of, order.order_key, MOST)
-    )
-    shipments = tuple(_shipment(row) for row in await conn.fetch(SQL.shipments_of, order.order_key, MOST))
+    fulfillments: tuple[OrderFulfillment, ...] = ()
+    shipments: tuple[OrderShipment, ...] = ()
+    if found.known:
+        # Before an order was decided on no warehouse was asked for anything.
+        fulfillments = tuple(_fulfillment(row) for row in await conn.fetch(SQL.fulfillments_of, order.order_key, MOST))
+        shipments = tuple(_shipment(row) for row in await conn.fetch(SQL.shipments_of, order.order_key, MOST))
     deliveries = tuple(_delivery(row) for row in reversed(await conn.fetch(SQL.deliveries_of, key, MOST)))
     problems = tuple(OrderProblem(**row) for row in await conn.fetch(SQL.problems_of, key, MOST))
     faces = [interface_of(order.channel)]
@@ -240,6 +256,12 @@ class _KeptLine(Struct, frozen=True):
     sku: str
     ordered: Decimal
     shipped: Decimal
+
+
+def _fulfillment(row: asyncpg.Record) -> OrderFulfillment:
+    return OrderFulfillment(
+        reference=row["reference"], location=row["location"], state=row["state"], lines=_lines(row["lines"])
+    )
 
 
 def _shipment(row: asyncpg.Record) -> OrderShipment:

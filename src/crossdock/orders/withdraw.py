@@ -16,6 +16,9 @@ from crossdock.orders.placed import CANCEL_TOPIC, interface_of
 from crossdock.orders.standing import Standing
 from crossdock.sdk.receiving import Incoming, digest_of
 
+ENDING = ("cancelling", "cancelled")
+"""States of an order that is cancelled, or about to be."""
+
 
 class WithdrawRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of `:cancel`, which may be left out. `reason` is kept with the document."""
@@ -30,7 +33,7 @@ def withdrawing(found: Standing, reason: str, at: datetime, channels: Container[
     orders by the API. Refused 409 when the order cannot be cancelled here.
     """
     order, state = found.order, found.view.state
-    if state in ("cancelled", "cancelling"):
+    if state in ENDING:
         return None
     if order.channel not in channels:
         raise _refused(
@@ -55,6 +58,16 @@ def withdrawing(found: Standing, reason: str, at: datetime, channels: Container[
         items=len(order.lines) or 1,
         digest=digest_of(body),
         overtakes=True,
+    )
+
+
+def cancel_stuck(found: Standing) -> Refused:
+    """Its cancellation was asked for before, and is not going on: somebody has it, or has given it up."""
+    return _refused(
+        f"a cancellation of order {found.order.order_key} was kept before and has come to nothing: a person must look "
+        "at it, or has given it up",
+        "order.cancel_stuck",
+        f"see what is open for key order/{found.order.order_key} at the operator's, and have it retried there",
     )
 
 
