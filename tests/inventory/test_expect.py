@@ -14,6 +14,9 @@ from msgspec.structs import replace
 from crossdock.canonical.objects import decode
 from crossdock.canonical.stock import ExpectedLine, InboundReceipt
 from crossdock.errors import NeedsEdit
+from crossdock.runtime.migrate import revisions
+from crossdock.runtime.migrate_apply import apply
+from crossdock.runtime.postgres import connect
 from tests.inventory.deciding import check_laws, decided, moved, movements, quantity
 from tests.orders.making import NOON
 
@@ -110,6 +113,55 @@ async def test_a_bad_line_is_a_part_and_its_mended_form_is_added(pool: asyncpg.P
     assert await expected(pool) == [("CD-1", "EAST", 20, 0, "open", 4), ("CD-2", "EAST", 5, 0, "open", 4)]
     (late,) = await decided(pool, replace(mended, version=3), first=3, parent_id=1)
     assert late.duplicate
+
+
+async def test_a_mended_part_of_a_notice_without_versions_adds_to_what_it_came_with_and_to_no_newer_one(
+    pool: asyncpg.Pool,
+) -> None:
+    await decided(pool, notice(0, ("CD-1", "20"), ("XX", "5")))
+    await decided(pool, notice(0, ("CD-2", "12"), ("YY", "1"), ("ZZ", "1")), first=2)
+    stands = [("CD-1", "EAST", 20, 0, "cancelled", 0), ("CD-2", "EAST", 12, 0, "open", 0)]
+    assert await expected(pool) == stands
+    for number, sku in enumerate(("CD-1", "CD-2"), 3):
+        (late,) = await decided(pool, notice(0, (sku, "5")), first=number, parent_id=1)
+        assert late.duplicate
+        assert await expected(pool) == stands
+    for number, sku in enumerate(("CD-1", "OIL"), 5):
+        (mended,) = await decided(pool, notice(0, (sku, "1 LTR" if sku == "OIL" else "1")), first=number, parent_id=2)
+        assert mended.accepted, "every part of what stands is added"
+    (late,) = await decided(pool, notice(0, ("CD-1", "5")), first=7, parent_id=1)
+    assert late.duplicate
+    assert await expected(pool) == [
+        ("CD-1", "EAST", 1, 0, "open", 0),
+        ("CD-2", "EAST", 12, 0, "open", 0),
+        ("OIL", "EAST", 1, 0, "open", 0),
+    ]
+
+
+async def test_goods_expected_of_a_part_that_was_mended_before_its_notice_was_named_name_it(
+    empty_database: str,
+) -> None:
+    steps = revisions()
+    place = next(at for at, one in enumerate(steps) if one.name.endswith("_notices.sql"))
+    await apply(empty_database, steps[:place])
+    conn = await connect(empty_database)
+    try:
+        await conn.execute(
+            "INSERT INTO document (id, message_id, parent_id, interface, topic, key, digest) OVERRIDING SYSTEM VALUE"
+            " SELECT id, 1, parent, 'erp', 'asn', 'PO-7', 0"
+            " FROM (VALUES (1, NULL), (2, 1), (3, 2), (4, 9)) d (id, parent)"
+        )
+        await conn.execute(
+            "INSERT INTO expected_stock"
+            " (reference, sku, location, source, quantity, due_at, version, status, document_id)"
+            " SELECT 'PO-7', id::text, 'EAST', 'erp', 1, now(), 1, 'open', id FROM generate_series(1, 4) id"
+        )
+        await apply(empty_database, steps[: place + 1])
+        rows = await conn.fetch("SELECT sku, document_id FROM expected_stock ORDER BY sku")
+    finally:
+        await conn.close()
+    # The notice of the last is not kept any more.
+    assert [tuple(row) for row in rows] == [("1", 1), ("2", 1), ("3", 1), ("4", 4)]
 
 
 async def test_a_bad_line_takes_the_others_of_its_sku_with_it(pool: asyncpg.Pool) -> None:

@@ -21,15 +21,25 @@ from crossdock.errors import NeedsEdit
 from crossdock.inventory.level import ZERO, Pair
 from crossdock.inventory.lock import SQL
 from crossdock.inventory.measure import in_base, not_counted, unknown_location, unknown_sku
+from crossdock.inventory.whole import wholes
 from crossdock.journal.decided import Decided, NewEvent, RefusedPart, Translated
 
 
 class _Notice(Struct, frozen=True):
-    """A notice that may be taken: quantities in base units by SKU, and what of it needs a person."""
+    """A notice that may be taken: quantities in base units by SKU, and what of it needs a person. `whole`: the document
+    it was split off; itself when off none."""
 
     item: Translated
     quantities: Mapping[str, Decimal]
     parts: tuple[RefusedPart, ...]
+    whole: int
+
+
+class _Stands(Struct, frozen=True, order=True):
+    """The version of a notice that stands, and the document that brought it."""
+
+    version: int
+    whole: int
 
 
 def pairs_of_notices(batch: Sequence[Translated], catalog: Catalog, locations: Mapping[str, object]) -> set[Pair]:
@@ -52,13 +62,14 @@ async def expect(
     At most one notice of a reference is in a batch (claims take the oldest of each key), except for mended parts of
     one.
     """
-    read = [_read(item, catalog, locations) for item in batch]
+    parents = await wholes(conn, batch)
+    read = [_read(item, catalog, locations, parents) for item in batch]
     references = sorted({one.item.document.reference for one in read if isinstance(one, _Notice)})
-    versions: dict[str, int] = {}
+    standing: dict[str, _Stands] = {}
     if references:
-        rows = await conn.fetch(SQL.lock_expected, references)
-        for row in rows:
-            versions[row["reference"]] = max(versions.get(row["reference"], -1), row["version"])
+        for row in await conn.fetch(SQL.lock_expected, references):
+            stands = _Stands(row["version"], row["document_id"])
+            standing[row["reference"]] = max(standing.get(row["reference"], stands), stands)
     decisions: list[Decided] = []
     waiting: dict[str, _Notice] = {}
     for one in read:
@@ -66,19 +77,21 @@ async def expect(
             decisions.append(one)
             continue
         reference = one.item.document.reference
-        decided = _decide(one, versions.get(reference))
+        decided = _decide(one, standing.get(reference))
         if decided.accepted:
             if reference in waiting:
                 await _write(conn, list(waiting.values()))
                 waiting = {}
             waiting[reference] = one
-            versions[reference] = one.item.document.version
+            standing[reference] = _Stands(one.item.document.version, one.whole)
         decisions.append(decided)
     await _write(conn, list(waiting.values()))
     return decisions
 
 
-def _read(item: Translated, catalog: Catalog, locations: Mapping[str, object]) -> _Notice | Decided:
+def _read(
+    item: Translated, catalog: Catalog, locations: Mapping[str, object], parents: Mapping[int, int]
+) -> _Notice | Decided:
     document: InboundReceipt = item.document
     if document.location not in locations:
         return Decided(error=unknown_location(document.location, "location"))
@@ -95,7 +108,8 @@ def _read(item: Translated, catalog: Catalog, locations: Mapping[str, object]) -
             parts.append(RefusedPart(ordinal=len(parts) + 1, stage="canonical", body=body, error=value))
         else:
             quantities[sku] = value
-    return _Notice(item, quantities, tuple(parts))
+    parent = item.claimed.parent_id
+    return _Notice(item, quantities, tuple(parts), item.claimed.id if parent is None else parents[parent])
 
 
 def _sum(lines: Sequence[ExpectedLine], product: ProductFacts | None) -> Decimal | NeedsEdit:
@@ -113,12 +127,21 @@ def _sum(lines: Sequence[ExpectedLine], product: ProductFacts | None) -> Decimal
     return total
 
 
-def _decide(one: _Notice, known: int | None) -> Decided:
+def _old(one: _Notice, stands: _Stands) -> bool:
+    """Whether what stands is at least as new. A part is as new as what it was split off: of two statements of the same
+    version it adds to the one it came with, and to a later one nothing."""
     document: InboundReceipt = one.item.document
-    mended = one.item.claimed.parent_id is not None
+    if document.version != stands.version:
+        return document.version < stands.version
+    if one.item.claimed.parent_id is not None:
+        return one.whole < stands.whole
     # A source without versions says 0 each time: then the last to come counts.
-    old = known is not None and (document.version < known or (document.version == known and known > 0 and not mended))
-    if old:
+    return document.version > 0
+
+
+def _decide(one: _Notice, stands: _Stands | None) -> Decided:
+    document: InboundReceipt = one.item.document
+    if stands is not None and _old(one, stands):
         return Decided(duplicate=True, note="an equal or newer version of the notice is here already")
     summary = {
         "reference": document.reference,
@@ -151,7 +174,7 @@ async def _write(conn: asyncpg.Connection, notices: Sequence[_Notice]) -> None:
             [document.due_at for document in documents],
             [document.version for document in documents],
             [document.status for document in documents],
-            [one.item.claimed.id for one, _ in rows],
+            [one.whole for one, _ in rows],
             [sku for _, sku in rows],
             [one.quantities[sku] for one, sku in rows],
         )
@@ -163,6 +186,7 @@ async def _write(conn: asyncpg.Connection, notices: Sequence[_Notice]) -> None:
             [one.item.document.reference for one in whole],
             [one.item.document.location for one in whole],
             [one.item.document.version for one in whole],
+            [one.whole for one in whole],
             [reference for reference, _ in named],
             [sku for _, sku in named],
         )

@@ -16,6 +16,7 @@ from crossdock.canonical.objects import encode
 from crossdock.canonical.stock import DemandForecast, ForecastPeriod
 from crossdock.catalog.cache import Catalog
 from crossdock.errors import NeedsEdit
+from crossdock.inventory.whole import wholes
 from crossdock.journal.decided import Decided, NewEvent, RefusedPart, Translated
 from crossdock.runtime.postgres import load_queries
 
@@ -44,8 +45,8 @@ async def take_forecasts(
     conn: asyncpg.Connection, batch: Sequence[Translated], catalog: Catalog, channels: Container[str]
 ) -> list[Decided]:
     """Decide on forecasts, in the same order. A period that is not acceptable becomes a part of its own."""
-    wholes = await _wholes(conn, batch)
-    read = [_read(item, catalog, channels, wholes) for item in batch]
+    parents = await wholes(conn, batch)
+    read = [_read(item, catalog, channels, parents) for item in batch]
     standing = await _standing(conn, read)
     decided: list[Decided] = []
     for one in read:
@@ -75,15 +76,6 @@ def _stale(one: _Read, stands: _Stands | None) -> str:
     if document.version < stands.version or document.version == stands.version > 0:
         return f"version {document.version} of forecast {document.forecast_id} is not newer than {stands.version}"
     return ""
-
-
-async def _wholes(conn: asyncpg.Connection, batch: Sequence[Translated]) -> dict[int, int]:
-    """Parent of a part → what both were split off in the end: a part that is mended wrong is split once more."""
-    parents = sorted({item.claimed.parent_id for item in batch if item.claimed.parent_id is not None})
-    found = dict(zip(parents, parents, strict=True))
-    if parents:
-        found.update({row["part"]: row["whole"] for row in await conn.fetch(SQL.whole_documents, parents)})
-    return found
 
 
 async def _standing(conn: asyncpg.Connection, read: Sequence[_Read]) -> dict[str, _Stands]:
@@ -116,7 +108,7 @@ async def _write(conn: asyncpg.Connection, one: _Read) -> None:
         )
 
 
-def _read(item: Translated, catalog: Catalog, channels: Container[str], wholes: Mapping[int, int]) -> _Read:
+def _read(item: Translated, catalog: Catalog, channels: Container[str], parents: Mapping[int, int]) -> _Read:
     document: DemandForecast = item.document
     good: dict[tuple[str, str, object], ForecastPeriod] = {}
     parts: list[RefusedPart] = []
@@ -137,7 +129,7 @@ def _read(item: Translated, catalog: Catalog, channels: Container[str], wholes: 
             body = encode(replace(document, periods=(period,)))
             parts.append(RefusedPart(ordinal=ordinal, stage="canonical", body=body, error=error))
     parent = item.claimed.parent_id
-    return _Read(item, tuple(good.values()), tuple(parts), None if parent is None else wholes[parent])
+    return _Read(item, tuple(good.values()), tuple(parts), None if parent is None else parents[parent])
 
 
 def _check(period: ForecastPeriod, catalog: Catalog, channels: Container[str]) -> NeedsEdit | None:

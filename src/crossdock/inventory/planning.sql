@@ -7,15 +7,6 @@ INSERT INTO forecast (forecast_id) SELECT unnest($1::text[]) ORDER BY 1 ON CONFL
 SELECT forecast_id, version, document_id
 FROM forecast WHERE forecast_id = ANY($1::text[]) ORDER BY forecast_id FOR UPDATE
 
--- name: whole_documents
--- What documents were split off in the end, however often: themselves when off nothing.
-WITH RECURSIVE above AS (
-    SELECT id AS part, id, parent_id FROM document WHERE id = ANY($1::bigint[])
-    UNION ALL
-    SELECT a.part, d.id, d.parent_id FROM above a JOIN document d ON d.id = a.parent_id
-)
-SELECT part, id AS whole FROM above WHERE parent_id IS NULL
-
 -- name: name_forecast
 -- The version that stands from now on.
 UPDATE forecast SET source = $2, version = $3, document_id = $4, taken_at = now() WHERE forecast_id = $1

@@ -153,13 +153,23 @@ SELECT b.xid::text::bigint - 1, 9223372036854775807, NULL FROM border b
 WHERE (SELECT count(*) FROM page) < $4
 ORDER BY 1, 2
 
+-- name: whole_documents
+-- What documents were split off in the end, however often: themselves when off nothing.
+WITH RECURSIVE above AS (
+    SELECT id AS part, id, parent_id FROM document WHERE id = ANY($1::bigint[])
+    UNION ALL
+    SELECT a.part, d.id, d.parent_id FROM above a JOIN document d ON d.id = a.parent_id
+)
+SELECT part, id AS whole FROM above WHERE parent_id IS NULL
+
 -- name: lock_expected
 -- What is known of these notices, locked in the order of their keys.
-SELECT reference, version FROM expected_stock WHERE reference = ANY($1::text[])
+SELECT reference, version, document_id FROM expected_stock WHERE reference = ANY($1::text[])
 ORDER BY reference, sku, location FOR UPDATE
 
 -- name: expect
--- Writes what notices say of their SKUs; what came of them is what the ledger received under their references.
+-- Writes what notices say of their SKUs; what came of them is what the ledger received under their references. A part is
+-- written as of the document it was split off.
 INSERT INTO expected_stock AS e (
     reference, location, source, due_at, version, status, document_id, sku, quantity, received
 )
@@ -177,11 +187,11 @@ SET source = excluded.source, due_at = excluded.due_at, version = excluded.versi
     document_id = excluded.document_id, quantity = excluded.quantity, received = excluded.received, changed_at = now()
 
 -- name: expect_no_more
--- What the newest versions of notices ($1 to $3) do not name ($4, $5) is not to come any more.
-UPDATE expected_stock e SET status = 'cancelled', version = i.version, changed_at = now()
-FROM unnest($1::text[], $2::text[], $3::bigint[]) AS i (reference, location, version)
+-- What the newest versions of notices ($1 to $4) do not name ($5, $6) is not to come any more.
+UPDATE expected_stock e SET status = 'cancelled', version = i.version, document_id = i.document_id, changed_at = now()
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) AS i (reference, location, version, document_id)
 WHERE e.reference = i.reference AND NOT (e.location = i.location AND EXISTS (
-    SELECT FROM unnest($4::text[], $5::text[]) AS n (reference, sku)
+    SELECT FROM unnest($5::text[], $6::text[]) AS n (reference, sku)
     WHERE n.reference = e.reference AND n.sku = e.sku
 ))
 
