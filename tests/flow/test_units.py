@@ -13,7 +13,11 @@ import pytest
 import pytest_asyncio
 
 from crossdock.canonical.master_data import Product, UnitConversion
+from crossdock.canonical.objects import decode
+from crossdock.canonical.quantity import Quantity
 from crossdock.catalog.accept import accept_products
+from crossdock.catalog.cache import Catalog
+from crossdock.inventory.demand import demand_of
 from crossdock.runtime.nats import Bus
 from crossdock.sandbox.warehouse.opening import OpeningRequest, receive_opening
 from crossdock.triage.act import act
@@ -82,6 +86,36 @@ def fulfilled(stage: Stage) -> list[int]:
         for line in record["item"]
         if int(line.get("quantityFulfilled", 0))
     ]
+
+
+async def units_shipped(stage: Stage) -> Decimal:
+    """What planning hears of goods that left, in base units."""
+    catalog = Catalog()
+    async with stage.pool.acquire() as conn:
+        await catalog.refresh(conn)
+        days = await conn.fetch("SELECT DISTINCT (shipped_at AT TIME ZONE 'UTC')::date AS day FROM shipment")
+        rows = [row for one in days for row in await demand_of(conn, one["day"], catalog)]
+    return sum((row.shipped for row in rows), Decimal(0))
+
+
+async def test_of_a_case_that_left_in_parts_planning_and_events_hear_what_left(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, cases = await placed_in_cases(stage)
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "crossdock.sandbox.warehouse.ship._going",
+            lambda order, _rng, _partial: [(order["content"]["lines"][0], Decimal(5))],
+        )
+        stage.ship()
+    await stage.rest()
+    assert (in_store(stage), await units_shipped(stage)) == (0, 5)
+    data = await stage.pool.fetchval("SELECT data FROM event WHERE type = 'shipment.confirmed'")
+    goods = [one.quantity for package in decode("shipment", data).packages for one in package.lines]
+    assert goods == [Quantity(Decimal(5), "EA")]
+    stage.ship()
+    await stage.rest()
+    assert (in_store(stage), fulfilled(stage), await units_shipped(stage)) == (cases, [cases], 12 * cases)
 
 
 @pytest.mark.parametrize("partial", [0.0, 1.0])

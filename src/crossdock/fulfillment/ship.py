@@ -30,8 +30,9 @@ async def ship(
     """Decide on shipments, in the same order. `channel_system`: channel → the system that is told.
 
     A shipment that is known is a duplicate. One whose fulfillment order we don't have is tried again a few times (it
-    may have overtaken the order) and then becomes a case; one that ships more than was asked for is a case. It is told
-    in the units of the order, whichever the warehouse counts in. `products`: what the units of each SKU hold.
+    may have overtaken the order) and then becomes a case; one that ships more than was asked for is a case. ERP and
+    channel are told in the units of the order, whichever the warehouse counts in; the shipment is kept, and its event
+    made, as the warehouse said it. `products`: what the units of each SKU hold.
     """
     shipments: list[Shipment] = [item.document for item in batch]
     keys = sorted({_key(shipment) for shipment in shipments})
@@ -62,7 +63,7 @@ async def ship(
         for line, quantity in gone.items():
             lines[line].shipped += quantity
         written.append((item, shipment))
-        decisions.append(_decide(told, orders[shipment.order_key], channel_system))
+        decisions.append(_decide(shipment, told, orders[shipment.order_key], channel_system))
     await _write(conn, written, states)
     return decisions
 
@@ -108,25 +109,25 @@ def _check(gone: Mapping[str, Decimal], lines: Mapping[str, LineState]) -> Needs
     return None
 
 
-def _decide(shipment: Shipment, order: asyncpg.Record, channel_system: dict[str, str]) -> Decided:
-    body = encode(shipment)
-    whole = any(package.lines for package in shipment.packages)
+def _decide(shipment: Shipment, told: Shipment, order: asyncpg.Record, channel_system: dict[str, str]) -> Decided:
+    whole = any(package.lines for package in told.packages)
     systems = [(order["erp"], "item_fulfillment"), (channel_system.get(order["channel"], ""), "fulfillment")]
+    body = None if told is shipment else encode(told)
     return Decided(
-        body=body,
-        deliveries=tuple(_tell(system, operation, shipment) for system, operation in systems if whole and system),
+        deliveries=tuple(_tell(system, operation, told, body) for system, operation in systems if whole and system),
         note="" if whole else "no unit of the order has left in whole yet: it is told with the rest of it",
-        events=(NewEvent(type="shipment.confirmed", data=body),),
+        events=(NewEvent(type="shipment.confirmed", data=encode(shipment)),),
         accepted=True,
     )
 
 
-def _tell(system: str, operation: str, shipment: Shipment) -> NewDelivery:
+def _tell(system: str, operation: str, shipment: Shipment, body: bytes | None) -> NewDelivery:
     return NewDelivery(
         system=system,
         operation=operation,
         object="shipment",
         reference=_key(shipment),
+        body=body,
     )
 
 
