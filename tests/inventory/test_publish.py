@@ -224,6 +224,21 @@ async def test_who_tells_again_and_who_records_never_wait_for_each_other_crosswi
     assert [tuple(row) for row in rows] == [("A", 4), ("B", 4)]
 
 
+async def test_what_somebody_doubts_while_it_is_refused_stays_in_doubt(pool: asyncpg.Pool) -> None:
+    await recorded(pool, Call(id=0, sequence=1, ended_at=NOON, told=[number("A", 5)]))
+    async with pool.acquire() as first, pool.acquire() as second:
+        doubting = first.transaction()
+        await doubting.start()
+        await tell_again(first, "shop", [("A", "EAST")])
+        call = Call(id=0, sequence=2, ended_at=NOON, refused=[("A", "EAST", "not listed", 60.0)])
+        recording = asyncio.create_task(record_call(second, SHOP, 1, call))
+        await until(lambda: _waiting(first, 1))
+        await doubting.commit()
+        assert await recording
+    (row,) = await pool.fetch("SELECT told, problem FROM channel_stock")
+    assert tuple(row) == (None, "not listed")
+
+
 async def _waiting(conn: asyncpg.Connection, number: int) -> bool:
     """So many others wait for a lock in this database."""
     found: int = await conn.fetchval(

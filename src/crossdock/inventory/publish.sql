@@ -59,16 +59,17 @@ WITH ours AS MATERIALIZED (
     SELECT i.sku, i.location, NULL, i.problem, NULL
     FROM ours CROSS JOIN unnest($11::text[], $12::text[], $13::text[]) AS i (sku, location, problem)
     UNION ALL
-    SELECT i.sku, i.location, c.told, i.problem, i.wait
+    SELECT i.sku, i.location, NULL, i.problem, i.wait
     FROM ours CROSS JOIN unnest($14::text[], $15::text[], $16::text[], $17::float8[]) AS i (sku, location, problem, wait)
-    LEFT JOIN channel_stock c ON c.system = $1 AND c.sku = i.sku AND c.location = i.location
 ), newest AS (
     INSERT INTO channel_stock AS c (system, sku, location, told, told_sequence, told_at, problem, not_before)
     SELECT $1, f.sku, f.location, f.told, $4, CASE WHEN f.problem = '' THEN $5::timestamptz END, f.problem,
            now() + f.wait * interval '1 second'
     FROM fate f ORDER BY f.sku, f.location
     ON CONFLICT (system, sku, location) DO UPDATE
-    SET told = excluded.told, told_sequence = excluded.told_sequence, problem = excluded.problem,
+    -- Of a refused number, which waits, what was told before stays: as the row has it now, not as it was when we began.
+    SET told = CASE WHEN excluded.not_before IS NULL THEN excluded.told ELSE c.told END,
+        told_sequence = excluded.told_sequence, problem = excluded.problem,
         told_at = coalesce(excluded.told_at, c.told_at), not_before = excluded.not_before
 ), history AS (
     INSERT INTO told_stock (system, sku, location, quantity, sequence, changed_at, told_at)
