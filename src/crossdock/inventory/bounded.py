@@ -46,7 +46,7 @@ class BoundedView(StockView):
         while number < self._most:
             limit = min(_PAGE, self._most - number)
             rows = await conn.fetch(SQL.page_of_levels, sku, location, limit)
-            super().apply([_level(row, alike) for row in rows])
+            self._put([_level(row, alike) for row in rows])
             number += len(rows)
             if len(rows) < limit:
                 break
@@ -87,7 +87,9 @@ class BoundedView(StockView):
             self._reading.add(sku)
             self._asked.pop(sku, None)
             self._asked[sku] = None
-        await self.load_skus(conn, wanted)
+        levels = await self._read(conn, wanted)
+        # One that had to make room for others meanwhile stays away.
+        self._put([level for level in levels if level.sku in self._levels])
         self._reading.difference_update(wanted)
         while len(self._asked) > MOST_ASKED:
             oldest = next(iter(self._asked))

@@ -54,7 +54,6 @@ class StockView:
         other = StockView(self.rules, self.catalog)
         other.refreshed = self.refreshed
         other._expected, other._paces, other._lags = self._expected, self._paces, self._lags
-        other._users = self._users
         return other
 
     @property
@@ -71,7 +70,7 @@ class StockView:
         sku, location, number = "", "", 0
         while True:
             rows = await conn.fetch(SQL.page_of_levels, sku, location, PAGE)
-            self.apply([Level(**row) for row in rows])
+            self._put([Level(**row) for row in rows])
             number += len(rows)
             if len(rows) < PAGE:
                 return number
@@ -79,7 +78,7 @@ class StockView:
 
     async def load_skus(self, conn: asyncpg.Connection, skus: Iterable[str]) -> None:
         """Read the levels of some SKUs from the database."""
-        self.apply([Level(**row) for row in await conn.fetch(SQL.levels_of_skus, sorted(set(skus)))])
+        self._put(await self._read(conn, skus))
 
     async def refresh(self, conn: asyncpg.Connection) -> bool:
         """Read again what changes slowly, and the catalog; whether anything that may change availability did."""
@@ -106,13 +105,7 @@ class StockView:
     def apply(self, levels: Iterable[Level]) -> set[str]:
         """Take over levels that are newer than what is here; the SKUs whose availability may be another now, bundles
         that are made of them among these."""
-        changed: set[str] = set()
-        for level in levels:
-            places = self._levels.setdefault(level.sku, {})
-            here = places.get(level.location)
-            if here is None or here.sequence < level.sequence:
-                places[level.location] = level
-                changed.add(level.sku)
+        changed = self._put(levels)
         if self._users is None:
             self._users = _users_of_components(self.catalog)
         if self._users:
@@ -149,6 +142,21 @@ class StockView:
             if (level := self.levels(sku).get(location)) is not None and level.changed_at is not None
         ]
         return max(moments, default=None)
+
+    async def _read(self, conn: asyncpg.Connection, skus: Iterable[str]) -> list[Level]:
+        return [Level(**row) for row in await conn.fetch(SQL.levels_of_skus, sorted(set(skus)))]
+
+    def _put(self, levels: Iterable[Level]) -> set[str]:
+        """Take over levels that are newer than what is here; their SKUs. Who reads levels before he asks anything needs
+        no more: which bundles they are in takes a walk through the catalog."""
+        changed: set[str] = set()
+        for level in levels:
+            places = self._levels.setdefault(level.sku, {})
+            here = places.get(level.location)
+            if here is None or here.sequence < level.sequence:
+                places[level.location] = level
+                changed.add(level.sku)
+        return changed
 
     def _level(self, sku: str, location: str) -> Level | None:
         places = self._levels.get(sku)
