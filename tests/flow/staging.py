@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from crossdock.app.demo.figures import read_figures
 from crossdock.app.prepare import prepare
 from crossdock.app.scheduler import run_scheduler
-from crossdock.app.wiring import hook_routes, wire
+from crossdock.app.wiring import hook_routes, stock_rules_of, wire
 from crossdock.app.worker import run_worker
 from crossdock.intake.hooks import HookIntake
 from crossdock.journal.books import balance
@@ -142,6 +142,8 @@ class Stage:
     ) -> None:
         self.pool, self.shop, self.erp, self.warehouse, self.url, self.estate = pool, shop, erp, warehouse, url, estate
         self.session = aiohttp.ClientSession()
+        channels = stock_rules_of(wire(estate).estate).channels.values()
+        self._publishers = [one.system for one in channels if one.publish]
         self._numbers = iter(range(1, 1_000_000))
 
     def order(self, lines: int = 2, **changes: Any) -> dict[str, Any]:
@@ -198,7 +200,12 @@ class Stage:
             moving = await self.pool.fetchval(
                 "SELECT count(*) FROM document WHERE state IN ('received', 'retry') AND overtakes"
             )
-            calm = calm + 1 if figures.at_rest and not waiting and not moving else 0
+            # Nobody knows what waits for a channel whose publisher has not begun yet.
+            begun = await self.pool.fetchval(
+                "SELECT count(*) FROM publication WHERE system = ANY($1::text[])", self._publishers
+            )
+            quiet = figures.at_rest and begun == len(self._publishers)
+            calm = calm + 1 if quiet and not waiting and not moving else 0
             return calm >= 3
 
         await self.until(still, seconds)
