@@ -118,8 +118,8 @@ class Reserving:
         return await transaction(self._pool, lambda conn: self._decide(conn, batch))
 
     async def _decide(self, conn: asyncpg.Connection, batch: Sequence[Asked]) -> tuple[list[Outcome], set[str]]:
-        """The answer to each request; and the SKUs of those that get
-        nothing, when reservations of some of these SKUs are over."""
+        """The answer to each request; and the SKUs of those that get nothing, when reservations of some of these SKUs
+        are over."""
         began = time.monotonic()
         # A channel that is none of ours is not asked for: it may hold what no database can.
         channels = [one.request.channel if one.request.channel in self._rules.channels else "" for one in batch]
