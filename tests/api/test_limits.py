@@ -35,6 +35,7 @@ class Limited:
         self.go = asyncio.Event()
         self.go.set()
         self.inside = 0
+        self.error: Exception | None = None
         self.entered: asyncio.Queue[None] = asyncio.Queue()
         self.outcomes: Counter[tuple[str, str]] = Counter()
         self.keys = keys
@@ -51,6 +52,8 @@ class Limited:
         self.inside += 1
         self.entered.put_nowait(None)
         await self.go.wait()
+        if self.error is not None:
+            raise self.error
         await answer(send, 200, b"", [])
 
     async def get(self, key: str, path: str = "/v1/availability", method: str = "GET") -> httpx.Response:
@@ -149,3 +152,10 @@ async def test_nobody_keeps_a_place_for_ever(pool: asyncpg.Pool, monkeypatch: py
         assert (slow.status_code, slow.json()["type"]) == (503, "/problems/access.time")
         one.go.set()
         assert (await one.get("one", "/v1/ops/books")).status_code == 200
+
+
+async def test_a_time_out_of_something_else_is_not_told_as_ours(pool: asyncpg.Pool) -> None:
+    async with limited(pool) as one:
+        one.error = TimeoutError("a lock within")
+        failed = await one.get("one", "/v1/ops/books")
+        assert (failed.status_code, failed.json()["type"]) == (500, "/problems/unexpected")

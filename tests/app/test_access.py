@@ -10,6 +10,7 @@ from typing import Any, cast
 import asyncpg
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from crossdock.app import access as module
 from crossdock.app.access import Access, access_of
@@ -17,6 +18,7 @@ from crossdock.app.wiring import wire
 from crossdock.errors import EngineAway
 from crossdock.estate.load import load_estate
 from crossdock.governance.issue_keys import KeyWish, create_key, revoke_key
+from crossdock.governance.jwks import KeySet
 from crossdock.runtime.telemetry import REGISTRY
 from tests.api.doors import front_of
 from tests.estate.estates import write_estate
@@ -44,11 +46,8 @@ async def until(client: httpx.AsyncClient, headers: dict[str, str], status: int)
     raise AssertionError(f"it never became {status}")
 
 
-async def test_a_running_gateway_takes_new_keys_and_drops_revoked_ones(
-    pool: asyncpg.Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
-    access = Access(load_estate(write(tmp_path)), pool)
+async def revoked_while_running(pool: asyncpg.Pool, access: Access) -> None:
+    """A key made while `access` runs is taken, and refused once it is revoked."""
     access.start()
     async with client_of(pool, access) as client:
         name, headers = await made(pool)
@@ -56,6 +55,14 @@ async def test_a_running_gateway_takes_new_keys_and_drops_revoked_ones(
         async with pool.acquire() as conn:
             await revoke_key(conn, name, "eve")
         await until(client, headers, 401)
+
+
+async def test_a_running_gateway_takes_new_keys_and_drops_revoked_ones(
+    pool: asyncpg.Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
+    access = Access(load_estate(write(tmp_path)), pool)
+    await revoked_while_running(pool, access)
     await access.close()
 
 
@@ -110,6 +117,72 @@ async def test_keys_of_issuers_are_read_before_anybody_asks(
             await until(client, {"authorization": f"Bearer {issuer.token()}"}, 200)
         assert issuer.asked == 1
         await access.close()
+
+
+async def test_an_issuer_that_fails_keeps_no_revoked_key_alive(
+    pool: asyncpg.Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def failing(_keys: KeySet) -> None:
+        raise RuntimeError("a bug in the reading of keys")
+
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(KeySet, "refresh", failing)
+    access = Access(load_estate(write(tmp_path)), pool)
+    with capture_logs() as logs:
+        await revoked_while_running(pool, access)
+        await access.close()
+    told = [one for one in logs if one["event"] == "access.issuer_failed"]
+    assert told[0]["issuer"] == "https://login.example"
+    assert repr(told[0]["exc_info"]) == "RuntimeError('a bug in the reading of keys')"
+
+
+async def test_an_issuer_that_does_not_answer_keeps_no_revoked_key_alive(
+    pool: asyncpg.Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Event()
+
+    async def silent(_keys: KeySet) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(KeySet, "refresh", silent)
+    access = Access(load_estate(write(tmp_path)), pool)
+    await revoked_while_running(pool, access)
+    assert asked.is_set()
+    await access.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(asyncpg.QueryCanceledError("statement timeout"), True), (asyncpg.UndefinedTableError("gone"), False)],
+)
+async def test_whatever_the_database_says_at_the_end_connections_are_closed(
+    pool: asyncpg.Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, told: bool
+) -> None:
+    async def look(_access: Access) -> None:
+        raise error
+
+    closed: list[object] = []
+
+    class Session:
+        async def close(self) -> None:
+            closed.append(self)
+
+    monkeypatch.setattr(Access, "look", look)
+    session = Session()
+    monkeypatch.setattr(module, "open_session", lambda **_: session)
+    access = Access(load_estate(write(tmp_path)), pool)
+    with capture_logs() as logs:
+        if told:
+            await access.close()
+        else:
+            with pytest.raises(asyncpg.UndefinedTableError):
+                await access.close()
+    assert closed == [session]
+    assert [(one["event"], one["reason"]) for one in logs] == (
+        [("access.counts_lost", "statement timeout")] if told else []
+    )
 
 
 async def test_an_estate_without_consumers_has_no_door(pool: asyncpg.Pool, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from crossdock.api.contract import HOT_PATHS, HOT_SCHEMAS
 from crossdock.api.plain import Receive, Scope, Send, answer
-from crossdock.app.gateway import Front, web
+from crossdock.app.gateway import Front, close_all, web
 from crossdock.app.hosts import LOOPBACK_NAMES, answering_to, name_of, own_names
 from crossdock.errors import EngineAway
 from crossdock.intake.hooks import HookIntake
@@ -137,3 +137,21 @@ def test_only_loopback_addresses_have_own_names() -> None:
     assert own_names("127.0.0.2") == LOOPBACK_NAMES | {"127.0.0.2"}
     assert own_names("192.0.2.7") is own_names("0.0.0.0") is own_names("::") is None
     assert (name_of("Host:1"), name_of("[::1]:1"), name_of("")) == ("host", "::1", "")
+
+
+async def test_what_fails_to_close_keeps_nothing_else_open() -> None:
+    closed: list[str] = []
+
+    class Part:
+        def __init__(self, name: str, error: Exception | None = None) -> None:
+            self.name = name
+            self.error = error
+
+        async def close(self) -> None:
+            closed.append(self.name)
+            if self.error is not None:
+                raise self.error
+
+    with pytest.raises(EngineAway, match="the second"):
+        await close_all(Part("first"), Part("second", EngineAway("the second")), Part("third"))
+    assert closed == ["first", "second", "third"]

@@ -214,3 +214,26 @@ async def test_gateways_share_a_days_quota(pool: asyncpg.Pool) -> None:
         meter = tomorrow.meter("portal", "gold")
         assert meter is not None
         assert meter.used == 0
+
+
+async def test_what_nobody_uses_writes_nothing(pool: asyncpg.Pool) -> None:
+    async with pool.acquire() as conn:
+
+        async def rows() -> list[tuple[str, int]]:
+            return [tuple(row) for row in await conn.fetch("SELECT xmin::text, requests FROM api_usage")]
+
+        idle, busy = consumers(), consumers()
+        await share_usage(conn, idle)
+        assert await rows() == []
+        meter, other = busy.meter("portal", "gold"), idle.meter("portal", "gold")
+        assert meter is not None
+        assert other is not None
+        meter.begin()
+        await share_usage(conn, busy)
+        before = await rows()
+        assert [number for _, number in before] == [1]
+        for one in (idle, busy):
+            await share_usage(conn, one)
+        # Read all the same, and no other version of the row.
+        assert await rows() == before
+        assert (meter.used, other.used) == (1, 1)

@@ -200,6 +200,20 @@ async def test_keys_become_due_and_the_last_good_ones_last_for_a_day(checked: Ch
     assert (caught.value.rule, caught.value.after) == ("access.issuer", PAUSE)
 
 
+async def test_a_token_that_was_good_ends_with_the_keys_it_was_checked_by(checked: Checked, ticks: list[float]) -> None:
+    token = checked.authority.token()
+    await checked.caller(token)
+    checked.authority.status = 500
+    ticks[0] += GOOD
+    assert (await checked.caller(token)).consumer == "portal"
+    ticks[0] += 1
+    with pytest.raises(RetryLater):
+        await checked.caller(token)
+    checked.authority.status = 200
+    ticks[0] += PAUSE
+    assert (await checked.caller(token)).consumer == "portal"
+
+
 async def test_while_keys_were_never_read_nobody_is_judged(checked: Checked) -> None:
     checked.authority.status = 503
     with pytest.raises(RetryLater):
@@ -228,8 +242,9 @@ async def test_keys_that_cannot_be_used_are_left_out(checked: Checked) -> None:
     odd: list[Any] = [1, {}, {"kid": 7}, {"kid": "a", "kty": "RSA"}, {"kid": "b", "kty": "EC", "crv": "no"}, shared]
     sealed = {**good, "kid": "e", "use": "enc"}
     other = {**good, "kid": "o", "alg": "ES512"}
-    checked.authority.body = msgspec.json.encode({"keys": [*odd, sealed, other, good]})
+    unsigned = {**good, "kid": "u", "alg": "none"}
+    checked.authority.body = msgspec.json.encode({"keys": [*odd, sealed, other, unsigned, good]})
     assert (await checked.caller(checked.authority.token())).consumer == "portal"
-    for name in ("a", "b", "s", "e", "o"):
+    for name in ("a", "b", "s", "e", "o", "u"):
         reason = await checked.reason(checked.authority.token(header={"kid": name}))
         assert reason == "is signed with no key of its issuer"

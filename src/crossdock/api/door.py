@@ -108,10 +108,13 @@ async def _in_time(inside: App, scope: Scope, receive: Receive, send: Send) -> N
         begun = True
         await send(message)
 
+    limit = asyncio.timeout(LONGEST)
     try:
-        async with asyncio.timeout(LONGEST):
+        async with limit:
             await inside(scope, receive, beginning)
     except TimeoutError as error:
+        if not limit.expired():
+            raise  # a time-out of what was asked for, not ours
         if not begun:
             said = f"the request was not done within {LONGEST:g} seconds"
             raise RetryLater(said, after=1.0, rule="access.time") from error

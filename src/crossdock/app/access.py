@@ -47,12 +47,13 @@ class Access:
         self._keys = KeyRing(self._consumers, now)
         self._issuers = issuers_of(estate, self._session)
         tokens = Tokens(self._issuers, self._consumers, now)
-        self._running: asyncio.Task[None] | None = None
+        self._running: list[asyncio.Task[None]] = []
         self.door = Door(self._keys, tokens, FairShare(PLACES), access_call)
 
     def start(self) -> None:
         """Keep keys and counts up until it is closed; survives an absent PostgreSQL."""
-        self._running = asyncio.create_task(self._run())
+        # Issuers may be slow or publish nonsense; that must not keep a revoked key alive.
+        self._running = [asyncio.create_task(work) for work in (self._run(), self._refresh_issuers())]
 
     async def look(self) -> None:
         """Take over keys that changed, and tell and learn what was used. Raises EngineAway."""
@@ -69,14 +70,15 @@ class Access:
 
     async def close(self) -> None:
         """Tell what was not told yet, and hang up."""
-        if self._running is not None:
-            self._running.cancel()
-            await asyncio.gather(self._running, return_exceptions=True)
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
         try:
             await self.look()
-        except EngineAway as error:
-            log.warning("access.counts_lost", reason=error.reason)
-        await self._session.close()
+        except (EngineAway, asyncpg.QueryCanceledError) as error:
+            log.warning("access.counts_lost", reason=str(error))
+        finally:
+            await self._session.close()
 
     async def _run(self) -> None:
         was_away = False
@@ -90,7 +92,15 @@ class Access:
                 was_away = True
             except Exception:  # edge: a bug here must not freeze which keys are believed; it is told and tried again
                 log.exception("access.look_failed")
-            await asyncio.gather(*(one.keys.refresh() for one in self._issuers if one.keys.due))
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _refresh_issuers(self) -> None:
+        while True:
+            due = [one for one in self._issuers if one.keys.due]
+            done = await asyncio.gather(*(one.keys.refresh() for one in due), return_exceptions=True)
+            for issuer, error in zip(due, done, strict=True):
+                if error is not None:
+                    log.error("access.issuer_failed", issuer=issuer.issuer, exc_info=error)
             await asyncio.sleep(LOOK_SECONDS)
 
 

@@ -7,7 +7,9 @@ import asyncio
 import gc
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from types import MappingProxyType
+from typing import Protocol
 
 import asyncpg
 import structlog
@@ -57,6 +59,13 @@ REJECTIONS_SECONDS = 1.0
 _RESOURCE = re.compile(r"/v1/([a-z]+)(?:[/:]|$)")
 
 log = structlog.get_logger(__name__)
+
+
+class Closable(Protocol):
+    """What is closed when a gateway ends."""
+
+    async def close(self) -> None:
+        """End what it does and let go of what it holds."""
 
 
 class Front:
@@ -142,16 +151,17 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
     finally:
         for task in beside:
             task.cancel()
-        if access is not None:
-            await access.close()
-        await commit.close()
-        await reservations.close()
-        await keeper.close()
         feed = getattr(rest.state, "console_feed", None)
-        if feed is not None:
-            await feed.close()
-        await bus.close()
-        await pool.close()
+        # What was acknowledged is committed before counts are told.
+        first = (commit, reservations, keeper)
+        await close_all(*first, *(one for one in (access, feed) if one is not None), bus, pool)
+
+
+async def close_all(*those: Closable) -> None:
+    """Close each of `those`, in this order, whatever came of those before it; then their errors are raised."""
+    async with AsyncExitStack() as closing:
+        for one in reversed(those):
+            closing.push_async_callback(one.close)
 
 
 def answering_as(host: str, apps: Mapping[str, App]) -> dict[str, App]:

@@ -11,6 +11,7 @@ from typing import Any
 import jwt
 import msgspec
 import structlog
+from cryptography.exceptions import UnsupportedAlgorithm
 from msgspec import Struct
 
 from crossdock.errors import CrossdockError, RetryLater
@@ -57,11 +58,16 @@ class KeySet:
         """Whether it is time to fetch them again, in case the issuer withdrew one."""
         return self._age() > FRESH
 
+    @property
+    def good(self) -> bool:
+        """Whether they may still be believed: fetched at most GOOD seconds ago."""
+        return self._age() <= GOOD
+
     async def find(self, name: str) -> PublicKey | None:
         """The key called `name`; None when the issuer has none. RetryLater when it cannot be asked and must be."""
-        if name not in self._keys or self._age() > GOOD:
+        if name not in self._keys or not self.good:
             await self.refresh()
-        if self._age() > GOOD:
+        if not self.good:
             raise RetryLater("the issuer of the token cannot be asked for its keys", after=PAUSE, rule="access.issuer")
         return self._keys.get(name)
 
@@ -112,7 +118,8 @@ def _read(body: bytes) -> dict[str, PublicKey] | None:
             continue
         try:
             made = jwt.PyJWK(one)
-        except (jwt.PyJWTError, KeyError, TypeError, ValueError):
+        # NotImplementedError: its `alg` is "none", which has no keys.
+        except (jwt.PyJWTError, UnsupportedAlgorithm, NotImplementedError, KeyError, TypeError, ValueError):
             continue
         found[one["kid"]] = PublicKey(
             made.key, str(one.get("alg", "")), msgspec.json.encode(one, order="sorted").decode()

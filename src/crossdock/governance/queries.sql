@@ -50,10 +50,19 @@ FROM (
 WHERE k.name = u.name
 
 -- name: add_usage
--- Adds requests to what consumers have used of a day under a plan; answers each with the sum over all gateways.
-INSERT INTO api_usage AS a (consumer, plan, day, requests)
-SELECT consumer, plan, date '1970-01-01' + day, requests
-FROM unnest($1::text[], $2::text[], $3::int[], $4::bigint[]) AS u (consumer, plan, day, requests)
-ORDER BY consumer, plan, day
-ON CONFLICT (consumer, plan, day) DO UPDATE SET requests = a.requests + excluded.requests
-RETURNING consumer, plan, day - date '1970-01-01' AS day, requests
+-- Adds requests to what consumers have used of a day under a plan; answers each with the sum over all gateways. Of 0
+-- requests nothing is written: the sum is read, and there is no answer while nobody has used anything.
+WITH u AS (
+    SELECT consumer, plan, date '1970-01-01' + day AS day, requests
+    FROM unnest($1::text[], $2::text[], $3::int[], $4::bigint[]) AS u (consumer, plan, day, requests)
+), added AS (
+    INSERT INTO api_usage AS a (consumer, plan, day, requests)
+    SELECT consumer, plan, day, requests FROM u WHERE requests > 0
+    ORDER BY consumer, plan, day
+    ON CONFLICT (consumer, plan, day) DO UPDATE SET requests = a.requests + excluded.requests
+    RETURNING consumer, plan, day, requests
+)
+SELECT consumer, plan, day - date '1970-01-01' AS day, requests FROM added
+UNION ALL
+SELECT consumer, plan, day - date '1970-01-01', a.requests
+FROM u JOIN api_usage a USING (consumer, plan, day) WHERE u.requests = 0

@@ -63,7 +63,8 @@ class Tokens:
         digest = sha256(token).digest()
         kept = self._kept.get(digest)
         if kept is not None:
-            if kept.version == kept.issuer.keys.version and self._now().timestamp() < kept.until:
+            keys = kept.issuer.keys
+            if keys.good and kept.version == keys.version and self._now().timestamp() < kept.until:
                 return kept.admitted
             del self._kept[digest]
         issuer, claims = await self._checked(token.decode("latin-1"))
@@ -75,11 +76,10 @@ class Tokens:
 
     async def _checked(self, token: str) -> tuple[Issuer, dict[str, Any]]:
         try:
-            header = jwt.get_unverified_header(token)
-            said = jwt.decode(token, options={"verify_signature": False})
+            whole = jwt.decode_complete(token, options={"verify_signature": False})
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise _refused("cannot be read") from error
-        named = said.get("iss")
+        header, named = whole["header"], whole["payload"].get("iss")
         issuer = self._issuers.get(named) if isinstance(named, str) else None
         if issuer is None:
             raise _refused("is of no issuer that is believed here")
