@@ -55,3 +55,11 @@ def test_a_rule_that_no_sample_shows_is_not_called_compatible() -> None:
     assert told(mapping(SKU, NAME), new, apple) == [("cannot tell", "changed", "label.name", None)]
     assert told(mapping(SKU), mapping(SKU, NAME), {}) == [("cannot tell", "added", "label.name", None)]
     assert [one.change for one in effects(mapping(SKU, NAME), mapping(SKU, NAME), {})] == list[Change]()
+
+
+def test_a_target_that_no_sample_has_is_not_called_compatible() -> None:
+    bare = {"bare": SAMPLES["bare"]}
+    assert told(mapping(SKU), mapping(SKU, NAME), bare) == [("cannot tell", "added", "label.name", None)]
+    # A sample that is a case before as after shows nothing either.
+    needed = Rule(target="sku", source="code", required=True)
+    assert told(mapping(needed), mapping(needed, NAME)) == [("cannot tell", "added", "label.name", None)]

@@ -34,7 +34,8 @@ class Judged(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A change of a mapping with its verdict.
 
     Breaking: a sample shows it, by a value that is other or gone, or a document that becomes a case. Cannot tell: rules
-    differ and no sample shows how. Compatible: a source field newly dropped or kept, or a target that only adds.
+    differ and no sample shows how. Compatible: a source field newly dropped or kept, or a target that a sample shows to
+    be only added.
     """
 
     verdict: Literal["breaking", "cannot tell", "compatible"]
@@ -74,7 +75,7 @@ def _made(translator: Translator, source: Any) -> Any:
 def _judge(change: Change, before: Table[str, Any], after: Table[str, Any]) -> Judged:
     if change.kind in ("dropped", "kept"):
         return Judged(verdict="compatible", change=change)
-    only_adds = bool(before)
+    only_adds, shown = True, False
     for name, made in before.items():
         now = after[name]
         if isinstance(made, NeedsEdit):
@@ -88,7 +89,10 @@ def _judge(change: Change, before: Table[str, Any], after: Table[str, Any]) -> J
         if was != is_now and (change.kind != "added" or any(value is not _ABSENT for value in was)):
             effect = Effect(sample=name, before=_told(was), after=_told(is_now))
             return Judged(verdict="breaking", change=change, effect=effect)
-    return Judged(verdict="compatible" if change.kind == "added" and only_adds else "cannot tell", change=change)
+        shown = shown or any(value is not _ABSENT for value in is_now)
+    return Judged(
+        verdict="compatible" if change.kind == "added" and only_adds and shown else "cannot tell", change=change
+    )
 
 
 def _refusal(sample: str, error: NeedsEdit) -> Effect:
