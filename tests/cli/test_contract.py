@@ -49,6 +49,42 @@ def test_a_breaking_change_is_told_with_a_payload(tmp_path: Path) -> None:
     ]
 
 
+def test_yaml_has_the_numbers_of_json(tmp_path: Path) -> None:
+    old = written(tmp_path / "old.json", {"type": "integer", "maximum": 1000, "minimum": -9223372036854775808})
+    new = tmp_path / "new.yaml"
+    new.write_text("type: integer\nmaximum: 1e3\nminimum: -9223372036854775808\n", encoding="utf-8")
+    assert diff(old, new).exit_code == 0
+    new.write_text("type: integer\nmaximum: 2e3\nminimum: -9223372036854775808\n", encoding="utf-8")
+    assert diff(old, new, "--direction", "sent").exit_code == 1
+
+
+def test_names_are_text_whatever_they_look_like(tmp_path: Path) -> None:
+    api: dict[str, Any] = {"openapi": "3.1.0", "paths": {"/x": {"get": {"responses": {"200": {"description": "so"}}}}}}
+    old = written(tmp_path / "old.json", api)
+    new = tmp_path / "new.yaml"
+    new.write_text("openapi: 3.1.0\npaths: {/x: {get: {responses: {200: {description: so}}}}}\n", encoding="utf-8")
+    assert (diff(old, new).exit_code, diff(new, old).exit_code) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("deep.json", '{"not":' * 101 + "{}" + "}" * 101, "nested deeper than 100 levels"),
+        ("endless.json", "[" * 200_000, "nested deeper than 100 levels"),
+        ("deep.yaml", "a: " + "[" * 101 + "]" * 101, "nested deeper than 100 levels"),
+        ("bomb.yaml", "a: &a [x, x]\nb: &b [*a, *a]\n", "anchors and aliases are not read"),
+        ("list.yaml", "[1]", "holds no document"),
+        ("latin.json", '{"title": "\udce9"}', "can't decode byte 0xe9"),
+    ],
+)
+def test_a_file_out_of_bounds_is_refused(tmp_path: Path, name: str, text: str, said: str) -> None:
+    file = tmp_path / name
+    file.write_bytes(text.encode("utf-8", "surrogateescape"))
+    result = diff(file, "current")
+    assert result.exit_code == 2
+    assert said in " ".join(result.stderr.split())
+
+
 @pytest.mark.parametrize("document", [json_schema("sales_order", 1), asyncapi()], ids=["schema", "asyncapi"])
 def test_what_is_served_now_is_current(tmp_path: Path, document: Any) -> None:
     result = diff(written(tmp_path / "kept.yaml", json.loads(json.dumps(document))), "current")

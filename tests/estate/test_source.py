@@ -32,6 +32,33 @@ def test_scalars_are_what_they_look_like(tmp_path):
     }
 
 
+def test_numbers_of_json_are_numbers_when_asked_for(tmp_path):
+    file = tmp_path / "e.yaml"
+    file.write_text("a: 1e3\nb: -1.5E-2\nc: 18446744073709551615\nd: 1e999\ne: '1e3'\nf: 01\ng: true\nh: 7\n")
+    assert read_source(file).data["a"] == "1e3"
+    read = read_source(file, json_numbers=True).data
+    assert read == {
+        "a": 1000.0,
+        "b": -0.015,
+        "c": 18446744073709551615,
+        "d": "1e999",
+        "e": "1e3",
+        "f": "01",
+        "g": True,
+        "h": 7,
+    }
+
+
+def test_bounds_are_those_given(tmp_path):
+    file = tmp_path / "e.yaml"
+    file.write_text("a: " + "[" * 40 + "]" * 40)
+    assert list(read_source(file, deepest=41).data) == ["a"]
+    with pytest.raises(EstateError, match="nested deeper than 40 levels"):
+        read_source(file, deepest=40)
+    with pytest.raises(EstateError, match="the file has 83 bytes, at most 82"):
+        read_source(file, largest=82)
+
+
 def test_places_of_keys_and_elements(tmp_path):
     source = source_of(tmp_path, "a:\n  b: 1\n  c:\n    - x\n    - y\n")
     file = tmp_path / "e.yaml"

@@ -9,7 +9,6 @@ from pkgutil import iter_modules
 from typing import Any
 
 import msgspec
-import yaml
 from litestar import Litestar
 from msgspec import Struct
 
@@ -19,6 +18,7 @@ from crossdock.api.contract import openapi, with_hot_paths
 from crossdock.api.routes import routes
 from crossdock.canonical.objects import OBJECTS, json_schema
 from crossdock.errors import NeedsConfig, Refused
+from crossdock.estate.source import read_source
 from crossdock.governance.contract_documents import Kind, kind_of
 from crossdock.mapping.load import load_mapping
 from crossdock.sdk.connector import load_connector
@@ -26,6 +26,7 @@ from crossdock.sdk.words import Mapping
 
 CURRENT = "current"
 _LARGEST = 20_000_000
+_DEEPEST = 100
 _LARGEST_SAMPLE = 10_000_000
 _MOST_SAMPLES = 1000
 
@@ -37,16 +38,6 @@ class Given(Struct, frozen=True, kw_only=True):
     document: dict[str, Any]
     mapping: Mapping | None = None
     folder: Path | None = None
-
-
-class _JsonLike(yaml.SafeLoader):
-    """YAML as JSON knows it: a date stays text."""
-
-
-_JsonLike.yaml_implicit_resolvers = {
-    letter: [(tag, form) for tag, form in known if tag != "tag:yaml.org,2002:timestamp"]
-    for letter, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 def given(name: str, other: Given | None) -> Given:
@@ -65,25 +56,41 @@ def given(name: str, other: Given | None) -> Given:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    if path.suffix == ".json":
+        found = _read_json(path)
+    else:
+        found = read_source(path, largest=_LARGEST, deepest=_DEEPEST, json_numbers=True).data
+    if not isinstance(found, dict):
+        raise Refused(f"{path} holds no document", rule="file", fix="name a JSON Schema, OpenAPI, AsyncAPI or mapping")
+    return found
+
+
+def _read_json(path: Path) -> Any:
     try:
         if path.stat().st_size > _LARGEST:
             raise Refused(f"{path} is larger than {_LARGEST:,} bytes", rule="size", fix="compare a smaller document")
-        text = path.read_text(encoding="utf-8")
-        found = msgspec.json.decode(text) if path.suffix == ".json" else yaml.load(text, _JsonLike)  # noqa: S506 - safe
+        found = msgspec.json.decode(path.read_bytes())
     except OSError as error:
         raise Refused(f"{path}: {error.strerror}", rule="file", fix="name a file, or `current`") from error
-    except (UnicodeDecodeError, msgspec.DecodeError, yaml.YAMLError, RecursionError) as error:
+    except (UnicodeDecodeError, msgspec.DecodeError) as error:
         raise Refused(f"{path}: {str(error)[:300]}", rule="file", fix="correct the file") from error
-    if not isinstance(found, dict):
-        raise Refused(f"{path} holds no document", rule="file", fix="name a JSON Schema, OpenAPI, AsyncAPI or mapping")
-    return {str(word): _named(one) for word, one in found.items()}
+    except RecursionError as error:
+        raise _too_deep(path) from error
+    level = [found]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+    if any(isinstance(one, dict | list) for one in level):
+        raise _too_deep(path)
+    return found
 
 
-def _named(value: Any) -> Any:
-    """`value` with names as text: YAML reads the status 200 as a number."""
-    if isinstance(value, dict):
-        return {str(name): _named(one) for name, one in value.items()}
-    return [_named(one) for one in value] if isinstance(value, list) else value
+def _too_deep(path: Path) -> Refused:
+    return Refused(f"{path}: nested deeper than {_DEEPEST} levels", rule="size", fix="compare a flatter document")
 
 
 def _current(other: Given) -> Given:

@@ -7,7 +7,8 @@ Only `true`, `false`, `null` and numbers are special: `NO` stays the text it loo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ from crossdock.estate.findings import EstateError, Finding
 MAX_FILE_BYTES = 2_000_000
 MAX_DEPTH = 30
 At = tuple[str | int, ...]
+Scalar = Callable[[yaml.Node], Any]
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _NUMBER = re.compile(r"-?[0-9]+\.[0-9]+")
+_JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,308})(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,4})?")
 _WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 
@@ -42,21 +45,25 @@ class Source(Struct, frozen=True):
     places: dict[At, Place]
 
 
-def read_source(file: Path) -> Source:
-    """Read one YAML file. EstateError names the file, the line and the fix."""
+def read_source(
+    file: Path, *, largest: int = MAX_FILE_BYTES, deepest: int = MAX_DEPTH, json_numbers: bool = False
+) -> Source:
+    """Read one YAML file, at most `largest` bytes and `deepest` levels. EstateError names file, line and fix.
+
+    `json_numbers`: whatever JSON takes for a number is one (1e3, integers of 64 bits), not only what is plainly one.
+    """
     try:
         size = file.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise _refusal(
-                Place(file, 1), f"the file has {size} bytes, at most {MAX_FILE_BYTES}", "split it by include"
-            )
+        if size > largest:
+            what = f"the file has {size} bytes, at most {largest}"
+            raise _refusal(Place(file, 1), what, "make it smaller; an estate is split by include")
         text = file.read_text(encoding="utf-8")
     except OSError as error:
         raise _refusal(Place(file, 1), f"cannot be read: {error.strerror}", f"put the file at {file}") from error
     except UnicodeDecodeError as error:
         raise _refusal(Place(file, 1), f"byte {error.start} is not UTF-8", "save the file as UTF-8") from error
     try:
-        _guard(file, text)
+        _guard(file, text, deepest)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -65,7 +72,8 @@ def read_source(file: Path) -> Source:
     except yaml.YAMLError as error:
         raise _refusal(Place(file, 1), f"not YAML: {error}", "remove characters that cannot be printed") from error
     places: dict[At, Place] = {(): Place(file, 1)}
-    data = None if root is None else _plain(root, (), file, places)
+    scalar = _json_scalar if json_numbers else _scalar
+    data = None if root is None else _plain(root, (), file, places, scalar)
     return Source(data, places)
 
 
@@ -73,7 +81,7 @@ def _refusal(place: Place, what: str, fix: str) -> EstateError:
     return EstateError([Finding(str(place), what, fix)])
 
 
-def _guard(file: Path, text: str) -> None:
+def _guard(file: Path, text: str, deepest: int) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         place = Place(file, _line(event.start_mark))
@@ -83,8 +91,8 @@ def _guard(file: Path, text: str) -> None:
             raise _refusal(place, f"the tag {tag} is not read", "leave the tag out")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
-            if depth > MAX_DEPTH:
-                raise _refusal(place, f"nested deeper than {MAX_DEPTH} levels", "an estate needs at most ten")
+            if depth > deepest:
+                raise _refusal(place, f"nested deeper than {deepest} levels", "nest less; an estate needs at most ten")
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
 
@@ -93,16 +101,18 @@ def _line(mark: Any) -> int:
     return int(mark.line) + 1 if mark else 1
 
 
-def _plain(node: yaml.Node, at: At, file: Path, places: dict[At, Place]) -> Any:
+def _plain(node: yaml.Node, at: At, file: Path, places: dict[At, Place], scalar: Scalar) -> Any:
     places.setdefault(at, Place(file, _line(node.start_mark)))
     if isinstance(node, yaml.MappingNode):
-        return dict(_pairs(node, at, file, places))
+        return dict(_pairs(node, at, file, places, scalar))
     if isinstance(node, yaml.SequenceNode):
-        return [_plain(child, (*at, number), file, places) for number, child in enumerate(node.value)]
-    return _scalar(node)
+        return [_plain(child, (*at, number), file, places, scalar) for number, child in enumerate(node.value)]
+    return scalar(node)
 
 
-def _pairs(node: yaml.MappingNode, at: At, file: Path, places: dict[At, Place]) -> Iterator[tuple[str, Any]]:
+def _pairs(
+    node: yaml.MappingNode, at: At, file: Path, places: dict[At, Place], scalar: Scalar
+) -> Iterator[tuple[str, Any]]:
     for key_node, value_node in node.value:
         place = Place(file, _line(key_node.start_mark))
         if not isinstance(key_node, yaml.ScalarNode):
@@ -111,7 +121,7 @@ def _pairs(node: yaml.MappingNode, at: At, file: Path, places: dict[At, Place]) 
         if (*at, key) in places:
             raise _refusal(place, f"{key!r} is there twice, first at {places[(*at, key)]}", "keep one of them")
         places[(*at, key)] = place
-        yield key, _plain(value_node, (*at, key), file, places)
+        yield key, _plain(value_node, (*at, key), file, places, scalar)
 
 
 def _scalar(node: yaml.Node) -> Any:
@@ -123,3 +133,13 @@ def _scalar(node: yaml.Node) -> Any:
     if _INTEGER.fullmatch(text):
         return int(text)
     return float(text) if _NUMBER.fullmatch(text) else text
+
+
+def _json_scalar(node: yaml.Node) -> Any:
+    text = str(node.value)
+    number = _JSON_NUMBER.fullmatch(text) if getattr(node, "style", None) is None else None
+    if number is None:
+        return _scalar(node)
+    if number[2] is None and number[3] is None and -(2**63) <= int(text) < 2**64:
+        return int(text)
+    return float(text) if isfinite(float(text)) else text
