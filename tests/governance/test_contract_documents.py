@@ -17,6 +17,7 @@ from crossdock.api.asyncapi import asyncapi
 from crossdock.api.contract import openapi, with_hot_paths
 from crossdock.api.routes import routes
 from crossdock.canonical.objects import OBJECTS, json_schema
+from crossdock.errors import Refused
 from crossdock.governance.contract_documents import document_changes
 
 CLOSED = {"type": "object", "properties": {"sku": {"type": "string"}}, "required": ["sku"]}
@@ -128,3 +129,134 @@ def test_events_are_what_we_send() -> None:
     assert change.also == len(old["components"]["messages"]) - 2  # the tick is no CloudEvent, one is named in `where`
     del new["operations"]["tick"]
     assert ("breaking", "sent", "message removed") in verdicts(old, new)
+
+
+def judged(old: Any, new: Any, rule: str) -> list[tuple[str, str]]:
+    return [(one.verdict, one.direction) for one in document_changes(old, new) if one.rule == rule]
+
+
+def with_schemes(document: dict[str, Any], security: Any, scheme: str = "bearer") -> dict[str, Any]:
+    schemes = {
+        "key": {"type": "http", "scheme": scheme, "description": "as you like it"},
+        "other": {"type": "openIdConnect"},
+    }
+    return {**document, "security": security, "components": {**document["components"], "securitySchemes": schemes}}
+
+
+KEY, SCOPED, OTHER = {"key": []}, {"key": ["orders:read"]}, {"other": []}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        ([], [KEY], "breaking"),
+        ([{}], [{}, KEY], ""),
+        ([KEY], [SCOPED], "breaking"),
+        ([KEY], [OTHER], "breaking"),
+        ([KEY], [{**KEY, **OTHER}], "breaking"),
+        ([KEY, OTHER], [KEY], "breaking"),
+        ([SCOPED], [KEY], "compatible"),
+        ([KEY], [OTHER, KEY], "compatible"),
+        ([KEY], [], "compatible"),
+        ([{**KEY, **OTHER}], [KEY], "compatible"),
+    ],
+)
+def test_who_is_let_in_no_more_is_told(before: Any, after: Any, verdict: str) -> None:
+    found = document_changes(with_schemes(api(), before), with_schemes(api(), after))
+    assert [(one.verdict, one.rule) for one in found] == ([(verdict, "security")] if verdict else [])
+    assert all((one.witness is not None) == (one.verdict == "breaking") for one in found)
+    # What an operation says itself counts, not what the document says of all.
+    own = document_changes(with_schemes(api(security=[KEY]), before), with_schemes(api(security=[KEY]), after))
+    assert own == []
+
+
+def test_a_scheme_that_is_defined_otherwise_cannot_be_told() -> None:
+    old, new = with_schemes(api(), [KEY]), with_schemes(api(), [KEY], "basic")
+    assert judged(old, new, "security") == [("cannot tell", "received")]
+    renamed = copy.deepcopy(old)
+    schemes = renamed["components"]["securitySchemes"]
+    schemes["credential"] = {**schemes.pop("key"), "description": "anew"}
+    renamed["security"] = [{"credential": []}]
+    assert document_changes(old, renamed) == []
+
+
+def test_a_parameter_in_a_media_type_is_compared() -> None:
+    def asked(schema: Any, media: str = "application/json") -> dict[str, Any]:
+        return api(parameters=[{"name": "filter", "in": "query", "content": {media: {"schema": schema}}}])
+
+    wide, narrow = asked({"type": "string"}), asked({"type": "string", "maxLength": 3})
+    assert judged(wide, narrow, "maxLength") == [("breaking", "received")]
+    assert judged(narrow, wide, "maxLength") == [("compatible", "received")]
+    other = asked({"type": "string"}, "text/plain")
+    assert judged(wide, other, "media type") == [("cannot tell", "received")]
+
+
+def test_headers_of_answers_are_what_we_send() -> None:
+    def answering(**headers: Any) -> dict[str, Any]:
+        content = {"application/json": {"schema": {"$ref": "#/components/schemas/Ask"}}}
+        return api(responses={"200": {"content": content, "headers": headers}})
+
+    etag = {"required": True, "schema": {"type": "string"}}
+    assert judged(answering(ETag=etag), answering(), "required") == [("breaking", "sent")]
+    assert document_changes(answering(ETag=etag), answering(etag=etag)) == []
+    either = {**etag, "schema": {"type": ["string", "integer"]}}
+    assert judged(answering(ETag=etag), answering(ETag=either), "type") == [("breaking", "sent")]
+    assert judged(answering(), answering(ETag=etag), "required") == [("compatible", "sent")]
+
+
+def test_an_operation_speaks_of_the_messages_it_names() -> None:
+    def spoken(*names: str) -> dict[str, Any]:
+        return {
+            "asyncapi": "3.0.0",
+            "channels": {"all": {"address": "all", "messages": {name: {"payload": CLOSED} for name in "ab"}}},
+            "operations": {
+                "tell": {
+                    "action": "send",
+                    "channel": {"$ref": "#/channels/all"},
+                    "messages": [{"$ref": f"#/channels/all/messages/{name}"} for name in names],
+                }
+            },
+        }
+
+    everything = spoken("a", "b")
+    assert document_changes(everything, everything) == []
+    assert verdicts(everything, spoken("a")) == [("breaking", "sent", "message removed")]
+    assert verdicts(spoken("a"), everything) == [("breaking", "sent", "message added")]
+    unnamed = copy.deepcopy(everything)
+    del unnamed["operations"]["tell"]["messages"]
+    assert document_changes(everything, unnamed) == []
+    # The same, its parts elsewhere.
+    components = {"channels": {"c": unnamed["channels"]["all"]}, "operations": unnamed["operations"]}
+    moved = {**unnamed, "channels": {"all": {"$ref": "#/components/channels/c"}}, "components": components}
+    moved["operations"] = {"tell": {"$ref": "#/components/operations/tell"}}
+    assert document_changes(everything, moved) == []
+    with pytest.raises(Refused, match="names the message 'c', which its channel has not"):
+        document_changes(everything, spoken("a", "c"))
+
+
+def test_another_content_type_of_a_message_cannot_be_told() -> None:
+    def spoken(**message: Any) -> dict[str, Any]:
+        return {
+            "asyncapi": "3.0.0",
+            "defaultContentType": "application/json",
+            "channels": {"all": {"address": "all", "messages": {"a": {"payload": CLOSED, **message}}}},
+            "operations": {"hear": {"action": "receive", "channel": {"$ref": "#/channels/all"}}},
+        }
+
+    assert document_changes(spoken(), spoken(contentType="application/json")) == []
+    told = [("cannot tell", "received", "media type")]
+    assert verdicts(spoken(), spoken(contentType="application/avro")) == told
+
+
+def test_references_that_lead_too_deep_are_refused() -> None:
+    links = {f"l{number}": {"$ref": f"#/$defs/l{number + 1}"} for number in range(5000)}
+    document = {"$ref": "#/$defs/l0", "$defs": {**links, "l5000": {"type": "string"}}}
+    with pytest.raises(Refused, match="refer too deep"):
+        document_changes(document, {**document, "$ref": "#/$defs/l1"})
+
+
+def test_a_schema_that_is_none_is_refused_wherever_it_is_referred_to() -> None:
+    broken = api()
+    broken["components"]["schemas"]["Ask"] = {"type": "object", "required": "sku"}
+    with pytest.raises(Refused, match="no JSON Schema at #/components/schemas/Ask/required"):
+        document_changes(api(), broken)

@@ -9,6 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from crossdock.errors import Refused
+from crossdock.governance import schema_sample
 from crossdock.governance.contract_change import ContractChange, Direction
 from crossdock.governance.contract_documents import document_changes
 from crossdock.governance.schema_formats import FORMATS
@@ -108,6 +109,8 @@ def test_what_is_narrower_breaks_what_we_receive_and_widening_what_we_send(
         (ORDER, {**ORDER, "title": "Order", "description": "Says more."}),
         (ORDER, {**ORDER, "properties": {**ORDER["properties"], "note": {"type": "string"}}}),
         (of({"type": "integer"}), of({"type": "number"})),
+        (of({"type": "integer", "odd": 1}), of({"type": "number", "odd": 1})),
+        (of({"type": "integer"}), of({"type": "integer", "x-unit": "kg"})),
         (of({"type": "integer", "minimum": 1}), of({"type": "integer", "exclusiveMinimum": 0})),
         (of({"type": "integer", "multipleOf": 12}), of({"type": "integer", "multipleOf": 6})),
         (of({"type": "integer"}), of({"anyOf": [{"type": "integer"}, {"type": "null"}]})),
@@ -146,6 +149,10 @@ def test_a_schema_that_contains_itself_is_compared() -> None:
         (of({"type": "string"}), of({"type": "string", "format": "gtin"}), "format"),
         # Nothing is valid under the old one, which is not looked for.
         (of({"type": "integer", "minimum": 5, "maximum": 4}), of({"type": "integer", "multipleOf": 3}), "multipleOf"),
+        # Words that are not understood.
+        (of({"type": "string"}), of({"type": "string", "nullable": True}), "nullable"),
+        (of({"const": "a"}), of({"type": "string", "nullable": True}), "nullable"),
+        (of({"type": "string", "nullable": True}), of({"type": "string", "nullable": 1}), "nullable"),
         # The same by other words.
         (of({"type": "string", "pattern": "^[0-9]$"}), of({"type": "string", "pattern": "^(?:[0-9])$"}), "pattern"),
     ],
@@ -170,6 +177,9 @@ def test_a_payload_is_blamed_on_the_change_it_shows() -> None:
         ({"$schema": "http://json-schema.org/draft-07/schema#"}, "another draft"),
         ({"type": "strin"}, "no JSON Schema at #/type"),
         ({"properties": {"a": {"$ref": "other.json"}}}, "out of the document"),
+        ({"items": {"$ref": "#/x/One"}, "x": {"One": {"type": "strin"}}}, "no JSON Schema at #/x/One/type"),
+        ({"items": {"$ref": "#/x/One"}, "x": {"One": {"properties": [1]}}}, "no JSON Schema at #/x/One/properties"),
+        ({"items": {"$ref": "#/title"}, "title": "Things"}, "no JSON Schema at #/title"),
         ({"properties": {"a": {"$ref": "#/$defs/Gone"}}}, "is not in the document"),
         ({"openapi": "3.0.3", "paths": {}}, "openapi 3.0.3"),
         ({"asyncapi": "2.6.0"}, "asyncapi 2.6.0"),
@@ -183,3 +193,32 @@ def test_what_cannot_be_read_is_told(wrong: Any, said: str) -> None:
 @pytest.mark.parametrize("pattern", ["^[A-Z]{3}$", "^rsv_[0-9a-f]{8,}$", "^(a|bc)+\\d?$", "^[^a0-9]x.$", "\\w+@\\w+"])
 def test_strings_are_made_from_patterns(pattern: str) -> None:
     assert any(valid({"type": "string", "pattern": pattern}, one) for one in matching(pattern))
+
+
+@pytest.mark.parametrize("direction", ["received", "sent"])
+def test_every_name_that_is_required_no_more_or_anew_is_told(direction: Direction) -> None:
+    wide, narrow = ORDER | {"required": []}, ORDER | {"required": ["sku", "qty"]}
+    old, new = (wide, narrow) if direction == "received" else (narrow, wide)
+    told = [(one.verdict, one.before or one.after) for one in changes(old, new, direction)]
+    assert sorted(told) == [("breaking", "qty"), ("breaking", "sku")]
+    back = [(one.verdict, one.before or one.after) for one in changes(new, old, direction)]
+    assert sorted(back) == [("compatible", "qty"), ("compatible", "sku")]
+
+
+def test_a_name_required_instead_of_another_is_told_beside_it() -> None:
+    old, new = ORDER | {"required": ["sku"]}, ORDER | {"required": ["qty"]}
+    told = [(one.verdict, one.before, one.after) for one in changes(old, new)]
+    assert told == [("breaking", None, "qty"), ("compatible", "sku", None)]
+
+
+def test_repeats_of_repeats_make_no_endless_string() -> None:
+    assert max(map(len, matching("^((a{1000}){1000})$"))) == 20_000
+    assert max(map(len, matching("^" + "(a{1000}){20}" * 50 + "$"))) == 20_000
+    assert "ab" * 700 in matching("^(ab){700}$")
+
+
+def test_without_a_reader_of_patterns_no_string_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema_sample, "_PARSER", None)
+    assert matching("^a$") == []
+    old, new = (of({"type": "string", "pattern": f"^Q{{{digits}}}$"}) for digits in (8, 9))
+    assert [(one.verdict, one.rule) for one in changes(old, new)] == [("cannot tell", "pattern")]

@@ -59,10 +59,10 @@ def schema_changes(old: Side, new: Side, direction: Direction, where: str = "") 
     mine, theirs = (old, new) if direction == "received" else (new, old)
     harming, easing = Narrower(mine, theirs), Narrower(theirs, mine)
     changes = [_harm(one, harming, direction, where) for one in harming.all()]
-    known = {(change.place, change.rule) for change in changes}
+    known = {_key(change) for change in changes}
     for one in easing.all():
         change = _plain(one, direction, where, swapped=True)
-        if (change.place, change.rule) not in known:
+        if _key(change) not in known:
             changes.append(change)
     for narrower, named_by in ((harming, theirs), (easing, mine)):
         changes += [_added(place, direction, where, named_by is new) for place in sorted(narrower.added, key=str)]
@@ -149,16 +149,17 @@ def _about(error: ValidationError, one: Narrowing) -> bool:
     return location[: len(at)] == at and (error.validator in _UNIONS or denied)
 
 
+def _key(change: ContractChange) -> tuple[str, ...]:
+    """What tells a change from others: place, rule and direction, and of `required` the name."""
+    name = (str(change.before), str(change.after)) if change.rule == "required" else ()
+    return (change.place, change.rule, change.direction, *name)
+
+
 def joined(changes: list[ContractChange]) -> list[ContractChange]:
     """`changes` with each (place, rule, direction) once, its worst verdict kept, the worst first."""
     found: dict[tuple[str, ...], ContractChange] = {}
     for change in changes:
-        key = (
-            change.place,
-            change.rule,
-            change.direction,
-            *(() if change.rule != "required" else (str(change.after),)),
-        )
+        key = _key(change)
         before = found.get(key)
         if before is None:
             found[key] = change

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from msgspec.structs import replace
+
 from crossdock.errors import Refused
 from crossdock.governance.contract_change import ContractChange, Direction, Witness, joined, schema_changes
 from crossdock.governance.contract_openapi import openapi_changes
@@ -47,6 +49,13 @@ def document_changes(
     `directions` counts for JSON Schemas, which do not say themselves who sends what they describe. Raises Refused when
     the documents cannot be compared.
     """
+    try:
+        return _document_changes(old, new, directions)
+    except RecursionError as error:
+        raise Refused("the documents refer too deep", rule="depth", fix="compare flatter documents") from error
+
+
+def _document_changes(old: Document, new: Document, directions: tuple[Direction, ...]) -> list[ContractChange]:
     kind, other = kind_of(old), kind_of(new)
     if kind != other:
         raise Refused(f"one is {kind}, the other {other}", rule="kind", fix="compare two documents of one kind")
@@ -70,6 +79,7 @@ def _asyncapi_changes(old: Document, new: Document) -> list[ContractChange]:
                 mine = Side(old, before[key][1].get(part, True), (*before[key][0], part))
                 theirs = Side(new, after[key][1].get(part, True), (*place, part))
                 changes += schema_changes(mine, theirs, direction, where)
+            changes += _written((old, before[key][1]), (new, after[key][1]), place, where, direction)
         elif key in after and direction == "sent" and any(known[:2] == key[:2] for known in before):
             changes.append(_unheard(place, "message added", where, direction, {"message": name}))
         elif key in after:
@@ -78,6 +88,18 @@ def _asyncapi_changes(old: Document, new: Document) -> list[ContractChange]:
             # Whoever waits for it waits for ever; whoever sends it is not heard.
             changes.append(_unheard(place, "message removed", where, direction, {"address": address, "message": name}))
     return joined(changes)
+
+
+def _written(
+    old: tuple[Document, Document], new: tuple[Document, Document], place: Place, where: str, direction: Direction
+) -> list[ContractChange]:
+    """A message on both sides, each a document and its message, that is written another way now."""
+    before, after = (message.get("contentType", whole.get("defaultContentType")) for whole, message in (old, new))
+    if before == after:
+        return []
+    change = _compatible((*place, "contentType"), "media type", where, direction)
+    note = "how a message is written is not compared"
+    return [replace(change, verdict="cannot tell", before=before, after=after, note=note)]
 
 
 def _compatible(place: Place, rule: str, where: str, direction: Direction) -> ContractChange:
@@ -102,11 +124,32 @@ def _spoken(document: Document) -> dict[tuple[Direction, str, str], tuple[Place,
     root = Side(document, True, ("operations",))
     found: dict[tuple[Direction, str, str], tuple[Place, Document]] = {}
     for operation in document.get("operations", {}).values():
+        if "$ref" in operation:
+            operation = root.follow(operation["$ref"]).schema
         direction: Direction = "sent" if operation.get("action") == "send" else "received"
         channel = root.follow(operation["channel"]["$ref"])
-        for name, message in channel.schema.get("messages", {}).items():
+        if "$ref" in channel.schema:
+            channel = root.follow(channel.schema["$ref"])
+        messages = channel.schema.get("messages", {})
+        spoken = _messages_of(operation)
+        for name in sorted(spoken or ()):
+            if name not in messages:
+                said = f"an operation names the message {name[:200]!r}, which its channel has not"
+                raise Refused(said, rule="reference", fix="name messages of the channel: #/channels/…/messages/…")
+        for name, message in messages.items():
+            if spoken is not None and name not in spoken:
+                continue
             place: Place = (*channel.place, "messages", name)
             if "$ref" in message:
                 message, place = root.follow(message["$ref"])
             found[direction, str(channel.schema.get("address", "")), name] = (place, message)
     return found
+
+
+def _messages_of(operation: Document) -> frozenset[str] | None:
+    """The names of those messages of its channel that an operation is about; None = all."""
+    listed = operation.get("messages")
+    if listed is None:
+        return None
+    last = (str(one["$ref"]).rpartition("/")[2] for one in listed)
+    return frozenset(name.replace("~1", "/").replace("~0", "~") for name in last)

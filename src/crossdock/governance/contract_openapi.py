@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from crossdock.governance.contract_change import ContractChange, Direction, Witness, joined, schema_changes
+from crossdock.governance.contract_security import security_changes
 from crossdock.governance.schema_side import Place, Side, pointer
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
@@ -27,6 +28,7 @@ def openapi_changes(old: Document, new: Document) -> list[ContractChange]:
         elif key not in before:
             changes.append(_came(place, "operation added", where, "received"))
         else:
+            changes += security_changes((old, before[key]), (new, after[key]), place, where)
             changes += _request(old, before[key], new, after[key], place)
             changes += _answers(old, before[key], new, after[key], place)
     return joined(changes)
@@ -75,6 +77,7 @@ def _request(old: Document, before: Document, new: Document, after: Document, pl
         if mine["properties"] or theirs["properties"]:
             at = (*place, "parameters", kind)
             changes += schema_changes(Side(old, mine, at), Side(new, theirs, at), "received", where)
+            changes += _media((old, before), (new, after), kind, at)
     mine, theirs = _followed(old, before.get("requestBody")), _followed(new, after.get("requestBody"))
     at = (*place, "requestBody")
     if mine is None and theirs is None:
@@ -96,10 +99,54 @@ def _parameters(document: Document, operation: Document, kind: str) -> Document:
     mine = {one["name"]: one for one in listed if one["in"] == kind}
     schema: Document = {
         "type": "object",
-        "properties": {name: one.get("schema", True) for name, one in mine.items()},
+        "properties": {name: _value(one) for name, one in mine.items()},
         "required": sorted(name for name, one in mine.items() if one.get("required")),
     }
     return schema if kind in _OPEN else {**schema, "additionalProperties": False}
+
+
+def _value(item: Document) -> Any:
+    """The schema of a parameter or header, which stands there or in its one media type."""
+    for media in item.get("content", {}).values():
+        return media.get("schema", True)
+    return item.get("schema", True)
+
+
+def _media(
+    old: tuple[Document, Document], new: tuple[Document, Document], kind: str, at: Place
+) -> list[ContractChange]:
+    """Parameters of one kind on both sides, each a document and its operation, that are written another way now."""
+
+    def written(side: tuple[Document, Document]) -> dict[str, list[str]]:
+        listed = [_followed(side[0], one) for one in side[1]["parameters"]]
+        return {one["name"]: list(one.get("content", {})) for one in listed if one["in"] == kind}
+
+    before, after = written(old), written(new)
+    return [
+        ContractChange(
+            verdict="cannot tell",
+            direction="received",
+            place=pointer((*at, name, "content")),
+            rule="media type",
+            where=f"{str(at[2]).upper()} {at[1]}",
+            before=media,
+            after=after[name],
+            note="how the value of a parameter is written is not compared",
+        )
+        for name, media in before.items()
+        if name in after and media != after[name]
+    ]
+
+
+def _headers(document: Document, answer: Document) -> Document:
+    """The headers of an answer as the schema of an object; their names have no case, the content type is told apart."""
+    named = {name.lower(): _followed(document, one) for name, one in answer.get("headers", {}).items()}
+    named.pop("content-type", None)
+    return {
+        "type": "object",
+        "properties": {name: _value(one) for name, one in named.items()},
+        "required": sorted(name for name, one in named.items() if one.get("required")),
+    }
 
 
 def _contents(
@@ -140,6 +187,12 @@ def _answers(old: Document, before: Document, new: Document, after: Document, pl
         if known is not None:
             body = (_followed(old, known), _followed(new, theirs[status]))
             changes += _contents((old, body[0]), (new, body[1]), at, f"{where} → {status}", "sent")
+            heads = [_headers(old, body[0]), _headers(new, body[1])]
+            if any(head["properties"] for head in heads):
+                sides = [
+                    Side(document, head, (*at, "headers")) for document, head in zip((old, new), heads, strict=True)
+                ]
+                changes += schema_changes(sides[0], sides[1], "sent", f"{where} → {status}")
         elif status[0] in "45":
             # RFC 9110, 15: a client treats a status it does not know as the x00 of its class.
             changes.append(_came(at, "answer added", where, "sent", "clients take it as any refusal of its class"))

@@ -16,6 +16,7 @@ from msgspec import Struct
 from crossdock.governance.schema_bounds import bounds_not_held
 from crossdock.governance.schema_sample import FRESH, Sampler
 from crossdock.governance.schema_side import (
+    UNDERSTOOD,
     Node,
     Part,
     Place,
@@ -132,6 +133,7 @@ class Narrower:
         found = []
         for one in wanted:
             refused = [value for value in listed if not self.b.accepts(value, (one,))]
+            found += self._strange(parts, one, spot)
             if refused:
                 rule = _ruling(one, parts)
                 found.append(self._found(rule, parts, one, spot, lambda refused=refused: iter(refused)))  # type: ignore[misc]
@@ -155,9 +157,10 @@ class Narrower:
         """Narrowings by one part of `b` (flat); `parts` have no union any more."""
         if b.schema is False:
             return [self._found("false", parts, b, spot)]
+        found = self._strange(parts, b, spot)
         types = types_of(parts)
         left = types - types_of((b,))
-        found = [self._found("type", parts, b, spot)] if left else []
+        found += [self._found("type", parts, b, spot)] if left else []
         types -= left
         if not types:
             return found
@@ -172,6 +175,19 @@ class Narrower:
             if word in b.schema:
                 found += self._union(parts, types, b, word, spot)
         return found
+
+    def _strange(self, parts: Node, b: Part, spot: Spot) -> list[Narrowing]:
+        """Words of `b` that are not understood, unless `parts` have them too; an `x-` word asks for nothing."""
+        if not isinstance(b.schema, dict):
+            return []
+        words = {word: said for word, said in b.schema.items() if word not in UNDERSTOOD and not word.startswith("x-")}
+        held = {
+            word
+            for word, said in words.items()
+            for part in parts
+            if word in part.schema and same(self.a, {word: part.schema[word]}, self.b, {word: said})
+        }
+        return [self._found(word, parts, b, spot) for word in words if word not in held]
 
     def _whole(self, parts: Node, b: Part) -> Iterator[str]:
         for word in _WHOLE:
@@ -351,7 +367,9 @@ def _ruling(b: Part, parts: Node) -> str:
     words = [word for word in ("enum", "const") if word in b.schema]
     if words:
         return words[0]
-    return "type" if types_of(parts) - types_of((b,)) else next(iter(b.schema), "false")
+    return (
+        "type" if types_of(parts) - types_of((b,)) else next((word for word in b.schema if word in UNDERSTOOD), "false")
+    )
 
 
 def _once(found: list[Narrowing]) -> list[Narrowing]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from re import _parser  # type: ignore[attr-defined]  # the standard library's own reader of patterns
+from importlib import import_module
 from typing import Any
 
 from crossdock.governance.schema_formats import SAMPLES
@@ -17,6 +17,11 @@ _MOST_ITEMS = 200
 _DEEPEST = 7
 FRESH = "zz_other"
 _NOTHING = object()
+# The standard library's own reader of patterns, which is nobody's promise.
+try:
+    _PARSER: Any = import_module("re._parser")
+except ImportError:
+    _PARSER = None
 _CLASSES = {"CATEGORY_DIGIT": "0", "CATEGORY_WORD": "a", "CATEGORY_SPACE": " "}
 _NOT_CLASSES = {"CATEGORY_NOT_DIGIT": "a", "CATEGORY_NOT_WORD": "-", "CATEGORY_NOT_SPACE": "a"}
 
@@ -205,15 +210,21 @@ def _strings(parts: Node) -> Iterator[str]:
 
 def matching(pattern: str) -> list[str]:
     """Some strings that `pattern` should match; none when it has words that are not understood."""
+    if _PARSER is None:
+        return []
     try:
-        tree = _parser.parse(pattern)
+        tree = _PARSER.parse(pattern)
         return list(dict.fromkeys(_text(tree, times) for times in (1, 0, 2, 5)))
     except (re.error, ValueError, OverflowError, RecursionError):
         return []
 
 
 def _text(tree: Any, times: int) -> str:
-    return "".join(_piece(str(op), argument, times) for op, argument in tree)
+    text = ""
+    for op, argument in tree:
+        # Repeats of repeats grow as a power; what is longer than this is of no use to us.
+        text = (text + _piece(str(op), argument, times))[:_LONGEST]
+    return text
 
 
 def _piece(op: str, argument: Any, times: int) -> str:
@@ -233,7 +244,8 @@ def _piece(op: str, argument: Any, times: int) -> str:
         return _text(argument[3], times)
     if op in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
         least, most, inner = argument
-        return _text(inner, times) * min(max(int(least), times), int(most), 1000)
+        text = _text(inner, times)
+        return text * min(max(int(least), times), int(most), 1000, _LONGEST // max(1, len(text)))
     raise ValueError(op)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -57,6 +58,18 @@ _SINGLE = frozenset(
         "unevaluatedItems",
     }
 )
+# What this comparison understands beside annotations, "$ref" and "allOf", which are gone from a flat node.
+UNDERSTOOD = frozenset(
+    {
+        *_TABLES,
+        *_LISTS,
+        *_SINGLE,
+        *("type", "enum", "const", "required", "dependentRequired", "minContains", "maxContains"),
+        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+        *("minLength", "maxLength", "pattern", "format", "minItems", "maxItems", "uniqueItems"),
+        *("minProperties", "maxProperties", "$vocabulary", "$dynamicAnchor"),
+    }
+)
 _MOST_BRANCHING = 6
 
 
@@ -80,15 +93,31 @@ class Side:
         whole = {name: value for name, value in document.items() if name not in ("$id", "$schema")}
         # References count from the document's root, whose own words (paths, components) are none of JSON Schema's.
         rooted = {**whole, "allOf": [schema]} if place else whole
-        try:
-            Draft202012Validator.check_schema(rooted)
-        except SchemaError as error:
-            found = list(error.absolute_path)
-            where = (*place, *(found[2:] if place else found))
-            raise Refused(
-                f"no JSON Schema at {pointer(where)}: {error.message[:200]}", rule="schema", fix="correct the document"
-            ) from error
+        wrong = _wrong(msgspec.json.encode(rooted if not place else schema))
+        if wrong is not None:
+            raise _no_schema(place, wrong)
+        self._check_references(schema)
         self._validator = Draft202012Validator(rooted, format_checker=FORMATS)
+
+    def _check_references(self, schema: Any) -> None:
+        """Whatever `schema` (a checked one) refers to must be a schema too: validators take that for granted."""
+        waiting, seen = [schema], set[str]()
+        while waiting:
+            one = waiting.pop()
+            for word, said in one.items() if isinstance(one, dict) else ():
+                if word == "$ref" and said not in seen:
+                    seen.add(said)
+                    target = self.follow(said)
+                    wrong = _wrong(msgspec.json.encode(target.schema))
+                    if wrong is not None:
+                        raise _no_schema(target.place, wrong)
+                    waiting.append(target.schema)
+                elif word in _SINGLE:
+                    waiting.append(said)
+                elif word in _LISTS:
+                    waiting += said
+                elif word in _TABLES:
+                    waiting += said.values()
 
     def errors(self, value: Any) -> list[ValidationError]:
         """What is wrong with `value`; [] = valid."""
@@ -140,6 +169,21 @@ class Side:
             else:
                 raise Refused(f"{reference[:200]} is not in the document", rule="reference", fix="correct the $ref")
         return Part(found, place)
+
+
+@lru_cache(maxsize=2000)
+def _wrong(encoded: bytes) -> tuple[Place, str] | None:
+    """Where and why a JSON text is no JSON Schema; None when it is one. Operations share most of their schemas."""
+    try:
+        Draft202012Validator.check_schema(msgspec.json.decode(encoded))
+    except SchemaError as error:
+        return tuple(error.absolute_path), error.message[:200]
+    return None
+
+
+def _no_schema(place: Place, wrong: tuple[Place, str]) -> Refused:
+    where = (*place, *wrong[0])
+    return Refused(f"no JSON Schema at {pointer(where)}: {wrong[1]}", rule="schema", fix="correct the document")
 
 
 def same(a: Side, one: Any, b: Side, other: Any) -> bool:
