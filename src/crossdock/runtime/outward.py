@@ -74,8 +74,10 @@ def target_of(url: str, reach: Reach) -> Target:
     return Target(str(parsed), parsed.scheme, host, parsed.port_or_known_default or 443)
 
 
-async def address_of(target: Target, reach: Reach) -> str | None:
+async def address_of(target: Target, reach: Reach, using: str = "") -> str | None:
     """The address to connect to for `target`, checked; None when its URL names the address itself.
+
+    `using`: the one that is connected to already, which is kept while the name has it, in whatever order it names them.
 
     Raises Refused when any of its addresses is out of reach, RetryLater when the name cannot be resolved just now.
     """
@@ -92,7 +94,7 @@ async def address_of(target: Target, reach: Reach) -> str | None:
         if target.scheme == "http" and not address.is_loopback:
             raise _out_of_reach(target.host)
         _check(address, reach)
-    return found[0]
+    return using if using in found else found[0]
 
 
 def _resolve(host: str, port: int) -> Sequence[str]:
@@ -112,8 +114,16 @@ def _check(address: Address, reach: Reach) -> None:
     """Raise Refused unless `address`, and the IPv4 address inside it if it carries one, is public or allowed."""
     for one in _inside(address):
         allowed = any(one.version == network.version and one in network for network in reach.networks)
-        if not allowed and not (reach.loopback and one.is_loopback) and (not one.is_global or one.is_multicast):
+        if not allowed and not (reach.loopback and one.is_loopback) and not _public(one):
             raise _out_of_reach(str(address))
+
+
+def _public(address: Address) -> bool:
+    # What is reserved is no address of anybody's; some of it leads to IPv4 through a gateway that we do not know. Not
+    # all of it is "not global" to every Python.
+    if address.is_multicast or address.is_reserved or (isinstance(address, IPv6Address) and address.is_site_local):
+        return False
+    return address.is_global
 
 
 def _inside(address: Address) -> list[Address]:
