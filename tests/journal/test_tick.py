@@ -42,7 +42,7 @@ async def test_a_tick_says_when_and_how_far(pool: asyncpg.Pool, bus: Bus, ticks:
     assert before < first.at < await pool.fetchval("SELECT clock_timestamp()")
     async with pool.acquire() as conn:
         await record_events(conn, events(3))
-    assert await relay(pool, bus, "/t") == 3
+    assert (await relay(pool, bus, "/t"))[0] == 3
     second = await ticked(ticks)
     row = await pool.fetchrow("SELECT xid, id FROM event ORDER BY xid DESC, id DESC LIMIT 1")
     assert (second.sequence, second.xid, second.id) == (3, row["xid"], row["id"])
@@ -64,12 +64,12 @@ async def test_what_waits_for_an_older_transaction_holds_the_moment_back(
     async with pool.acquire() as conn:
         await record_events(conn, events(1))
     began = await pool.fetchval("SELECT at FROM event")
-    assert await relay(pool, bus, "/t") == 0
+    assert (await relay(pool, bus, "/t"))[0] == 0
     # The quick one is committed and not in the stream: nothing may be claimed of the time since it began.
     assert (await ticked(ticks)).at == began
     await transaction.commit()
     await slow.close()
-    assert await relay(pool, bus, "/t") == 2
+    assert (await relay(pool, bus, "/t"))[0] == 2
     assert (await ticked(ticks)).at > began
 
 
@@ -80,11 +80,22 @@ async def test_a_relay_that_is_behind_or_not_the_one_claims_nothing(
         await record_events(conn, events(PAGE + 1))
     async with pool.acquire() as other, other.transaction():
         assert await other.fetchval(SQL.lock_cursor, "nats")
-        assert await relay(pool, bus, "/t") == 0
-    assert await relay(pool, bus, "/t") == PAGE
-    assert await relay(pool, bus, "/t") == 1
+        assert (await relay(pool, bus, "/t"))[0] == 0
+    assert await relay(pool, bus, "/t") == (PAGE, True)
+    assert await relay(pool, bus, "/t") == (1, False)
     last = await ticked(ticks)
     assert last.sequence == PAGE + 1
+    assert ticks.empty()
+
+
+async def test_a_page_that_is_cut_claims_nothing_of_what_follows(
+    pool: asyncpg.Pool, bus: Bus, ticks: asyncio.Queue[Tick], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crossdock.journal.outbox.PAGE_BYTES", 4)
+    async with pool.acquire() as conn:
+        await record_events(conn, events(5))
+    assert [await relay(pool, bus, "/t") for _ in range(3)] == [(2, True), (2, True), (1, False)]
+    assert (await ticked(ticks)).sequence == 5
     assert ticks.empty()
 
 

@@ -22,7 +22,7 @@ from crossdock.inventory.expire import expire
 from crossdock.inventory.measure_pace import measure_pace
 from crossdock.inventory.withdraw import free_withdrawn
 from crossdock.journal.keep import keep
-from crossdock.journal.outbox import PAGE, STREAM, SUBJECTS, relay
+from crossdock.journal.outbox import STREAM, SUBJECTS, relay
 from crossdock.runtime.embedded.state import Endpoints
 from crossdock.runtime.nats import Bus
 from crossdock.runtime.postgres import away, open_pool, retrying
@@ -70,7 +70,8 @@ async def _relay(stop: asyncio.Event, pool: asyncpg.Pool, bus: Bus, source: str)
             if not ready:
                 await bus.ensure_stream(STREAM, SUBJECTS)
                 ready = True
-            if await relay(pool, bus, source) < PAGE:
+            _, more = await relay(pool, bus, source)
+            if not more:
                 await _rest(stop, RELAY_PAUSE)
                 await wakes.wait(RELAY_SECONDS - RELAY_PAUSE)
         except EngineAway as error:

@@ -47,8 +47,8 @@ class Tick(Struct, frozen=True):
     id: int
 
 
-async def relay(pool: asyncpg.Pool, bus: Bus, source: str) -> int:
-    """Publish the next page of events and move the cursor; how many there were.
+async def relay(pool: asyncpg.Pool, bus: Bus, source: str) -> tuple[int, bool]:
+    """Publish the next page of events and move the cursor; how many there were, and whether more may follow at once.
 
     One relay at a time: another finds the cursor locked and does nothing. A crash between publishing and moving
     publishes again under the same ids, which the stream recognises. Raises EngineAway when NATS or PostgreSQL is away;
@@ -58,18 +58,19 @@ async def relay(pool: asyncpg.Pool, bus: Bus, source: str) -> int:
         return await _relay_page(pool, bus, source)
 
 
-async def _relay_page(pool: asyncpg.Pool, bus: Bus, source: str) -> int:
+async def _relay_page(pool: asyncpg.Pool, bus: Bus, source: str) -> tuple[int, bool]:
     async with pool.acquire() as conn, conn.transaction():
         if not await conn.fetchval(SQL.lock_cursor, "nats"):
-            return 0
+            return 0, False
         cursor = await _cursor(conn)
         rows = await conn.fetch(SQL.next_events, cursor["xid"], cursor["id"], PAGE, PAGE_BYTES)
         if rows:
             await bus.publish_batch([one for row in rows for one in _publications(row, source)])
             await conn.execute(SQL.move_cursor, "nats", rows[-1]["xid"], rows[-1]["id"])
-        if len(rows) < PAGE:
+        more = len(rows) == PAGE or sum(len(row["data"]) for row in rows) >= PAGE_BYTES
+        if not more:
             await _tick(conn, bus, rows[-1] if rows else cursor)
-        return len(rows)
+        return len(rows), more
 
 
 async def _cursor(conn: asyncpg.Connection) -> asyncpg.Record:
