@@ -11,8 +11,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from crossdock.cli import subscriptions
+from crossdock.journal.audit import Author
 from crossdock.runtime.postgres import open_pool
-from crossdock.subscriptions.change import Author, Wish, create
+from crossdock.subscriptions.change import Wish, create
 
 
 @pytest.fixture

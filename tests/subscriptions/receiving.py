@@ -16,10 +16,11 @@ from typing import Any
 import asyncpg
 from aiohttp import web
 
+from crossdock.journal.audit import Author
 from crossdock.journal.record import Event, record_events
 from crossdock.runtime.clock import now
 from crossdock.runtime.outward import Reach
-from crossdock.subscriptions.change import Author, Wish, create, subscription
+from crossdock.subscriptions.change import Wish, create, subscription
 from crossdock.subscriptions.drive import WebhookDriver
 
 HERE = Reach(loopback=True)

@@ -60,6 +60,8 @@ async def test_a_webhook_that_fails_holds_back_its_own_key_only(
     assert receiver.taken() == [ids[1], ids[3]]
     assert [got.id for got in receiver.got if got.key == "a"] == [ids[0]]
     assert await house.waiting(one) == 3
+    figures = await health(house, one)
+    assert (figures.waiting, figures.waiting_error) == (3, "HTTP 500")
     receiver.behave = lambda _: 200
     clock.advance(timedelta(seconds=4))
     await house.rounds()
@@ -67,7 +69,8 @@ async def test_a_webhook_that_fails_holds_back_its_own_key_only(
     clock.advance(timedelta(seconds=2))
     await house.rounds()
     assert receiver.taken() == [ids[1], ids[3], ids[0], ids[2], ids[4]]
-    assert await house.waiting(one) == 0
+    figures = await health(house, one)
+    assert (figures.waiting, figures.waiting_error) == (0, "")
 
 
 async def test_410_disables_at_once_and_what_waits_goes_on_waiting(house: House, receiver: Receiver) -> None:
@@ -232,6 +235,24 @@ async def test_after_five_days_it_is_disabled_and_still_nothing_is_lost(
     await changed(house, enable, None, one, JO)
     await house.rounds()
     assert sorted(receiver.taken()) == sorted(ids)
+
+
+async def test_endpoints_that_serve_again_together_are_each_told_at_once_what_failed_with_them(
+    house: House, receiver: Receiver, clock: SetClock
+) -> None:
+    subscribed = [(await house.subscribe(path))[0] for path in ("/one", "/two")]
+    receiver.behave = lambda _: 500
+    ids = await house.tell(*(f"k{n}" for n in range(FAILING)))
+    await house.rounds()
+    clock.advance(timedelta(seconds=10))
+    # One of each failed a second time: by itself it would be tried five minutes later.
+    await house.rounds()
+    receiver.behave = lambda _: 200
+    clock.advance(timedelta(seconds=20))
+    await house.rounds()
+    for one, path in zip(subscribed, ("/one", "/two"), strict=True):
+        assert sorted(receiver.taken(path)) == sorted(ids)
+        assert len((await house.standing(one))["latencies"]) == 2 * FAILING + 1
 
 
 async def test_what_alone_is_refused_is_given_up_after_three_days(

@@ -12,6 +12,8 @@ from crossdock.journal.record import Event, record_events
 from crossdock.runtime.clock import SetClock, now
 from crossdock.subscriptions import webhook
 from crossdock.subscriptions.change import replay
+from crossdock.subscriptions.fan_out import Backlog, fan_out
+from crossdock.subscriptions.subscription import SQL
 from tests.subscriptions.receiving import JO, House, Receiver, changed
 
 
@@ -112,11 +114,84 @@ async def test_what_is_too_large_is_told_by_its_document(house: House, receiver:
     assert got.event["data"]["size"] > webhook.MOST_DATA
 
 
+async def test_what_a_round_takes_from_the_outbox_is_bounded_in_bytes(
+    house: House, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crossdock.subscriptions.fan_out.PAGE_BYTES", 1_000)
+    monkeypatch.setattr("crossdock.subscriptions.drive.CLAIMED_BYTES", 500)
+    one, _ = await house.subscribe("/hook", "sales_order.*")
+    ids = await house.tell("a", "b", text="x" * 300)
+    # Of what is not wanted nothing is taken.
+    await house.tell("c", kind="shipment.confirmed", text="x" * 5_000)
+    ids += await house.tell("d", "e", "f", text="x" * 300)
+    assert await house.driver.turn() is True
+    assert len(house.driver._endpoints[one].under_way) == 2
+    assert await house.pool.fetchval("SELECT count(*) FROM webhook") == 4
+    await house.rounds()
+    assert sorted(receiver.taken()) == sorted(ids)
+
+
+async def test_what_is_taken_on_in_several_statements_keeps_the_order_of_each_key(
+    house: House, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crossdock.subscriptions.fan_out.CHUNK", 3)
+    await house.subscribe("/one")
+    await house.subscribe("/two")
+    ids = await house.tell("a", "b", "a", "c", "a", "b", "a")
+    await house.rounds()
+    for path in ("/one", "/two"):
+        taken = receiver.taken(path)
+        assert sorted(taken) == sorted(ids)
+        for of_key in ([ids[0], ids[2], ids[4], ids[6]], [ids[1], ids[5]]):
+            assert [each for each in taken if each in of_key] == of_key
+
+
+async def test_following_costs_no_more_statements_for_more_subscriptions(house: House) -> None:
+    many = [(await house.subscribe(f"/{number}"))[0] for number in range(10)]
+    # From here on all are at one place.
+    await house.tell("first")
+    await house.rounds()
+    asked: list[str] = []
+
+    async def follow(some: list[str], backlog: Backlog) -> list[str]:
+        asked.clear()
+        rows = await house.pool.fetch(
+            "SELECT id, xid::text::bigint AS xid, event_id FROM subscription WHERE id = ANY($1)", some
+        )
+        places = {row["id"]: (row["xid"], row["event_id"]) for row in rows}
+        async with house.pool.acquire() as conn:
+            with conn.query_logger(lambda logged: asked.append(logged.query)):
+                assert await fan_out(conn, house.driver._fence, places, backlog, now()) is False
+        return list(asked)
+
+    backlog = Backlog()
+    assert await follow(many, backlog) == [SQL.read_outbox], "nothing happened, and what waits was counted"
+    await house.tell("a")
+    for_one = await follow(many[:1], Backlog())
+    assert (for_one.count(SQL.count_waiting), for_one.count(SQL.move_places)) == (1, 1)
+    # For the nine others the same, and then without counting again.
+    assert await follow(many[1:], backlog) == for_one
+    await house.tell("b")
+    assert await follow(many[1:], backlog) == [one for one in for_one if one != SQL.count_waiting]
+    assert [await house.waiting(one) for one in many] == [1, *[2] * 9]
+
+
+def test_an_event_is_written_once_for_all_who_are_told_of_it() -> None:
+    row = {"xid": 5, "event_id": 6, "element": 0, "attempts": 0, "first_tried_at": None}
+    rows = [{**row, "number": number, "subscription_id": f"s{number}"} for number in (1, 2)]
+    gone = {**row, "xid": 4, "number": 3, "subscription_id": "s1"}
+    event = {"xid": 5, "id": 6, "type": "a.b", "key": "k", "at": now(), "document_id": 7, "many": False, "size": 2}
+    first, second = webhook.webhooks_of([*rows, gone], [{**event, "data": b"{}"}], "/t")
+    assert (first.number, second.number, first.key, first.id) == (1, 2, "k", "5-6")
+    assert first.body is second.body
+
+
 async def test_what_is_too_much_waits_in_the_outbox(
     house: House, receiver: Receiver, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("crossdock.subscriptions.fan_out.MOST_WAITING", 10)
     monkeypatch.setattr("crossdock.subscriptions.fan_out.PAGE", 5)
+    monkeypatch.setattr("crossdock.subscriptions.fan_out.COUNT_AGAIN", 0.0)
     one, _ = await house.subscribe()
     await house.subscribe("/other")
     receiver.behave = lambda got: 200 if got.path == "/other" else 500
@@ -128,6 +203,19 @@ async def test_what_is_too_much_waits_in_the_outbox(
     clock.advance(timedelta(minutes=6))
     await house.rounds()
     assert sorted(receiver.taken("/hook")) == sorted(ids)
+
+
+async def test_no_more_is_taken_on_than_may_wait_however_seldom_it_is_counted(
+    house: House, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crossdock.subscriptions.fan_out.MOST_WAITING", 10)
+    monkeypatch.setattr("crossdock.subscriptions.fan_out.PAGE", 5)
+    monkeypatch.setattr("crossdock.subscriptions.fan_out.COUNT_AGAIN", 3600.0)
+    one, _ = await house.subscribe()
+    receiver.behave = lambda _: 500
+    await house.tell(*(f"k{n}" for n in range(30)))
+    await house.rounds()
+    assert await house.waiting(one) == 10
 
 
 async def test_an_event_of_a_transaction_that_commits_late_is_not_passed_by(house: House, receiver: Receiver) -> None:

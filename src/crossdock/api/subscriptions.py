@@ -33,8 +33,9 @@ from crossdock.api.subscription_body import (
 )
 from crossdock.errors import Busy, Refused, RetryLater
 from crossdock.governance.caller import Caller, caller_of
+from crossdock.journal.audit import Author
 from crossdock.subscriptions import change
-from crossdock.subscriptions.change import Author, Wish
+from crossdock.subscriptions.change import Wish
 from crossdock.subscriptions.endpoint import pinned
 from crossdock.subscriptions.subscription import Subscription
 from crossdock.subscriptions.webhook import send, trial_event

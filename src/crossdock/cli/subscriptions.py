@@ -13,9 +13,9 @@ from crossdock.cli.connect import Connection, DataFolder, with_database
 from crossdock.cli.moment import HELP, moment
 from crossdock.cli.options import By, account
 from crossdock.cli.output import EXIT_NO, AsJson, console, plain, print_json, table
+from crossdock.journal.audit import Author
 from crossdock.subscriptions.change import (
     MOST_LISTED,
-    Author,
     delete,
     disable,
     enable,

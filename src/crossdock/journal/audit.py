@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from crossdock.canonical.objects import encode
+from crossdock.journal.record import storable
 from crossdock.runtime.postgres import load_queries
 
 SQL = load_queries(__package__, "audit.sql")
@@ -28,6 +29,14 @@ _MOST_REASON = 1_000
 
 Origin = Literal["cli", "console", "api", "estate", "rule"]
 """From where an act came. `estate`: the estate file said so at start; `rule`: a rule of the estate did it."""
+
+
+class Author(Struct, frozen=True, kw_only=True):
+    """Who does something by hand, from where, and why."""
+
+    by: str
+    origin: Origin
+    reason: str = ""
 
 
 class Act(Struct, frozen=True, kw_only=True):
@@ -67,12 +76,12 @@ async def write_audit(
     if acts:
         await conn.execute(
             SQL.write,
-            _text(by, _MOST_NAME),
+            storable(by, _MOST_NAME),
             origin,
-            _text(reason, _MOST_REASON),
-            [_text(act.action, _MOST_NAME) for act in acts],
-            [_text(f"{act.kind}/{act.id}", _MOST_NAME) for act in acts],
-            [_text(act.key, _MOST_NAME) for act in acts],
+            storable(reason, _MOST_REASON),
+            [storable(act.action, _MOST_NAME) for act in acts],
+            [storable(f"{act.kind}/{act.id}", _MOST_NAME) for act in acts],
+            [storable(act.key, _MOST_NAME) for act in acts],
             [shown(act.before) for act in acts],
             [shown(act.after) for act in acts],
         )
@@ -118,8 +127,3 @@ def _entry(row: asyncpg.Record) -> AuditEntry:
     for name in ("before", "after"):
         fields[name] = msgspec.json.decode(fields[name]) if fields[name] else None
     return AuditEntry(**{**fields, "hash": fields["hash"].hex()})
-
-
-def _text(value: str, most: int) -> str:
-    """`value` as PostgreSQL can hold it: bounded, without NUL and lone surrogates."""
-    return value[:most].replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")

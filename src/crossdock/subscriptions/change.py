@@ -14,7 +14,7 @@ import asyncpg
 from msgspec import Struct
 
 from crossdock.errors import Refused
-from crossdock.journal.audit import Act, Origin, write_audit
+from crossdock.journal.audit import Act, Author, write_audit
 from crossdock.runtime.clock import now
 from crossdock.subscriptions.place import place_since
 from crossdock.subscriptions.subscription import SQL, Subscription, new_id, new_secret, no_such, subscription_of
@@ -23,14 +23,6 @@ MOST_OF_ONE: Final = 100
 MOST: Final = 1000
 MOST_LISTED: Final = 500
 LONGEST_OVERLAP: Final = timedelta(days=7)
-
-
-class Author(Struct, frozen=True, kw_only=True):
-    """Who changes subscriptions, for the audit."""
-
-    by: str
-    origin: Origin
-    reason: str = ""
 
 
 class Wish(Struct, frozen=True, kw_only=True):
@@ -128,7 +120,7 @@ async def enable(conn: asyncpg.Connection, owner: str | None, one: str, who: Aut
     row = await _row(conn, owner, one)
     at = now()
     await conn.execute(SQL.enable, one, at, f"enabled by {who.by}")
-    await conn.execute(SQL.due_at_once, one, at)
+    await conn.execute(SQL.due_at_once, [one], at)
     await _audit(conn, "enable", one, who, before={"state": row["state"]}, after={"state": "active"})
 
 
@@ -148,7 +140,7 @@ async def replay(conn: asyncpg.Connection, owner: str | None, one: str, since: d
     row = await _row(conn, owner, one)
     place = min(await place_since(conn, since), (row["place"], row["event_id"]))
     await conn.execute(SQL.forget_behind, one, *place)
-    await conn.execute(SQL.move_place, one, *place)
+    await conn.execute(SQL.move_places, [one], *place)
     await _audit(conn, "replay", one, who, after={"since": since})
 
 
@@ -164,9 +156,9 @@ async def _read(
 ) -> list[Subscription]:
     rows = await conn.fetch(SQL.list_subscriptions, owner, after, one, limit)
     waits = await conn.fetch(SQL.waiting, [row["id"] for row in rows])
-    waiting = {row["subscription_id"]: (row["number"], row["at"]) for row in waits}
+    waiting = {row["subscription_id"]: row for row in waits}
     at = now()
-    return [subscription_of(row, *waiting.get(row["id"], (0, None)), at) for row in rows]
+    return [subscription_of(row, waiting.get(row["id"]), at) for row in rows]
 
 
 async def _audit(

@@ -22,19 +22,22 @@ from crossdock.runtime.clock import now
 from crossdock.runtime.outward import Reach
 from crossdock.runtime.postgres import away
 from crossdock.subscriptions.endpoint import Endpoint, facts_in
-from crossdock.subscriptions.fan_out import fan_out
+from crossdock.subscriptions.fan_out import Backlog, fan_out
 from crossdock.subscriptions.judge import Outcome
 from crossdock.subscriptions.record import Tried, record
 from crossdock.subscriptions.subscription import SQL
-from crossdock.subscriptions.webhook import CALL_SECONDS, Webhook, webhooks_of
+from crossdock.subscriptions.webhook import CALL_SECONDS, MOST_DATA, Webhook, webhooks_of
 
 LEASE_SECONDS = 5.0
 LEASE_MARGIN = 1.0
 IDLE_SECONDS = 0.5
-NOT_OURS_SECONDS = 1.0
+# After a round that failed: the database is away, or something is wrong.
+FAILED_SECONDS = 1.0
 # Outcomes and new work are gathered this long: one transaction for many.
 GATHER_SECONDS = 0.05
 MOST_RECORDED = 500
+# Of events that a round takes from the outbox, each once for all who are told of it.
+CLAIMED_BYTES = 32_000_000
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +63,7 @@ class WebhookDriver:
         self._rng = random.Random()  # noqa: S311 - jitter, no secret
         self._endpoints: dict[str, Endpoint] = {}
         self._done: deque[Tried] = deque()
+        self._backlog = Backlog()
         self._fence = 0
         self._renew_at = 0.0
         self._ours_until = 0.0
@@ -72,7 +76,7 @@ class WebhookDriver:
     async def run(self) -> None:
         """Deliver until stopped; survives an absent database, and gives the lease back at the end."""
         while not self._stop.is_set():
-            pause = NOT_OURS_SECONDS
+            pause = FAILED_SECONDS
             await asyncio.sleep(GATHER_SECONDS)
             try:
                 with away():
@@ -100,7 +104,7 @@ class WebhookDriver:
             places = {
                 one: (each.facts.xid, each.facts.event_id) for one, each in self._endpoints.items() if not each.retired
             }
-            more = await fan_out(conn, self._fence, places, now())
+            more = await fan_out(conn, self._fence, places, self._backlog, now())
         await self._send()
         return more or bool(self._done)
 
@@ -166,8 +170,13 @@ class WebhookDriver:
         under_way = [number for each in self._endpoints.values() for number in each.under_way]
         columns = [list(column) for column in zip(*rooms, strict=True)]
         rows = await self._pool.fetch(SQL.claim, *columns, at, under_way)
+        # What does not fit is claimed again when some of this ended.
+        places = list(dict.fromkeys((row["xid"], row["event_id"]) for row in rows))
+        events = await self._pool.fetch(
+            SQL.events_at, [xid for xid, _ in places], [number for _, number in places], MOST_DATA, CLAIMED_BYTES
+        )
         claimed: dict[str, list[Webhook]] = {}
-        for webhook in webhooks_of(rows, self._source):
+        for webhook in webhooks_of(rows, events, self._source):
             claimed.setdefault(webhook.subscription, []).append(webhook)
         for one, webhooks in claimed.items():
             self._endpoints[one].start(webhooks)

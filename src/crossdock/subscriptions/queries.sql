@@ -38,8 +38,8 @@ WHERE ($1::text IS NULL OR consumer = $1) AND ($2::text IS NULL OR id > $2) AND 
 ORDER BY id LIMIT $4
 
 -- name: waiting
--- How much waits for these subscriptions, and since when.
-SELECT w.subscription_id, w.number, e.at FROM (
+-- How much waits for these subscriptions, since when, and what came of the last try of the oldest.
+SELECT w.subscription_id, w.number, e.at, o.last_error FROM (
     SELECT subscription_id, count(*) AS number, min(number) AS oldest FROM webhook
     WHERE subscription_id = ANY($1::text[]) GROUP BY subscription_id
 ) w
@@ -70,11 +70,11 @@ UPDATE subscription SET state = 'disabled', state_reason = $3, state_at = $2 WHE
 
 -- name: due_at_once
 -- What failed before is due.
-UPDATE webhook SET next_at = $2 WHERE subscription_id = $1 AND next_at < 'infinity'
+UPDATE webhook SET next_at = $2 WHERE subscription_id = ANY($1::text[]) AND next_at < 'infinity'
 
--- name: move_place
--- Moves the place of a subscription in the outbox.
-UPDATE subscription SET xid = $2::bigint::text::xid8, event_id = $3 WHERE id = $1
+-- name: move_places
+-- Moves the place of subscriptions in the outbox.
+UPDATE subscription SET xid = $2::bigint::text::xid8, event_id = $3 WHERE id = ANY($1::text[])
 
 -- name: forget_behind
 -- Takes back what comes behind a place in the outbox, because it will be looked at again.
@@ -94,29 +94,35 @@ SELECT xid::text::bigint AS xid, id FROM event WHERE xid >= $1::bigint::text::xi
 
 -- name: active
 -- Subscriptions that are delivered to.
-SELECT id, url, secret, CASE WHEN previous_until > $1 THEN previous_secret ELSE '' END AS previous_secret, types, channels,
-       customers, xid::text::bigint AS xid, event_id, failures, rest_until
+SELECT id, url, secret, CASE WHEN previous_until > $1 THEN previous_secret ELSE '' END AS previous_secret,
+       xid::text::bigint AS xid, event_id, failures, rest_until
 FROM subscription WHERE state = 'active' ORDER BY id
 
 -- name: lock_places
--- The places of subscriptions, which nobody else moves until the transaction ends; those that have room.
+-- The places of subscriptions that are delivered to, which nobody else moves until the transaction ends.
 SELECT s.id, s.types, s.channels, s.customers, s.xid::text::bigint AS xid, s.event_id
 FROM subscription s
 WHERE s.id = ANY($1::text[]) AND s.state = 'active'
 ORDER BY s.id FOR NO KEY UPDATE
 
--- name: full
--- Those of these subscriptions for which $2 or more wait.
-SELECT s.id FROM unnest($1::text[]) AS s (id)
-WHERE (SELECT count(*) FROM (SELECT FROM webhook w WHERE w.subscription_id = s.id LIMIT $2) x) >= $2
+-- name: count_waiting
+-- How many webhooks wait for each of these subscriptions; counted to $2.
+SELECT s.id, (SELECT count(*) FROM (SELECT FROM webhook w WHERE w.subscription_id = s.id LIMIT $2) x) AS number
+FROM unnest($1::text[]) AS s (id)
 
 -- name: read_outbox
--- A page of outbox rows behind a place, in commit order; the data of those whose type is like any of $3.
-SELECT e.xid::text::bigint AS xid, e.id, e.type, e.key, e.many,
-       CASE WHEN e.type LIKE ANY($3::text[]) THEN e.data END AS data
-FROM event e
-WHERE (e.xid, e.id) > ($1::bigint::text::xid8, $2::bigint) AND e.xid < pg_snapshot_xmin(pg_current_snapshot())
-ORDER BY e.xid, e.id LIMIT $4
+-- A page of outbox rows behind a place, in commit order: $4 at most, and about $5 bytes; the data of those whose type is
+-- like any of $3.
+SELECT xid::text::bigint AS xid, id, type, key, many, data FROM (
+    SELECT page.*, sum(octet_length(data)) OVER (ORDER BY xid, id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+    FROM (
+        SELECT e.xid, e.id, e.type, e.key, e.many, CASE WHEN e.type LIKE ANY($3::text[]) THEN e.data END AS data
+        FROM event e
+        WHERE (e.xid, e.id) > ($1::bigint::text::xid8, $2::bigint) AND e.xid < pg_snapshot_xmin(pg_current_snapshot())
+        ORDER BY e.xid, e.id LIMIT $4
+    ) page
+) e
+WHERE coalesce(before, 0) < $5 ORDER BY e.xid, e.id
 
 -- name: parties_of
 -- Channel and customer account of orders and cancellations, by business key.
@@ -140,8 +146,7 @@ ORDER BY i.n
 -- name: claim
 -- Due webhooks, at most so many of each subscription and none that is under way. Of one that fails as a whole the next in
 -- turn, due or not: whether it serves again can only be found by asking.
-SELECT d.number, d.subscription_id, d.xid::text::bigint AS xid, d.event_id, d.element, d.key, d.attempts, d.first_tried_at,
-       e.type, e.at, e.document_id, e.data, e.many
+SELECT d.number, d.subscription_id, d.xid::text::bigint AS xid, d.event_id, d.element, d.attempts, d.first_tried_at
 FROM unnest($1::text[], $2::integer[], $3::boolean[]) AS s (id, room, failing)
 CROSS JOIN LATERAL (
     SELECT w.* FROM webhook w
@@ -149,12 +154,25 @@ CROSS JOIN LATERAL (
       AND w.number <> ALL($5::bigint[])
     ORDER BY w.next_at, w.number LIMIT s.room
 ) d
-JOIN event e ON e.xid = d.xid AND e.id = d.event_id
 ORDER BY d.next_at, d.number
+
+-- name: events_at
+-- Outbox rows at these places, from the first on as many as are of about $4 bytes together. Of a row that is one event of
+-- more than $3 bytes its size only.
+SELECT xid::text::bigint AS xid, id, type, key, at, document_id, many, size,
+       CASE WHEN many OR size <= $3 THEN data END AS data
+FROM (
+    SELECT e.*, octet_length(e.data) AS size,
+           sum(CASE WHEN e.many OR octet_length(e.data) <= $3 THEN octet_length(e.data) ELSE 0 END)
+               OVER (ORDER BY p.n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+    FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS p (xid, id, n)
+    JOIN event e ON e.xid = p.xid::text::xid8 AND e.id = p.id
+) found
+WHERE coalesce(before, 0) < $4
 
 -- name: lock_standing
 -- How these subscriptions stand, which nobody else changes until the transaction ends.
-SELECT id, consumer, url, state, failures, failing_since, last_success_at, last_failure_at, rest_until, last_status,
+SELECT id, consumer, state, failures, failing_since, last_success_at, last_failure_at, rest_until, last_status,
        last_error
 FROM subscription WHERE id = ANY($1::text[]) ORDER BY id FOR NO KEY UPDATE
 

@@ -76,12 +76,13 @@ async def record(
     found = list(results.values())
     await _settle(conn, found, now)
     await _fail(conn, found)
-    for one in found:
-        if one.latencies:
-            await conn.execute(SQL.add_latencies, one.row["id"], one.latencies[-100:])
-        if one.recovered:
-            # They failed with their endpoint, not by themselves.
-            await conn.execute(SQL.due_at_once, one.row["id"], now)
+    latencies = [(one.row["id"], one.latencies[-100:]) for one in found if one.latencies]
+    if latencies:
+        await conn.executemany(SQL.add_latencies, latencies)
+    recovered = [one.row["id"] for one in found if one.recovered]
+    if recovered:
+        # They failed with their endpoint, not by themselves.
+        await conn.execute(SQL.due_at_once, recovered, now)
     await _stand(conn, found, now)
     await record_events(conn, [event for one in found for event in _told(one)])
     return True

@@ -26,7 +26,8 @@ State = Literal["active", "disabled"]
 class Health(Struct, frozen=True, kw_only=True):
     """How an endpoint does. `failing_since`: the first try that failed since the last that did not; `waiting`: events
     it was not told of yet, `waiting_most` says that there may be more; `waiting_since`: when the oldest of them became
-    true; `p50_ms`: the median of its last hundred answers."""
+    true, `waiting_error`: what came of its last try, "" before the first; `p50_ms`: the median of its last hundred
+    answers."""
 
     last_success_at: datetime | None
     last_failure_at: datetime | None
@@ -36,6 +37,7 @@ class Health(Struct, frozen=True, kw_only=True):
     waiting: int
     waiting_most: bool
     waiting_since: datetime | None
+    waiting_error: str
     delivered: int
     given_up: int
     p50_ms: int | None
@@ -82,15 +84,17 @@ def no_such(subscription: str) -> Refused:
     )
 
 
-def subscription_of(row: Mapping[str, Any], waiting: int, since: datetime | None, now: datetime) -> Subscription:
-    """The subscription in a row, for which `waiting` events wait `since` then."""
+def subscription_of(row: Mapping[str, Any], waits: Mapping[str, Any] | None, now: datetime) -> Subscription:
+    """The subscription in a row, with what waits for it (`number`, `at`, `last_error`); None: nothing."""
     fields = dict(row)
     latencies = fields["latencies"]
+    waiting = waits["number"] if waits is not None else 0
     health = {
         **{name: fields[name] for name in Health.__struct_fields__ if name in fields},
         "waiting": waiting,
         "waiting_most": waiting >= MOST_WAITING,
-        "waiting_since": since,
+        "waiting_since": waits["at"] if waits is not None else None,
+        "waiting_error": waits["last_error"] if waits is not None else "",
         "p50_ms": round(median(latencies)) if latencies else None,
     }
     until = fields["previous_until"]

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -37,30 +37,46 @@ class Webhook(Struct, frozen=True, kw_only=True):
     first_tried_at: datetime | None
 
 
-def webhooks_of(rows: Sequence[Mapping[str, Any]], source: str) -> list[Webhook]:
-    """Claimed rows with their events. A row of the outbox that holds many is read once for all of its elements."""
-    elements: dict[tuple[int, int], dict[int, tuple[str, bytes]]] = {}
+def webhooks_of(rows: Sequence[Mapping[str, Any]], events: Iterable[Mapping[str, Any]], source: str) -> list[Webhook]:
+    """Claimed rows with their `events`; without those whose event is not among them.
+
+    An event is read and written once, whatever number of subscriptions is told of it.
+    """
+    wanted: dict[tuple[int, int], set[int]] = {}
+    for row in rows:
+        wanted.setdefault((row["xid"], row["event_id"]), set()).add(row["element"])
+    bodies: dict[tuple[int, int, int], tuple[str, str, bytes]] = {}
+    for event in events:
+        place = (event["xid"], event["id"])
+        for element, key, data in _elements(event):
+            if element in wanted[place]:
+                told = cloud_event(event, element, key, data, source)
+                bodies[*place, element] = (key, told.id, encode(told))
     found = []
     for row in rows:
-        place = (row["xid"], row["event_id"])
-        if place not in elements:
-            elements[place] = {number: (key, data) for number, key, data in events_of(row)}
-        key, data = elements[place][row["element"]]
-        if len(data) > MOST_DATA:
-            data = claim_check(row["document_id"], len(data))
-        event = cloud_event({**row, "id": row["event_id"]}, row["element"], key, data, source)
-        found.append(
-            Webhook(
-                number=row["number"],
-                subscription=row["subscription_id"],
-                key=key,
-                id=event.id,
-                body=encode(event),
-                attempts=row["attempts"],
-                first_tried_at=row["first_tried_at"],
+        body = bodies.get((row["xid"], row["event_id"], row["element"]))
+        if body is not None:
+            found.append(
+                Webhook(
+                    number=row["number"],
+                    subscription=row["subscription_id"],
+                    key=body[0],
+                    id=body[1],
+                    body=body[2],
+                    attempts=row["attempts"],
+                    first_tried_at=row["first_tried_at"],
+                )
             )
-        )
     return found
+
+
+def _elements(event: Mapping[str, Any]) -> Iterable[tuple[int, str, bytes]]:
+    if event["data"] is None:
+        return [(0, event["key"], claim_check(event["document_id"], event["size"]))]
+    return (
+        (element, key, data if len(data) <= MOST_DATA else claim_check(event["document_id"], len(data)))
+        for element, key, data in events_of(event)
+    )
 
 
 def headers_of(event_id: str, at: datetime, body: bytes, secrets: Sequence[str]) -> dict[str, str]:

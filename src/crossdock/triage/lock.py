@@ -9,7 +9,7 @@ import asyncpg
 from msgspec import Struct
 
 from crossdock.errors import Refused
-from crossdock.journal.audit import Act, Origin, write_audit
+from crossdock.journal.audit import Act, Author, Origin, write_audit
 from crossdock.journal.keep import SQL as JOURNAL
 from crossdock.triage.open import SQL
 
@@ -25,14 +25,6 @@ class InHand(Struct, frozen=True, kw_only=True):
     delivery_id: int | None
     key: str
     step: str
-
-
-class Author(Struct, frozen=True, kw_only=True):
-    """Who acts on cases, from where, and why."""
-
-    by: str
-    origin: Origin
-    reason: str
 
 
 async def lock_cases(conn: asyncpg.Connection, case_ids: Sequence[int]) -> list[InHand]:
