@@ -251,15 +251,7 @@ def prepare_order(rules: Rules, item: Translated, others: OtherOrders | None = N
 
 
 def _route(rules: Rules, order: SalesOrder) -> Routed | CrossdockError:
-    products = rules.catalog.products
-
-    def location_of(sku: str) -> str:
-        return products[sku].location if sku in products else ""
-
-    def stocked(sku: str) -> bool:
-        return sku not in products or products[sku].stocked
-
     try:
-        return route(order, rules.policy, location_of, stocked)
+        return route(order, rules.policy, rules.catalog.location_of, rules.catalog.stocked)
     except CrossdockError as error:
         return error

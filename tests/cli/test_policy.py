@@ -115,6 +115,22 @@ async def test_an_order_is_routed_without_effect_and_explained(estate: Path, tmp
     ]
 
 
+async def test_a_recorded_order_belongs_to_the_entity_that_the_rules_name_now(estate: Path, tmp_path: Path) -> None:
+    new = written(tmp_path, "new.yaml", "{when: {country: CA}, entity: ca}")
+    done = await crossdock("route", "shop/3", "-e", new, "--explain", "--json")
+    said = json.loads(done.stdout)
+    assert said["why"][0] == "entity ca: rule 1 (ships to CA); ERP warehouse: the ERP of ca"
+    assert said["entity_passed"] == [
+        {
+            "name": "us",
+            "why_not": "it is the entity of channel shop, and rule 1 decides before that",
+            "would_change": "without rule 1",
+        }
+    ]
+    shown = await crossdock("route", "shop/3", "-e", new, "--explain")
+    assert "it is the entity of channel shop" in " ".join(shown.stdout.split())
+
+
 async def test_what_is_no_order_is_told(estate: Path, tmp_path: Path) -> None:
     nobody = await crossdock("route", "shop/99", "-e", estate)
     assert (nobody.exit_code, "there is no order 'shop/99'" in nobody.stderr) == (1, True)

@@ -6,13 +6,14 @@ from __future__ import annotations
 from decimal import Decimal
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crossdock.canonical.party import Address
 from crossdock.canonical.sales_order import SalesOrder
 from crossdock.routing.policy import Policy, RouteRule
-from crossdock.routing.redecide import Move, redecide
+from crossdock.routing.redecide import Move, as_it_came, redecide
 from crossdock.routing.route import decision_of, route
 from tests.orders.making import line, order
 from tests.routing.test_route import POLICY, nothing
@@ -47,6 +48,27 @@ def test_an_order_that_would_belong_to_another_entity_moves_whole() -> None:
 
 def test_an_entity_the_order_came_with_stays() -> None:
     assert moves(order("7", entity="ca"), (*POLICY.rules, RouteRule(entity="us", channel="shop"))) == []
+
+
+@pytest.mark.parametrize(("entity", "stays"), [("ca", True), ("us", False), ("", False)])
+def test_of_a_record_that_does_not_say_who_named_the_entity_another_than_the_channels_stays(
+    entity: str, stays: bool
+) -> None:
+    one = order("7", entity=entity)
+    recorded = msgspec.structs.replace(decision_of(route(one, POLICY, nothing, stocked).record), entity_named=None)
+    assert decision_of(msgspec.json.encode({"entity": "us", "erp": "netsuite"})).entity_named is None
+    assert as_it_came(one, recorded, POLICY).entity == (entity if stays else "")
+    assert as_it_came(one, None, POLICY).entity == (entity if stays else "")
+    rules = msgspec.structs.replace(POLICY, rules=(RouteRule(entity="us" if stays else "ca"),))
+    assert [move.kind for move in redecide(one, recorded, rules, nothing, stocked)] == ([] if stays else ["entity"])
+
+
+def test_a_line_that_is_no_goods_any_more_is_told() -> None:
+    two = order("7", line(1, "CD-1"), line(2, "CD-2"))
+    recorded = decision_of(route(two, POLICY, nothing, stocked).record)
+    [move] = redecide(two, recorded, POLICY, nothing, lambda sku: sku != "CD-2")
+    assert (move.kind, move.before, move.after, move.lines) == ("location", "EAST", "", ("2",))
+    assert (move.amount, move.why) == (two.lines[1].total.amount, "the product is no goods any more")
 
 
 def test_what_could_not_be_routed_any_more_is_told() -> None:

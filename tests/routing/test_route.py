@@ -61,11 +61,11 @@ def test_the_default_location_takes_what_nothing_else_claims() -> None:
         ],
         "rules": "rules/7",
         "entity_named": False,
+        "entity_passed": [
+            {"name": "ca", "why_not": "nothing names it", "would_change": "a rule that names it"},
+            {"name": "xx", "why_not": "nothing names it", "would_change": "a rule that names it"},
+        ],
         "passed": {
-            "us": [
-                {"name": "ca", "why_not": "nothing names it", "would_change": "a rule that names it"},
-                {"name": "xx", "why_not": "nothing names it", "would_change": "a rule that names it"},
-            ],
             "EAST": [
                 {
                     "name": "WEST",
@@ -143,14 +143,17 @@ def test_a_rule_without_conditions_always_matches() -> None:
 
 
 def others(decision: Routed, chosen: str) -> dict[str, tuple[str, str]]:
-    return {one["name"]: (one["why_not"], one["would_change"]) for one in record(decision)["passed"][chosen]}
+    """Why not each of the others, and what would change that; `chosen`: a location, "" = the entity."""
+    kept = record(decision)
+    found = kept["passed"][chosen] if chosen else kept["entity_passed"]
+    return {one["name"]: (one["why_not"], one["would_change"]) for one in found}
 
 
 def test_it_says_why_nowhere_else_and_what_would_change_that() -> None:
     decision = routed(order("1", line(1, "CD-91")), lambda _: "COUNTER")
     assert others(decision, "WEST") == {
-        "COUNTER": ("it is the product's own location, and rule 1 decides before that", "without rule 1"),
-        "EAST": ("it is the default location, and rule 1 decides before that", "without rule 1"),
+        "COUNTER": ("it is the product's own location, and rule 1 decides before that", "without rules 1 and 3"),
+        "EAST": ("rule 3 names it and holds, and rule 1 decides before it", "rule 3 before rule 1"),
     }
 
 
@@ -167,7 +170,7 @@ def test_a_rule_that_holds_too_late_is_named() -> None:
 def test_what_the_order_itself_names_comes_before_every_rule() -> None:
     decision = routed(order("1", line(1, "CD-1", location="COUNTER"), entity="ca"))
     assert record(decision)["entity_named"] is True
-    assert others(decision, "ca")["us"] == (
+    assert others(decision, "")["us"] == (
         "it is the entity of channel shop, and the order decides before that",
         "without what the order says",
     )
@@ -200,4 +203,34 @@ def test_a_rule_may_look_at_the_service_and_name_the_entity() -> None:
     )
     mixed = routed(order("1", line(1, "CD-1"), line(2, "XX-1"), ship_to=Address(country="CA")), policy=policy)
     assert mixed.entity == "us"
-    assert others(mixed, "us")["ca"] == ("rule 2 names it, and the SKU is XX-1", "the SKU begins with CD-")
+    assert others(mixed, "")["ca"] == ("rule 2 names it, and the SKU is XX-1", "the SKU begins with CD-")
+
+
+def test_of_many_foreign_goods_one_is_named() -> None:
+    policy = msgspec.structs.replace(POLICY, rules=(RouteRule(entity="ca", sku_prefix="CD-"),))
+    mixed = order("1", line(1, "CD-1"), line(2, "XX-1"), line(3, "YY-1"), line(4, "XX-1"))
+    assert others(routed(mixed, policy=policy), "")["ca"] == (
+        "rule 1 names it, and the SKU is XX-1",
+        "the SKU begins with CD-",
+    )
+
+
+def test_an_entity_and_a_location_of_one_name_are_told_apart() -> None:
+    policy = msgspec.structs.replace(POLICY, erp_of={"EAST": "netsuite", "us": "netsuite"})
+    kept = record(routed(order(entity="EAST"), policy=policy))
+    assert [one["name"] for one in kept["entity_passed"]] == ["us"]
+    assert [one["name"] for one in kept["passed"]["EAST"]] == ["WEST", "COUNTER"]
+
+
+def test_what_the_product_says_comes_before_the_default() -> None:
+    found = others(routed(order(), lambda _: "COUNTER"), "COUNTER")
+    assert found["EAST"] == (
+        "it is the default location, and the product's own location decides before that",
+        "without the product's own location",
+    )
+
+
+def test_a_condition_that_would_make_an_earlier_rule_hold_is_no_answer_alone() -> None:
+    rules = (RouteRule(location="COUNTER", country="CA"), RouteRule(location="WEST", country="CA", service="express"))
+    found = others(routed(order(service="express"), policy=msgspec.structs.replace(POLICY, rules=rules)), "EAST")
+    assert found["WEST"] == ("rule 2 names it, and it ships to US", "it ships to CA; rule 2 before rule 1")

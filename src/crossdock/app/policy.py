@@ -16,9 +16,9 @@ from crossdock.canonical.objects import decode
 from crossdock.canonical.sales_order import SalesOrder
 from crossdock.catalog.cache import Catalog
 from crossdock.estate.compile import CompiledEstate
-from crossdock.journal.kept import count_orders, orders_of
+from crossdock.journal.kept import KeptOrder, count_orders, orders_of
 from crossdock.routing.policy import Policy
-from crossdock.routing.redecide import Kind, Move, redecide
+from crossdock.routing.redecide import Kind, Move, as_it_came, redecide
 from crossdock.routing.route import DecisionRecord, decision_of, route
 
 PAGE = 500
@@ -52,24 +52,15 @@ class Report(Struct, kw_only=True):
     moves: list[Move] = field(default_factory=list)
 
 
-class Goods:
-    """What routing asks of products."""
-
-    def __init__(self, catalog: Catalog) -> None:
-        self._products = catalog.products
-
-    def location_of(self, sku: str) -> str:
-        """The product's own location, or ""."""
-        return self._products[sku].location if sku in self._products else ""
-
-    def stocked(self, sku: str) -> bool:
-        """Whether it is goods; what nobody knows is."""
-        return sku not in self._products or self._products[sku].stocked
-
-
-def decide_once(order: SalesOrder, policy: Policy, goods: Goods) -> DecisionRecord:
+def decide_once(order: SalesOrder, policy: Policy, catalog: Catalog) -> DecisionRecord:
     """How `order` is routed. Raises NeedsConfig where the rules name what is not there."""
-    return decision_of(route(order, policy, goods.location_of, goods.stocked).record)
+    return decision_of(route(order, policy, catalog.location_of, catalog.stocked).record)
+
+
+def decide_again(kept: KeptOrder, policy: Policy, catalog: Catalog) -> DecisionRecord:
+    """How an order that was decided on would be routed now. `decide_once` says what it raises."""
+    order: SalesOrder = decode("sales_order", kept.body)
+    return decide_once(as_it_came(order, _recorded(kept.decision), policy), policy, catalog)
 
 
 async def replay_policy(
@@ -82,7 +73,6 @@ async def replay_policy(
     policy = policy_of(estate)
     catalog = Catalog()
     await catalog.refresh(conn)
-    goods = Goods(catalog)
     report = Report(rules=policy.version)
     sums: dict[tuple[Kind, str, str, str], Sum] = {}
     total, after = await count_orders(conn, since, until), ""
@@ -95,7 +85,7 @@ async def replay_policy(
                 report.undecided += 1
                 continue
             order = decode("sales_order", kept.body)
-            _add(report, sums, redecide(order, recorded, policy, goods.location_of, goods.stocked))
+            _add(report, sums, redecide(order, recorded, policy, catalog.location_of, catalog.stocked))
         tell(report.orders, total)
     report.sums = sorted(sums.values(), key=lambda one: (one.kind, -one.orders, one.before, one.after, one.currency))
     return report

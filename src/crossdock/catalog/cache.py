@@ -195,6 +195,14 @@ class Catalog:
                     names.add(theirs)
         return sorted(names)
 
+    def location_of(self, sku: str) -> str:
+        """The product's own location, or ""."""
+        return self.products[sku].location if sku in self.products else ""
+
+    def stocked(self, sku: str) -> bool:
+        """Whether it is goods; what nobody knows is."""
+        return sku not in self.products or self.products[sku].stocked
+
     def sku(self, system: str, theirs: str) -> str | None:
         """Our SKU for theirs: by crosswalk `sku`, else the same when it is one of ours; None = unknown."""
         ours = self.look_up(system, "sku", theirs)

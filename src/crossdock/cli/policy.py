@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from crossdock.app.policy import Goods, Report, decide_once, replay_policy
+from crossdock.app.policy import Report, decide_again, decide_once, replay_policy
 from crossdock.app.wiring import Wired, policy_of, wire
 from crossdock.canonical.objects import decode
 from crossdock.canonical.sales_order import SalesOrder
@@ -22,6 +22,7 @@ from crossdock.cli.options import DEFAULT_ESTATE, EstateFile
 from crossdock.cli.output import EXIT_NO, EXIT_USAGE, AsJson, console, fail, money, plain, print_json, table
 from crossdock.errors import CrossdockError, NeedsConfig, NeedsEdit
 from crossdock.journal.kept import order_of
+from crossdock.routing.policy import Policy
 from crossdock.routing.route import DecisionRecord
 from crossdock.runtime.clock import now
 
@@ -51,19 +52,18 @@ def show_route(
     async def decide(conn: Connection) -> DecisionRecord:
         catalog = Catalog()
         await catalog.refresh(conn)
-        asked = given
-        if asked is None:
-            kept = await order_of(conn, order)
-            if kept is None:
-                raise NeedsEdit(
-                    f"there is no order {order!r}, and no file of that name",
-                    fix="`crossdock trace` finds orders by number",
-                )
-            asked = decode("sales_order", kept.body)
         policy = policy_of(wired.estate)
-        if asked.channel not in policy.channels:
-            raise NeedsEdit(f"channel {asked.channel!r} is not in the estate", field="channel", fix="put one that is")
-        return decide_once(asked, policy, Goods(catalog))
+        if given is not None:
+            _check_channel(given.channel, policy)
+            return decide_once(given, policy, catalog)
+        kept = await order_of(conn, order)
+        if kept is None:
+            raise NeedsEdit(
+                f"there is no order {order!r}, and no file of that name",
+                fix="`crossdock trace` finds orders by number",
+            )
+        _check_channel(decode("sales_order", kept.body).channel, policy)
+        return decide_again(kept, policy, catalog)
 
     record = with_database(data, decide)
     if as_json:
@@ -74,6 +74,11 @@ def show_route(
         out.print(plain(reason))
     if explain:
         _print_passed(record, out)
+
+
+def _check_channel(channel: str, policy: Policy) -> None:
+    if channel not in policy.channels:
+        raise NeedsEdit(f"channel {channel!r} is not in the estate", field="channel", fix="put one that is")
 
 
 def _read(path: Path) -> SalesOrder:
@@ -93,10 +98,11 @@ def _read(path: Path) -> SalesOrder:
 
 def _print_passed(record: DecisionRecord, out: Console) -> None:
     rows = table("instead of", "not", "because", "would change that")
-    for chosen, others in record.passed.items():
+    passed = record.passed_by_choice()
+    for chosen, others in passed:
         for other in others:
             rows.add_row(plain(chosen), plain(other.name), plain(other.why_not), plain(other.would_change))
-    out.print(rows if record.passed else plain("there was nothing else to choose"))
+    out.print(rows if passed else plain("there was nothing else to choose"))
 
 
 @app.command("replay")

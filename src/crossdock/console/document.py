@@ -10,7 +10,6 @@ import msgspec
 from litestar import Request, Response, get
 from litestar.params import FromQuery, PathParameter, QueryParameter
 from litestar.response import Redirect
-from msgspec import Struct
 
 from crossdock.console.lanes import draw_lanes
 from crossdock.console.reading import MAX_ID, connection
@@ -18,7 +17,7 @@ from crossdock.console.render import page
 from crossdock.journal.history import trace
 from crossdock.journal.traced import Entry, OrderMark
 from crossdock.journal.view import DocumentView, Payload, Travelled, document_view
-from crossdock.routing.passed import Passed
+from crossdock.routing.route import DecisionRecord, decision_of
 from crossdock.runtime.clock import now
 
 _TONES: Final = {
@@ -33,17 +32,6 @@ _TONES: Final = {
     "told": "good",
     "case": "bad",
 }
-
-
-class Decision(Struct, frozen=True):
-    """The routing decision as the order keeps it; fields that an older rule version did not write are empty."""
-
-    entity: str = ""
-    erp: str = ""
-    locations: dict[str, list[str]] = {}
-    why: tuple[str, ...] = ()
-    rules: str = ""
-    passed: dict[str, tuple[Passed, ...]] = {}
 
 
 @get("/documents/{document_id:int}", include_in_schema=False)
@@ -104,12 +92,12 @@ def entry_tone(entry: Entry) -> str:
     return _TONES.get(entry.kind, "idle")
 
 
-def read_decision(order: OrderMark) -> Decision:
+def read_decision(order: OrderMark) -> DecisionRecord:
     """The decision kept with `order`; empty when it is not JSON of a decision, which the page then says."""
     try:
-        return msgspec.json.decode(order.decision, type=Decision)
+        return decision_of(order.decision)
     except msgspec.DecodeError:
-        return Decision()
+        return DecisionRecord()
 
 
 def chosen_exchange(view: DocumentView, sent: str) -> Travelled | None:

@@ -44,7 +44,7 @@ def redecide(
 
     `order` is as it was enriched: an entity that it did not come with is decided anew.
     """
-    asked = order if recorded.entity_named else replace(order, entity="")
+    asked = as_it_came(order, recorded, policy)
     if order.channel not in policy.channels:
         return [_whole(order, "refused", recorded.entity, "", f"channel {order.channel} is not in the estate")]
     try:
@@ -57,6 +57,17 @@ def redecide(
     elif record.erp != recorded.erp:
         moves.append(_whole(order, "erp", recorded.erp, record.erp, record.why[0]))
     return moves + _moved_lines(order, recorded, record)
+
+
+def as_it_came(order: SalesOrder, recorded: DecisionRecord | None, policy: Policy) -> SalesOrder:
+    """`order`, which is as it was enriched, without an entity that it did not come with.
+
+    Where nobody noted whether it did, it keeps one that is not its channel's: that has been somebody's word.
+    """
+    if recorded is not None and recorded.entity_named is not None:
+        return order if recorded.entity_named else replace(order, entity="")
+    channel = policy.channels.get(order.channel)
+    return replace(order, entity="") if channel is not None and order.entity == channel.entity else order
 
 
 def _whole(order: SalesOrder, kind: Kind, before: str, after: str, why: str) -> Move:
@@ -82,6 +93,11 @@ def _moved_lines(order: SalesOrder, recorded: DecisionRecord, record: DecisionRe
                 moved.setdefault((was.get(line, ""), place), []).append(line)
     # The first sentence is about the entity, the others about the locations in their order.
     reasons = dict(zip(record.locations, record.why[1:], strict=False))
+    now = {line for lines in record.locations.values() for line in lines}
+    for line, place in was.items():
+        if line not in now and line in amount_of:
+            moved.setdefault((place, ""), []).append(line)
+    reasons[""] = "the product is no goods any more"
     return [
         replace(
             _whole(order, "location", before, after, reasons[after]),

@@ -19,17 +19,23 @@ from crossdock.routing.policy import Asked, Policy
 class DecisionRecord(Struct, frozen=True, kw_only=True):
     """What is kept of a decision: choices, lines by location, and `why`: one sentence per choice.
 
-    `entity_named`: the order came with its entity. `passed`: what was not chosen, by what was chosen instead (the
-    entity, or a location; of a location as for the first of its lines).
+    `entity_named`: the order came with its entity; None: nobody noted whether it did. `entity_passed`: entities that
+    were not chosen. `passed`: locations that were not, by the one that was (as for the first of its lines); of older
+    records also entities.
     """
 
-    entity: str
-    erp: str
-    locations: dict[str, list[str]]
-    why: tuple[str, ...]
-    rules: str
-    entity_named: bool = False
+    entity: str = ""
+    erp: str = ""
+    locations: dict[str, list[str]] = {}
+    why: tuple[str, ...] = ()
+    rules: str = ""
+    entity_named: bool | None = None
+    entity_passed: tuple[Passed, ...] = ()
     passed: dict[str, tuple[Passed, ...]] = {}
+
+    def passed_by_choice(self) -> list[tuple[str, tuple[Passed, ...]]]:
+        """What was not chosen beside what was chosen instead: the entity first, then each location."""
+        return [*([(self.entity, self.entity_passed)] if self.entity_passed else []), *self.passed.items()]
 
 
 _RECORD = msgspec.json.Decoder(DecisionRecord)
@@ -71,9 +77,9 @@ def route(
     why += [f"location {one.location} for {len(one.lines)} line(s): {chosen[one.location][0].why}" for one in splits]
     if not splits:
         why.append("no goods to ship: no line is a stocked product")
-    passed = {entity.name: entities_passed(entity, policy, asked, [line.sku for _, line in goods])}
-    for location, (choice, sku, own) in chosen.items():
-        passed[location] = locations_passed(choice, policy, asked, sku, own)
+    passed = {
+        location: locations_passed(choice, policy, asked, sku, own) for location, (choice, sku, own) in chosen.items()
+    }
     record = DecisionRecord(
         entity=entity.name,
         erp=erp,
@@ -81,6 +87,7 @@ def route(
         why=tuple(why),
         rules=policy.version,
         entity_named=bool(order.entity),
+        entity_passed=entities_passed(entity, policy, asked, [line.sku for _, line in goods]),
         passed={name: others for name, others in passed.items() if others},
     )
     return Routed(entity=entity.name, erp=erp, splits=splits, record=msgspec.json.encode(record), rules=policy.version)
