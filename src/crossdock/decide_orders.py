@@ -236,7 +236,11 @@ async def others_of(
         limits = rules.limits(order.channel)
         if limits is not None and limits.checks != NO_CHECKS:
             source = rules.facts(item.claimed.interface).system
-            asking.append(Asking(with_account(order, rules.catalog, limits, source), limits.checks))
+            ours = with_account(order, rules.catalog, limits, source)
+            account = rules.catalog.customers.get(ours.customer.id)
+            # Without a limit it does not matter what is open: nobody need wait for the account's other orders.
+            unlimited = account is None or account.limit is None
+            asking.append(Asking(ours, replace(limits.checks, credit=None) if unlimited else limits.checks))
     return await read_others(conn, asking, lock=lock) if asking else None
 
 

@@ -188,6 +188,52 @@ async def test_duplicates_within_a_batch_and_of_a_cancelled_order(pool: asyncpg.
     assert await given(pool, by, of("2", "10.00"), first=4) == ["accepted"]
 
 
+async def test_in_one_batch_too_only_orders_of_the_time_are_looked_at(pool: asyncpg.Pool) -> None:
+    """Also where an order that is too old for one of them is the duplicate of another."""
+    by = checking(DUPLICATES)
+    late = NOON + timedelta(days=8)
+    batch = [of("1", "10.00"), of("2", "10.00", placed_at=late), of("3", "10.00", placed_at=late)]
+    with set_clock(NOON):
+        decisions = await decided(pool, *batch, by=by)
+    assert [_told(one) for one in decisions] == ["accepted", "accepted", "order.duplicate"]
+    assert decisions[2].error is not None
+    assert "order #2 (shop/2)" in decisions[2].error.reason
+
+
+async def test_each_of_a_batch_is_told_of_another_order_than_itself(pool: asyncpg.Pool) -> None:
+    """What is said of two orders that say the same is asked for each of them."""
+    plain = rules(governed=False)
+    assert await given(pool, plain, of("9", "5.00")) == ["accepted"]
+    by = checking(DUPLICATES)
+    early = of("1", "10.00", placed_at=NOON - timedelta(days=10))
+    assert await given(pool, by, early, first=2) == ["accepted"]
+    asking = [
+        Asking(of("1", "10.00", version=2, placed_at=early.placed_at), DUPLICATES),
+        Asking(of("2", "10.00", placed_at=early.placed_at + timedelta(days=7)), DUPLICATES),
+        Asking(of("3", "10.00", placed_at=early.placed_at + timedelta(days=8)), DUPLICATES),
+    ]
+    async with pool.acquire() as conn:
+        found = await read_others(conn, asking, lock=False)
+    assert [found.of(one.order, one.checks).alike for one in asking] == [None, ("shop/1", "#1"), None]
+
+
+async def test_an_account_without_a_limit_waits_for_nobody(pool: asyncpg.Pool) -> None:
+    by = checking(CREDIT)
+    by.catalog.customers = {**by.catalog.customers, "C-2": CustomerFacts()}
+    locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+    free, limited = of("1", "10.00", customer=Party(id="C-2")), of("2", "10.00")
+    with set_clock(NOON):
+        async with pool.acquire() as conn, conn.transaction():
+            others = await others_of(conn, by, [translated(free)])
+            assert await conn.fetchval(locks) == 0
+            assert others is not None
+            assert others.of(free, CREDIT).open is None
+            others = await others_of(conn, by, [translated(free), translated(limited)])
+            assert await conn.fetchval(locks) == 1
+            assert others is not None
+            assert others.of(limited, CREDIT).open == 0
+
+
 async def test_a_channel_that_does_not_look_may_have_duplicates(pool: asyncpg.Pool) -> None:
     assert await given(pool, rules(governed=False), of("1", "10.00"), of("2", "10.00")) == ["accepted", "accepted"]
     assert await pool.fetchval("SELECT count(likeness) FROM sales_order") == 0

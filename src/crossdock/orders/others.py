@@ -46,9 +46,12 @@ class OtherOrders:
 
     def __init__(self, at: datetime) -> None:
         self._at = at
+        self._owing: set[tuple[str, datetime]] = set()
         self._open: dict[tuple[str, datetime, str], Decimal] = {}
         self._before: dict[str, _Before] = {}
-        self._alike: dict[int, tuple[str, str]] = {}
+        self._alike: dict[str, tuple[str, str]] = {}
+        # Orders of this batch by what they say: when they were placed, key and number.
+        self._taken: dict[int, list[tuple[datetime, str, str]]] = {}
         # What orders of this batch add to what is open: when, and how much.
         self._moved: dict[tuple[str, str], list[tuple[datetime, Decimal]]] = {}
 
@@ -64,11 +67,18 @@ class OtherOrders:
                 row["content"],
                 row["placed_at"],
             )
-        owing = sorted({(one.order.customer.id, self._at - one.checks.credit) for one in asking if one.checks.credit})
+        owing = sorted(
+            {(one.order.customer.id, self._at - one.checks.credit) for one in asking if one.checks.credit is not None}
+        )
+        self._owing.update(owing)
         if owing:
             for row in await conn.fetch(SQL.open_totals, [one[0] for one in owing], [one[1] for one in owing]):
                 self._open[row["customer_id"], row["since"], row["currency"]] = row["total"]
-        looking = [(one.order, one.order.placed_at - one.checks.duplicates) for one in asking if one.checks.duplicates]
+        looking = [
+            (one.order, one.order.placed_at - one.checks.duplicates)
+            for one in asking
+            if one.checks.duplicates is not None
+        ]
         if looking:
             rows = await conn.fetch(
                 SQL.orders_alike,
@@ -76,7 +86,7 @@ class OtherOrders:
                 [order.order_key for order, _ in looking],
                 [since for _, since in looking],
             )
-            self._alike = {row["likeness"]: (row["order_key"], row["number"]) for row in rows}
+            self._alike = {row["asking"]: (row["order_key"], row["number"]) for row in rows}
 
     def settled(self, order: SalesOrder) -> bool:
         """Whether there is nothing to check: we have a version of `order` (as it came, in our SKUs) that is as new, or
@@ -88,10 +98,12 @@ class OtherOrders:
         return same or order.version <= before.version
 
     def of(self, order: SalesOrder, checks: Checks) -> Others:
-        """What others say of `order`."""
-        in_use = None if checks.credit is None else self._in_use(order, self._at - checks.credit)
-        alike = self._alike.get(likeness_of(order)) if checks.duplicates is not None else None
-        return Others(open=in_use, alike=None if alike is None or alike[0] == order.order_key else alike)
+        """What others say of `order`; of credit nothing when nobody asked for what its account has open."""
+        since = None if checks.credit is None else self._at - checks.credit
+        asked = since is not None and (order.customer.id, since) in self._owing
+        in_use = self._in_use(order, since) if since is not None and asked else None
+        alike = None if checks.duplicates is None else self._alike_of(order, order.placed_at - checks.duplicates)
+        return Others(open=in_use, alike=alike)
 
     def passed(self, order: SalesOrder, checks: Checks) -> None:
         """`order` is about to be accepted. It may still be stopped, when its goods have left: so what it frees beside
@@ -105,7 +117,19 @@ class OtherOrders:
                 grown = max(grown - before.total, _NONE)
         self._moved.setdefault(holder, []).append((at, grown))
         if checks.duplicates is not None:
-            self._alike.setdefault(likeness_of(order), (order.order_key, order.number))
+            taken = self._taken.setdefault(likeness_of(order), [])
+            taken.append((at, order.order_key, order.number))
+
+    def _alike_of(self, order: SalesOrder, since: datetime) -> tuple[str, str] | None:
+        """Another order that says the same and was placed since: one that we have, else the first of this batch."""
+        known = self._alike.get(order.order_key)
+        if known is not None or not self._taken:
+            return known
+        taken = self._taken.get(likeness_of(order), ())
+        return next(
+            ((key, number) for at, key, number in taken if at >= since and key != order.order_key),
+            None,
+        )
 
     def _in_use(self, order: SalesOrder, since: datetime) -> Decimal:
         holder = (order.customer.id, order.currency)

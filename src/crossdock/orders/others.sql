@@ -16,9 +16,9 @@ JOIN sales_order o ON o.customer_id = w.customer_id AND o.placed_at >= w.since A
 GROUP BY w.customer_id, w.since, o.currency
 
 -- name: orders_alike
--- For each digest the oldest other order that says the same and was placed since.
-SELECT DISTINCT ON (w.likeness) w.likeness, o.order_key, o.number
+-- For each order the oldest other one that says the same and was placed since.
+SELECT DISTINCT ON (w.order_key) w.order_key AS asking, o.order_key, o.number
 FROM unnest($1::bigint[], $2::text[], $3::timestamptz[]) AS w (likeness, order_key, since)
 JOIN sales_order o ON o.likeness = w.likeness
 WHERE o.order_key <> w.order_key AND o.placed_at >= w.since AND o.status = 'open'
-ORDER BY w.likeness, o.placed_at, o.order_key
+ORDER BY w.order_key, o.placed_at, o.order_key
