@@ -86,6 +86,17 @@ def test_a_row_that_cannot_be_used_is_named(tmp_path: Path, text: str, reason: s
     assert raised.value.reason.startswith(reason)
 
 
+def test_prices_include_taxes_or_not_as_the_row_says(tmp_path: Path) -> None:
+    head = "list,sku,price,currency,taxes_included\n"
+    said = {"A": "true", "B": "TRUE", "C": "False", "D": ""}
+    made = lists(tmp_path, head + "".join(f"{name},A,1,USD,{word}\n" for name, word in said.items()))
+    assert [one.taxes_included for one in made] == [True, True, False, False]
+    with pytest.raises(NeedsConfig) as raised:
+        lists(tmp_path, head + "A,A,1,USD,yes\n")
+    assert raised.value.reason == "prices.csv:2: taxes_included is 'yes'"
+    assert raised.value.fix == "put true or false, or leave it empty (false)"
+
+
 def test_accounts_have_limits_terms_groups_and_addresses(tmp_path: Path) -> None:
     file = tmp_path / "customers.csv"
     file.write_text(

@@ -20,11 +20,10 @@ from crossdock.catalog.price import Asked, quote
 from crossdock.catalog.priced import WantedLine
 from crossdock.flow import work
 
-ESTATE = Path(__file__).parents[2] / "examples" / "contract_prices" / "estate.yaml"
+ROOT = Path(__file__).parents[2]
+ESTATE = ROOT / "examples" / "contract_prices" / "estate.yaml"
 PRICES = "List,Customer,Currency,From,Until,Revision,Sku,Unit,Price\n"
-ORDERS = "Order,Placed,Account,PO,Street,City,Postcode,Country,Sku,Quantity,Unit,Price\n"
 CONTRACT = "C-100-A,C-100,EUR,2026-01-01,2027-01-01,1,CD-00001,EA,8.00\n"
-HOME = "Kai 7,Hamburg,20457,DE"
 
 
 @pytest.fixture
@@ -47,6 +46,13 @@ async def sent(pool: asyncpg.Pool, wired: Wired, interface: str, folder: Path, t
     async with pool.acquire() as conn:
         await catalog.refresh(conn)
     return catalog
+
+
+def commands(name: str) -> list[list[str]]:
+    """What the README gives this command, behind the estate."""
+    lines = (ESTATE.parent / "README.md").read_text("utf-8").splitlines()
+    start = f"    crossdock {name} -e {ESTATE.relative_to(ROOT)} "
+    return [line.removeprefix(start).split() for line in lines if line.startswith(start)]
 
 
 def price(catalog: Catalog, quantity: str, unit: str = "EA") -> tuple[str, str]:
@@ -75,11 +81,10 @@ async def test_an_export_becomes_the_contract_and_its_revision_replaces_it(
 async def test_a_sound_order_goes_on_and_one_that_is_not_is_told_all_that_is_wrong(
     pool: asyncpg.Pool, wired: Wired, tmp_path: Path
 ) -> None:
-    await sent(pool, wired, "erp-export.prices", tmp_path, PRICES + CONTRACT)
-    sound = f"P-1,2026-11-23T10:00:00,C-100,PO-7,{HOME},CD-00001,12,EA,8.10\n"
-    again = sound.replace("P-1,", "P-2,")
-    wrong = "P-3,2026-11-23T11:00:00,C-100,PO-8,Kai 8,Hamburg,20457,DE,CD-00001,400,EA,7.00\n"
-    await sent(pool, wired, "portal.orders", tmp_path, ORDERS + sound + again + wrong)
+    """With the files of the example, by the commands of its README."""
+    for interface, file in commands("send"):
+        catalog = await sent(pool, wired, interface, tmp_path, (ROOT / file).read_text("utf-8"))
+    assert price(catalog, "1") == ("8.00", "C-100-A")
     assert [row[0] for row in await pool.fetch("SELECT number FROM sales_order")] == ["P-1"]
     cases = {row["key"]: row for row in await pool.fetch("SELECT key, rule, reason, fix FROM triage_case")}
     assert cases["order/portal/P-2"]["rule"] == "order.duplicate"

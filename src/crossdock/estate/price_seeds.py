@@ -16,6 +16,7 @@ from crossdock.errors import NeedsConfig
 from crossdock.estate.seeds import read_table, refusal
 
 _HEAD = ("currency", "name", "customer", "group", "channel", "effective_from", "effective_until", "status", "version")
+_TRUTH = {"true": True, "false": False, "": False}
 _MIDNIGHT = "T00:00:00Z"
 _DATE = len("2026-11-23")
 
@@ -32,14 +33,14 @@ class _Rows:
 
 def read_price_lists(file: Path) -> Iterator[PriceList]:
     """Price lists; columns list, sku, price, currency (needed), unit, from_quantity, name, customer, group, channel,
-    taxes_included (true), effective_from, effective_until (dates or times, UTC), status, version.
+    taxes_included (true or false), effective_from, effective_until (dates or times, UTC), status, version.
 
     Rows of a list may stand anywhere and say the same of it. A row with `from_quantity` is a quantity break of the row
     without. NeedsConfig names the file and line when one cannot be used.
     """
     lists: dict[str, _Rows] = {}
     for line, row in enumerate(read_table(file, ("list", "sku", "price", "currency")), start=2):
-        head = _head(row)
+        head = _head(file, line, row)
         rows = lists.setdefault(row["list"], _Rows(head, line))
         if rows.head != head:
             other = next(name for name in {**head, **rows.head} if head.get(name) != rows.head.get(name))
@@ -54,12 +55,15 @@ def read_price_lists(file: Path) -> Iterator[PriceList]:
         yield _made(file, name, rows)
 
 
-def _head(row: dict[str, str]) -> dict[str, Any]:
+def _head(file: Path, line: int, row: dict[str, str]) -> dict[str, Any]:
     head: dict[str, Any] = {name: row[name] for name in _HEAD if row.get(name)}
     for name in ("effective_from", "effective_until"):
         if len(head.get(name, "")) == _DATE:
             head[name] += _MIDNIGHT
-    return {**head, "taxes_included": row.get("taxes_included") == "true"}
+    said = row.get("taxes_included", "")
+    if said.casefold() not in _TRUTH:
+        raise refusal(file, line, f"taxes_included is {said!r}", "put true or false, or leave it empty (false)")
+    return {**head, "taxes_included": _TRUTH[said.casefold()]}
 
 
 def _take(rows: _Rows, row: dict[str, str]) -> None:
