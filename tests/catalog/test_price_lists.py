@@ -9,11 +9,12 @@ from typing import Any
 
 import asyncpg
 import msgspec
+import pytest
 
 from crossdock.canonical.master_data import Customer, Product, UnitConversion
 from crossdock.canonical.money import Money
 from crossdock.canonical.party import Address
-from crossdock.canonical.price_list import PriceList
+from crossdock.canonical.price_list import PriceEntry, PriceList, QuantityBreak
 from crossdock.catalog.accept import accept_customers, accept_products
 from crossdock.catalog.accept_prices import accept_price_lists
 from crossdock.catalog.accounts import CustomerFacts
@@ -142,6 +143,15 @@ async def test_a_part_adds_to_the_version_it_was_split_off_and_to_no_other(pool:
     assert str(priced(await refreshed(pool, catalog)).unit_price) == "2.00"
 
 
+async def test_a_whole_list_is_not_read_back_to_compare_versions(pool: asyncpg.Pool) -> None:
+    await decided(pool, stated("L", entry("1.00"), version=2))
+    await pool.execute("UPDATE price_list SET body = 'not to be read'")
+    (old,) = await decided(pool, stated("L", entry("1.00"), version=1), first=2)
+    assert (old.duplicate, old.note) == (True, "version 1 of price list L is older than 2, which stands")
+    (new,) = await decided(pool, stated("L", entry("1.00"), version=3), first=3)
+    assert new.accepted
+
+
 async def test_what_decisions_need_of_products_and_accounts_is_in_memory(pool: asyncpg.Pool) -> None:
     home = Address(street="Oak Ave 1", city="Boise", country="US")
     async with pool.acquire() as conn:
@@ -177,3 +187,40 @@ async def test_what_decisions_need_of_products_and_accounts_is_in_memory(pool: a
         ),
         "C-2": CustomerFacts(status="blocked"),
     }
+
+
+async def test_of_accounts_only_what_decisions_need_is_read(pool: asyncpg.Pool) -> None:
+    async with pool.acquire() as conn:
+        plain = Customer(customer_id="C-1", name="Ada", email="ada@example.com", status="blocked")
+        await accept_customers(conn, [(None, plain), (None, Customer(customer_id="C-2", terms="NET30"))])
+        assert await conn.fetchval("SELECT details FROM customer WHERE customer_id = 'C-1'") is None
+        await conn.execute("UPDATE customer SET body = 'not to be read'")
+        catalog = Catalog()
+        await catalog.refresh(conn)
+        assert catalog.customers == {"C-1": CustomerFacts(status="blocked"), "C-2": CustomerFacts(terms="NET30")}
+        await accept_customers(conn, [(None, Customer(customer_id="C-2"))])
+        await catalog.refresh(conn)
+    assert catalog.customers["C-2"] == CustomerFacts()
+
+
+@pytest.mark.parametrize("number", ["0", "1E+12", "1E+200", "0.0000000001", "NaN", "Infinity", "-1"])
+def test_what_cannot_be_reckoned_with_is_refused(number: str) -> None:
+    with pytest.raises(ValueError, match="with at most nine decimals"):
+        QuantityBreak(from_quantity=Decimal(number), price=Decimal(1))
+    with pytest.raises(ValueError, match="with at most nine decimals"):
+        UnitConversion(unit="CS", factor=Decimal(number))
+    if number not in ("0", "NaN", "Infinity"):
+        with pytest.raises(ValueError, match="with at most nine decimals"):
+            Product(sku="A", price=Money(Decimal(number), "USD"))
+
+
+@pytest.mark.parametrize("number", ["0.000000001", "999999999999.999999999"])
+def test_the_least_and_the_most_are_priced_without_being_rounded(number: str) -> None:
+    edge = Decimal(number)
+    assert UnitConversion(unit="CS", factor=edge).factor == edge
+    assert Product(sku="A", price=Money(edge, "USD")).price == Money(edge, "USD")
+    begins = QuantityBreak(from_quantity=edge, price=edge)
+    line = priced([stated("L", PriceEntry(sku="OIL", unit="LTR", price=edge, breaks=(begins,)))], number, "LTR", "OIL")
+    assert (line.unit_price, line.from_quantity) == (edge, edge)
+    exact = {"0.000000001": "0.00", "999999999999.999999999": "999999999999999999998000.00"}
+    assert str(line.total) == exact[number]

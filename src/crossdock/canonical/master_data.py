@@ -9,7 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from crossdock.canonical.money import Currency, Money
+from crossdock.canonical.money import Currency, Money, check_price, within_bounds
 from crossdock.canonical.party import Address, Text
 from crossdock.canonical.quantity import EACH, Quantity, Unit
 from crossdock.canonical.sales_order import Key
@@ -22,9 +22,10 @@ class UnitConversion(Struct, frozen=True, kw_only=True):
     factor: Decimal
 
     def __post_init__(self) -> None:
-        """ValueError when one holds nothing, or what is no number."""
-        if not (self.factor.is_finite() and self.factor > 0):
-            raise ValueError(f"one {self.unit} must hold more than zero, got {self.factor}")
+        """ValueError when one holds nothing, what is no number, or more (also of decimals) than is reckoned with."""
+        if not (within_bounds(self.factor) and self.factor):
+            bounds = "more than zero and less than 10^12, with at most nine decimals"
+            raise ValueError(f"one {self.unit} must hold {bounds}, got {self.factor}")
 
 
 class Component(Struct, frozen=True, kw_only=True):
@@ -63,7 +64,9 @@ class Product(Struct, frozen=True, kw_only=True, omit_defaults=True):
     updated_at: datetime | None = None
 
     def __post_init__(self) -> None:
-        """ValueError when it is sold in multiples of nothing, or of what is no number."""
+        """ValueError when its price is none, or it is sold in multiples of nothing, or of what is no number."""
+        if self.price is not None:
+            check_price(self.price.amount)
         if self.pack is not None and not (self.pack.is_finite() and self.pack > 0):
             raise ValueError(f"{self.sku} must be sold in multiples of more than zero, got {self.pack}")
 

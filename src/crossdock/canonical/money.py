@@ -9,6 +9,10 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+# Below this, with at most so many decimals, a price is multiplied by any quantity of an order without being rounded.
+MOST = Decimal(10) ** 12
+MOST_DECIMALS = 9
+
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217 alphabetic code")]
 
 # ISO 4217 minor units that differ from two.
@@ -38,6 +42,18 @@ class Money(Struct, frozen=True):
 def minor_unit(currency: str) -> Decimal:
     """The smallest step of `currency` (0.01 for most, 1 for JPY, 0.001 for KWD)."""
     return Decimal(1).scaleb(-_MINOR_UNITS.get(currency, 2))
+
+
+def within_bounds(number: Decimal) -> bool:
+    """Whether `number` is zero or more, below 10^12, with at most nine decimals."""
+    exponent = number.as_tuple().exponent
+    return isinstance(exponent, int) and 0 <= number < MOST and exponent >= -MOST_DECIMALS
+
+
+def check_price(price: Decimal) -> None:
+    """ValueError when `price` is none that can be multiplied by the quantity of any order."""
+    if not within_bounds(price):
+        raise ValueError(f"a price is zero or more, below 10^12, with at most nine decimals, got {price}")
 
 
 def total(amounts: Iterable[Money], currency: str) -> Money:

@@ -9,14 +9,10 @@ from typing import Literal
 
 from msgspec import Struct
 
-from crossdock.canonical.money import Currency
+from crossdock.canonical.money import Currency, check_price, within_bounds
 from crossdock.canonical.party import Text
 from crossdock.canonical.quantity import EACH, Unit
 from crossdock.canonical.sales_order import Key
-
-# Below this, with at most so many decimals, a price is multiplied by any quantity of an order without being rounded.
-_MOST = Decimal(10) ** 12
-_MOST_DECIMALS = 9
 
 
 class QuantityBreak(Struct, frozen=True, kw_only=True):
@@ -27,9 +23,10 @@ class QuantityBreak(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """ValueError when it begins at nothing, or the price is none."""
-        if not (self.from_quantity.is_finite() and 0 < self.from_quantity < _MOST):
-            raise ValueError(f"a quantity break begins above zero and below 10^12, got {self.from_quantity}")
-        _check_price(self.price)
+        if not (within_bounds(self.from_quantity) and self.from_quantity):
+            bounds = "above zero and below 10^12, with at most nine decimals"
+            raise ValueError(f"a quantity break begins {bounds}, got {self.from_quantity}")
+        check_price(self.price)
 
 
 class PriceEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -42,7 +39,7 @@ class PriceEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def __post_init__(self) -> None:
         """ValueError when a price is none, or two breaks begin at the same quantity."""
-        _check_price(self.price)
+        check_price(self.price)
         if len({one.from_quantity for one in self.breaks}) != len(self.breaks):
             raise ValueError(f"two quantity breaks of {self.sku} begin at the same quantity")
 
@@ -85,9 +82,3 @@ class PriceList(Struct, frozen=True, kw_only=True, omit_defaults=True):
                 if (one.sku, one.unit) in seen:
                     raise ValueError(f"price list {self.price_list_id} has two prices of {one.sku} by {one.unit}")
                 seen.add((one.sku, one.unit))
-
-
-def _check_price(price: Decimal) -> None:
-    exponent = price.as_tuple().exponent
-    if not (isinstance(exponent, int) and 0 <= price < _MOST and exponent >= -_MOST_DECIMALS):
-        raise ValueError(f"a price is zero or more, below 10^12, with at most nine decimals, got {price}")

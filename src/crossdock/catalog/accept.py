@@ -9,6 +9,7 @@ import asyncpg
 
 from crossdock.canonical.master_data import Customer, Product
 from crossdock.canonical.objects import encode
+from crossdock.catalog.accounts import account_details_of
 from crossdock.catalog.cache import SQL, details_of
 from crossdock.journal.audit import Act, Origin, write_audit
 
@@ -49,6 +50,7 @@ async def accept_customers(conn: asyncpg.Connection, customers: Sequence[tuple[i
         [c.status for _, c in rows],
         [encode(c) for _, c in rows],
         [document_id for document_id, _ in rows],
+        [account_details_of(c) for _, c in rows],
     )
     await _changed(conn, written)
 

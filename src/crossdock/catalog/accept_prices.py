@@ -59,20 +59,25 @@ async def take_price_lists(conn: asyncpg.Connection, batch: Sequence[Translated]
 
     A part (prices that needed a person) adds to the version of the list it was split off, and to no other.
     """
-    if any(item.claimed.parent_id is not None for item in batch):
-        await conn.execute(SQL.lock_prices)
     wholes = [item for item in batch if item.claimed.parent_id is None]
+    parts = [item for item in batch if item.claimed.parent_id is not None]
+    if parts:
+        await conn.execute(SQL.lock_prices)
     await accept_price_lists(conn, [(item.claimed.id, item.document) for item in wholes])
-    ids = sorted({item.document.price_list_id for item in batch})
-    stands = {row["price_list_id"]: read_list(row["body"]) for row in await conn.fetch(SQL.lists_of, ids)}
+    known = await conn.fetch(SQL.versions_of, _ids(wholes)) if wholes else []
+    versions: dict[str, int] = {row["price_list_id"]: row["version"] for row in known}
+    # A list may be long: only what parts are added to is read back.
+    rows = await conn.fetch(SQL.lists_of, _ids(parts)) if parts else []
+    stands = {row["price_list_id"]: read_list(row["body"]) for row in rows}
     grown: dict[str, tuple[int | None, PriceList]] = {}
     decided = []
     for item in batch:
         stated: PriceList = item.document
-        standing = stands.get(stated.price_list_id)
         if item.claimed.parent_id is None:
-            decided.append(_decide(stated, standing))
-        elif standing is None or standing.version != stated.version:
+            decided.append(_decide(stated, versions.get(stated.price_list_id, stated.version)))
+            continue
+        standing = stands.get(stated.price_list_id)
+        if standing is None or standing.version != stated.version:
             note = f"version {stated.version} of price list {stated.price_list_id} does not stand any more"
             decided.append(Decided(duplicate=True, note=note))
         else:
@@ -89,9 +94,13 @@ def with_prices(standing: PriceList, added: PriceList) -> PriceList:
     return replace(standing, entries=tuple(entries.values()))
 
 
-def _decide(stated: PriceList, stands: PriceList | None) -> Decided:
-    if stands is not None and stated.version < stands.version:
-        note = f"version {stated.version} of price list {stated.price_list_id} is older than {stands.version}"
+def _ids(batch: Sequence[Translated]) -> list[str]:
+    return sorted({item.document.price_list_id for item in batch})
+
+
+def _decide(stated: PriceList, stands: int) -> Decided:
+    if stated.version < stands:
+        note = f"version {stated.version} of price list {stated.price_list_id} is older than {stands}"
         return Decided(duplicate=True, note=f"{note}, which stands")
     return Decided(accepted=True)
 

@@ -6,7 +6,9 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
+from crossdock.canonical.master_data import Customer
 from crossdock.canonical.money import Money
+from crossdock.canonical.objects import encode
 from crossdock.canonical.party import Address
 
 
@@ -22,7 +24,9 @@ class CustomerFacts(Struct, frozen=True, kw_only=True):
     ship_to: tuple[Address, ...] = ()
 
 
-class _Said(Struct):
+class _Said(Struct, frozen=True, omit_defaults=True):
+    """What not every account has."""
+
     currency: str | None = None
     terms: str = ""
     price_group: str = ""
@@ -31,11 +35,20 @@ class _Said(Struct):
 
 
 _SAID = msgspec.json.Decoder(_Said)
+_PLAIN = _Said()
 
 
-def account_of(status: str, body: bytes) -> CustomerFacts:
-    """The facts of an account by its canonical body."""
-    said = _SAID.decode(body)
+def account_details_of(account: Customer) -> bytes | None:
+    """The `details` column of `account`; None when there is nothing to say."""
+    said = _Said(account.currency, account.terms, account.price_group, account.credit_limit, account.addresses)
+    return encode(said) if said != _PLAIN else None
+
+
+def account_of(status: str, details: bytes | None) -> CustomerFacts:
+    """The facts of an account row."""
+    if details is None:
+        return CustomerFacts(status=status)
+    said = _SAID.decode(details)
     return CustomerFacts(
         status=status,
         currency=said.currency or "",

@@ -164,7 +164,7 @@ class Catalog:
         }
         put_together(self.products)
         self.customers = {
-            row["customer_id"]: account_of(row["status"], row["body"]) for row in await conn.fetch(SQL.customers)
+            row["customer_id"]: account_of(row["status"], row["details"]) for row in await conn.fetch(SQL.customers)
         }
         tables: dict[tuple[str, str], dict[str, str]] = {}
         for row in await conn.fetch(SQL.crosswalks):

@@ -25,6 +25,10 @@ RETURNING price_list_id
 -- Keeps everybody else from changing price lists until the transaction ends.
 SELECT value FROM price_version FOR UPDATE
 
+-- name: versions_of
+-- The versions in which these price lists stand.
+SELECT price_list_id, version FROM price_list WHERE price_list_id = ANY($1::text[])
+
 -- name: lists_of
 -- These price lists as they stand.
-SELECT price_list_id, version, body FROM price_list WHERE price_list_id = ANY($1::text[])
+SELECT price_list_id, body FROM price_list WHERE price_list_id = ANY($1::text[])

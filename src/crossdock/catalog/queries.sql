@@ -8,7 +8,7 @@ SELECT sku, unit, location, stocked, status, details FROM product
 
 -- name: customers
 -- What decisions need of every customer account.
-SELECT customer_id, status, body FROM customer
+SELECT customer_id, status, details FROM customer
 
 -- name: product_body
 -- A product in canonical form.
@@ -35,11 +35,11 @@ WHERE product.body <> excluded.body
 
 -- name: upsert_customers
 -- Takes customer accounts in; a later statement replaces the earlier one.
-INSERT INTO customer (customer_id, name, status, body, document_id)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::bigint[])
+INSERT INTO customer (customer_id, name, status, body, document_id, details)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::bigint[], $6::bytea[])
 ON CONFLICT (customer_id) DO UPDATE
-SET name = excluded.name, status = excluded.status, body = excluded.body, document_id = excluded.document_id,
-    changed_at = now()
+SET name = excluded.name, status = excluded.status, body = excluded.body, details = excluded.details,
+    document_id = excluded.document_id, changed_at = now()
 WHERE customer.body <> excluded.body
 
 -- name: upsert_crosswalks
