@@ -188,8 +188,8 @@ async def _assemble(conn: asyncpg.Connection, order: SalesOrder, found: _Waiting
     if found.known:
         # Before an order was decided on no warehouse was asked for anything.
         fulfillments = tuple(_fulfillment(row) for row in await conn.fetch(SQL.fulfillments_of, order.order_key, MOST))
-        shipments = tuple(_shipment(row) for row in await conn.fetch(SQL.shipments_of, order.order_key, MOST))
-    deliveries = tuple(_delivery(row) for row in reversed(await conn.fetch(SQL.deliveries_of, key, MOST)))
+        shipments = tuple(OrderShipment(**row) for row in await conn.fetch(SQL.shipments_of, order.order_key, MOST))
+    deliveries = tuple(OrderDelivery(**row) for row in reversed(await conn.fetch(SQL.deliveries_of, key, MOST)))
     problems = tuple(OrderProblem(**row) for row in await conn.fetch(SQL.problems_of, key, MOST))
     faces = [interface_of(order.channel)]
     cancelling = await conn.fetchval(SQL.cancellation_under_way, key, CANCEL_TOPIC, faces)
@@ -259,27 +259,4 @@ class _KeptLine(Struct, frozen=True):
 
 
 def _fulfillment(row: asyncpg.Record) -> OrderFulfillment:
-    return OrderFulfillment(
-        reference=row["reference"], location=row["location"], state=row["state"], lines=_lines(row["lines"])
-    )
-
-
-def _shipment(row: asyncpg.Record) -> OrderShipment:
-    return OrderShipment(
-        shipment=row["shipment_key"],
-        fulfillment=row["fulfillment_reference"],
-        location=row["location"],
-        carrier=row["carrier"],
-        tracking=row["tracking"],
-        shipped_at=row["shipped_at"],
-    )
-
-
-def _delivery(row: asyncpg.Record) -> OrderDelivery:
-    return OrderDelivery(
-        system=row["system"],
-        operation=row["operation"],
-        state=row["state"],
-        reference=row["their_reference"],
-        settled_at=row["settled_at"],
-    )
+    return OrderFulfillment(**{**row, "lines": _lines(row["lines"])})

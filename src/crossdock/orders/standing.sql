@@ -4,8 +4,7 @@ SELECT headers FROM message WHERE interface = $1 AND dedup_key = $2
 
 -- name: order_as_it_stands
 -- An order by any of these keys, with its newest canonical form.
-SELECT s.order_key, s.number, s.channel, s.entity, s.status, s.version, s.document_id, s.placed_at, s.changed_at,
-       coalesce(v.body, m.body) AS body
+SELECT s.status, s.changed_at, coalesce(v.body, m.body) AS body
 FROM sales_order s
 JOIN document d ON d.id = s.document_id
 CROSS JOIN LATERAL (SELECT body FROM message w WHERE w.id = d.message_id OFFSET 0) m
@@ -30,16 +29,16 @@ SELECT EXISTS (
 
 -- name: fulfillments_of
 -- What warehouses were asked to ship of an order.
-SELECT reference, location, state, lines, changed_at FROM fulfillment_order WHERE order_key = $1 ORDER BY reference LIMIT $2
+SELECT reference, location, state, lines FROM fulfillment_order WHERE order_key = $1 ORDER BY reference LIMIT $2
 
 -- name: shipments_of
 -- What has left of an order.
-SELECT shipment_key, fulfillment_reference, location, carrier, tracking, shipped_at
+SELECT shipment_key AS shipment, fulfillment_reference AS fulfillment, location, carrier, tracking, shipped_at
 FROM shipment WHERE order_key = $1 ORDER BY shipped_at, shipment_key LIMIT $2
 
 -- name: deliveries_of
 -- Where the order was to be told of, and how far that is.
-SELECT w.system, w.operation, w.state, w.their_reference, w.created_at, w.settled_at
+SELECT w.system, w.operation, w.state, w.their_reference AS reference, w.settled_at
 FROM document d JOIN delivery w ON w.document_id = d.id
 WHERE d.key = $1 ORDER BY w.id DESC LIMIT $2
 
