@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from crossdock.api.access_table import TABLE
+from crossdock.api.contract_parts import problem
 
 SCHEMES: dict[str, Any] = {
     "credential": {
@@ -16,11 +17,6 @@ SCHEMES: dict[str, Any] = {
 }
 _RETRY = {"Retry-After": {"description": "seconds until it is worth trying again", "schema": {"type": "integer"}}}
 _CHALLENGE = {"WWW-Authenticate": {"description": "as RFC 6750 has it", "schema": {"type": "string"}}}
-
-
-def _problem(description: str, headers: dict[str, Any]) -> dict[str, Any]:
-    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {"description": description, "headers": headers, "content": content}
 
 
 def with_access(paths: dict[str, Any]) -> dict[str, Any]:
@@ -36,11 +32,11 @@ def with_access(paths: dict[str, Any]) -> dict[str, Any]:
 
 def _behind_the_door(operation: dict[str, Any], scope: str) -> dict[str, Any]:
     answers = {
-        "401": _problem("no credential that holds, where the estate has consumers", _CHALLENGE),
-        "403": _problem(f"the credential lacks the scope {scope}", _CHALLENGE),
-        "404": _problem("there is no such thing, or it is not the caller's", {}),
-        "429": _problem("the caller's plan is used up for now", _RETRY),
-        "503": _problem("what is needed to answer is away, or too much is under way", _RETRY),
+        "401": problem("no credential that holds, where the estate has consumers", _CHALLENGE),
+        "403": problem(f"the credential lacks the scope {scope}", _CHALLENGE),
+        "404": problem("there is no such thing, or it is not the caller's"),
+        "429": problem("the caller's plan is used up for now", _RETRY),
+        "503": problem("what is needed to answer is away, or too much is under way", _RETRY),
     }
     return {
         **operation,

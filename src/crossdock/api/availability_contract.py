@@ -9,6 +9,7 @@ import msgspec
 
 from crossdock.api.availability import BATCH_PATH, PATH, AvailabilityAnswer
 from crossdock.api.availability_question import MOST_SKUS, MOST_SKUS_IN_BATCH, AvailabilityQuestion
+from crossdock.api.contract_parts import AGE, OTHER_METHOD, REFS, body, problem, query, told, wrong_body
 
 EXAMPLE_QUERY = "channel=shopify-us&sku=CD-1001&sku=CD-1002"
 EXAMPLE_BODY: dict[str, Any] = {"channel": "shopify-us", "skus": ["CD-1001", "CD-1002"], "explain": True}
@@ -73,35 +74,23 @@ EXAMPLE_EXPLAINED: dict[str, Any] = {
     ],
 }
 
-_REFS = "#/components/schemas/{name}"
-_OUT, _PARTS = msgspec.json.schema_components([AvailabilityAnswer, AvailabilityQuestion], ref_template=_REFS)
-SCHEMAS: dict[str, Any] = _PARTS
-
-
-def _problem(description: str) -> dict[str, Any]:
-    return {"description": description, "content": {"application/problem+json": {"schema": {"type": "object"}}}}
-
-
-def _query(name: str, description: str, schema: dict[str, Any], required: bool = False) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": required, "description": description, "schema": schema}
+_OUT, SCHEMAS = msgspec.json.schema_components([AvailabilityAnswer, AvailabilityQuestion], ref_template=REFS)
 
 
 def _answers(example: dict[str, Any]) -> dict[str, Any]:
     headers = {
-        "Age": {"description": "how old the answer is, whole seconds", "schema": {"type": "integer"}},
+        **AGE,
         "ETag": {
             "description": "of the numbers, not of their age: with If-None-Match the answer is 304 while they stand",
             "schema": {"type": "string"},
         },
     }
-    content = {"application/json": {"schema": _OUT[0], "example": example}}
     return {
-        "200": {"description": "what is known, and how old that is", "headers": headers, "content": content},
+        "200": told("what is known, and how old that is", _OUT[0], headers, example),
         "304": {"description": "the numbers are those of the ETag in If-None-Match", "headers": headers},
-        "400": _problem("the query is not UTF-8, or the body is not JSON"),
-        "405": _problem("another method; Allow names the right one"),
-        "422": _problem("unknown SKU, channel or parameter, a bad time, too many SKUs; `field` says which"),
-        "503": _problem(
+        "405": OTHER_METHOD,
+        "422": problem("unknown SKU, channel or parameter, a bad time, too many SKUs; `field` says which"),
+        "503": problem(
             "nothing is in memory yet, or the past was asked for while the database is away; Retry-After says when to "
             "try again"
         ),
@@ -116,9 +105,9 @@ PATHS: dict[str, Any] = {
             "description": "Answered from memory, also while the database is away; then `stale` becomes true.",
             "tags": ["availability"],
             "parameters": [
-                _query("channel", "the channel that sells", {"type": "string"}, required=True),
+                query("channel", "the channel that sells", {"type": "string"}, required=True),
                 {
-                    **_query(
+                    **query(
                         "sku",
                         f"a SKU; repeated for several, at most {MOST_SKUS}",
                         {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MOST_SKUS},
@@ -127,14 +116,18 @@ PATHS: dict[str, Any] = {
                     "style": "form",
                     "explode": True,
                 },
-                _query("explain", "how each number comes about", {"type": "boolean", "default": False}),
-                _query(
+                query("explain", "how each number comes about", {"type": "boolean", "default": False}),
+                query(
                     "as_of",
                     "a moment of the past: what was known then, by the rules of now",
                     {"type": "string", "format": "date-time"},
                 ),
             ],
-            "responses": {**_answers(EXAMPLE_ANSWER), "414": _problem("the query is longer than 16 KB")},
+            "responses": {
+                **_answers(EXAMPLE_ANSWER),
+                "400": problem("the query is not UTF-8"),
+                "414": problem("the query is longer than 16 KB"),
+            },
         }
     },
     BATCH_PATH: {
@@ -143,15 +136,10 @@ PATHS: dict[str, Any] = {
             "summary": f"What a channel may sell of up to {MOST_SKUS_IN_BATCH} SKUs",
             "description": "As the GET; each SKU is answered once, in the order asked.",
             "tags": ["availability"],
-            "requestBody": {
-                "required": True,
-                "content": {"application/json": {"schema": _OUT[1], "example": EXAMPLE_BODY}},
-            },
+            "requestBody": body(_OUT[1], EXAMPLE_BODY),
             "responses": {
                 **_answers(EXAMPLE_EXPLAINED),
-                "408": _problem("the body did not arrive in time"),
-                "413": _problem("the body is larger than 256 KB"),
-                "415": _problem("the body is not JSON by its Content-Type"),
+                **wrong_body("the body is larger than 256 KB"),
             },
         }
     },

@@ -13,29 +13,15 @@ from crossdock import __version__
 from crossdock.api import (
     access_contract,
     availability_contract,
+    contract_parts,
     orders_contract,
     prices_contract,
     reservations_contract,
     webhook_contract,
 )
+from crossdock.api.contract_parts import in_path, problem
 
 PATH = "/openapi.json"
-
-
-def _problem(description: str) -> dict[str, Any]:
-    return {"description": description, "content": {"application/problem+json": {"schema": {"type": "object"}}}}
-
-
-def _parameter(name: str, description: str) -> dict[str, Any]:
-    return {
-        "name": name,
-        "in": "path",
-        "required": True,
-        "description": description,
-        "schema": {"type": "string", "maxLength": 200},
-    }
-
-
 _LIFECYCLE: dict[str, Any] = {
     "Deprecation": {
         "description": "of an interface that should not be used any more: since when (RFC 9745)",
@@ -52,8 +38,8 @@ HOT_PATHS: dict[str, Any] = {
             "the system's own; the connector's page in the documentation says which.",
             "tags": ["intake"],
             "parameters": [
-                _parameter("system", "name of the system in the estate"),
-                _parameter("topic", "a topic of one of its interfaces; may contain slashes"),
+                in_path("system", "name of the system in the estate"),
+                in_path("topic", "a topic of one of its interfaces; may contain slashes"),
             ],
             "requestBody": {"required": True, "content": {"application/json": {}}},
             "responses": {
@@ -73,14 +59,14 @@ HOT_PATHS: dict[str, Any] = {
                         }
                     },
                 },
-                "400": _problem("the request ended early, or is authentic without what identifies a message"),
-                "401": _problem("the signature is missing or wrong; nothing was stored"),
-                "404": _problem("no interface takes this topic of this system"),
-                "405": _problem("not a POST"),
-                "410": _problem("the interface is retired; nothing was kept"),
-                "413": _problem("larger than the interface takes"),
-                "422": _problem("authentic, but not what the interface takes"),
-                "503": _problem("cannot be kept just now; Retry-After says when to try again"),
+                "400": problem("the request ended early, or is authentic without what identifies a message"),
+                "401": problem("the signature is missing or wrong; nothing was stored"),
+                "404": problem("no interface takes this topic of this system"),
+                "405": problem("not a POST"),
+                "410": problem("the interface is retired; nothing was kept"),
+                "413": problem("larger than the interface takes"),
+                "422": problem("authentic, but not what the interface takes"),
+                "503": problem("cannot be kept just now; Retry-After says when to try again"),
             },
         }
     },
@@ -91,6 +77,7 @@ HOT_PATHS: dict[str, Any] = {
 }
 """Routes answered as plain ASGI, described by hand."""
 HOT_SCHEMAS: dict[str, Any] = {
+    **contract_parts.SCHEMAS,
     **availability_contract.SCHEMAS,
     **orders_contract.SCHEMAS,
     **reservations_contract.SCHEMAS,

@@ -20,18 +20,29 @@ import msgspec
 
 from crossdock.api.availability import AvailabilityHandler
 from crossdock.api.body import decoded
+from crossdock.api.idempotency import idempotency_key
 from crossdock.api.order_cart import cart
 from crossdock.api.order_door import OrderDoor, invalid
-from crossdock.api.plain import HeaderList, NotAllowed, Receive, Scope, Send, answer, not_found, read_json
+from crossdock.api.plain import (
+    HeaderList,
+    NotAllowed,
+    Receive,
+    Scope,
+    Send,
+    answer,
+    not_found,
+    read_json,
+    read_json_if_any,
+)
 from crossdock.api.query import number, parameters
 from crossdock.canonical.objects import encode
 from crossdock.errors import CrossdockError, EngineAway, NeedsEdit, Refused, RetryLater
 from crossdock.governance.caller import Caller, caller_of
-from crossdock.intake.hooks import MOST_REJECTIONS, Headers
+from crossdock.intake.hooks import MOST_REJECTIONS
 from crossdock.orders.draft import Identity, new_identity
 from crossdock.orders.listing import MOST as MOST_LISTED
 from crossdock.orders.listing import STATES, Wanted, list_orders
-from crossdock.orders.placed import LONGEST_KEY, answer_kept, asked_of, interface_of, placing
+from crossdock.orders.placed import answer_kept, asked_of, interface_of, placing
 from crossdock.orders.request import OrderRequest
 from crossdock.orders.standing import Standing, no_such_order, standing
 from crossdock.orders.withdraw import ENDING, WithdrawRequest, cancel_stuck, withdrawing
@@ -46,7 +57,7 @@ MOST_BODY = 4 * 1024 * 1024
 ANSWER_SECONDS = 10.0
 """After so long the caller is told to try again, whatever hangs."""
 _PATIENCE = 5.0
-_MOST_SMALL_BODY = 10_000
+_LONGEST_NAME = 200
 _CANCEL = ":cancel"
 _PARAMETERS = frozenset({"customer", "po_number", "sku", "state", "limit", "cursor"})
 _JSON = (b"content-type", b"application/json")
@@ -103,7 +114,7 @@ class OrdersHandler:
             raise not_found(scope)
 
     async def _place(self, scope: Scope, receive: Receive, send: Send) -> str:
-        caller, key = caller_of(scope), _key(scope)
+        caller, key = caller_of(scope), idempotency_key(scope)
         body = await read_json(scope, receive, MOST_BODY)
         request = decoded(_REQUEST, body)
         asked = asked_of(request)
@@ -168,7 +179,7 @@ class OrdersHandler:
         return "done"
 
     async def _cancel(self, name: str, scope: Scope, receive: Receive, send: Send) -> str:
-        raw = await _optional(scope, receive)
+        raw = await read_json_if_any(scope, receive)
         reason = decoded(_WITHDRAW, raw).reason if raw else ""
         async with _InTime():
             found = await self._standing(name, caller_of(scope))
@@ -185,7 +196,7 @@ class OrdersHandler:
 
     async def _standing(self, name: str, caller: Caller) -> Standing:
         """The order called `name`; one that is not the caller's is not there."""
-        if not 0 < len(name) <= LONGEST_KEY or not name.isprintable():
+        if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
             raise no_such_order(name)
         async with self._connection() as conn:
             channels = [one for one in self._door.channels if caller.sees_channel(one)]
@@ -240,13 +251,6 @@ class _InTime:
             ) from late
 
 
-async def _optional(scope: Scope, receive: Receive) -> bytes:
-    headers = Headers(scope["headers"])
-    if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
-        return b""
-    return await read_json(scope, receive, _MOST_SMALL_BODY)
-
-
 def wanted_of(query: bytes, caller: Caller) -> Wanted:
     """The caller's orders that a query string asks for. Raises Refused."""
     found = parameters(query, _PARAMETERS)
@@ -268,17 +272,3 @@ def wanted_of(query: bytes, caller: Caller) -> Wanted:
 def _only(scope: Scope, *allowed: str) -> None:
     if scope["method"] not in allowed:
         raise NotAllowed(scope["method"], ", ".join(allowed))
-
-
-def _key(scope: Scope) -> str:
-    keys = [value for name, value in scope["headers"] if name == b"idempotency-key"]
-    key = keys[0].decode("latin-1").strip() if len(keys) == 1 else ""
-    if not 0 < len(key) <= LONGEST_KEY or not key.isascii() or not key.isprintable():
-        raise Refused(
-            "header Idempotency-Key is missing" if not keys else "header Idempotency-Key is not one key",
-            status=400,
-            field="Idempotency-Key",
-            rule="idempotency_key.missing",
-            fix="send 1 to 200 printable ASCII characters: the same when a call is repeated, others otherwise",
-        )
-    return key

@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 
+from crossdock.api.contract_parts import REFS, body, in_path, key_header, problem, query, text_headers, told, wrong_body
+from crossdock.api.idempotency import LONGEST_KEY
 from crossdock.api.order_cart import Cart
-from crossdock.api.problems import Problem
 from crossdock.orders.listing import MOST, STATES, OrderPage
-from crossdock.orders.placed import LONGEST_KEY, PlacedOrder
+from crossdock.orders.placed import PlacedOrder
 from crossdock.orders.request import OrderRequest
 from crossdock.orders.standing import OrderView
 from crossdock.orders.withdraw import WithdrawRequest
@@ -35,58 +36,15 @@ EXAMPLE_ORDER: dict[str, Any] = {
 }
 EXAMPLE_CANCEL: dict[str, Any] = {"reason": "ordered twice"}
 _SCHEMAS, SCHEMAS = msgspec.json.schema_components(
-    (OrderRequest, PlacedOrder, Cart, OrderView, OrderPage, WithdrawRequest, Problem),
-    ref_template="#/components/schemas/{name}",
+    (OrderRequest, PlacedOrder, Cart, OrderView, OrderPage, WithdrawRequest), ref_template=REFS
 )
 """The bodies, and what they refer to."""
-_REQUEST, _PLACED, _CART, _VIEW, _PAGE, _WITHDRAW, _PROBLEM = _SCHEMAS
-
-
-def _problem(description: str) -> dict[str, Any]:
-    return {"description": description, "content": {"application/problem+json": {"schema": _PROBLEM}}}
-
-
-def _told(description: str, schema: dict[str, Any], **headers: str) -> dict[str, Any]:
-    told = {"description": description, "content": {"application/json": {"schema": schema}}}
-    if headers:
-        told["headers"] = {
-            name.replace("_", "-"): {"description": said, "schema": {"type": "string"}}
-            for name, said in headers.items()
-        }
-    return told
-
-
-def _body(schema: dict[str, Any], example: dict[str, Any], *, required: bool = True) -> dict[str, Any]:
-    return {"required": required, "content": {"application/json": {"schema": schema, "example": example}}}
-
-
-def _query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
-
-
-_AWAY = _problem("PostgreSQL is away, too much waits to be written, or it took too long; Retry-After says when to try")
-_UNKNOWN = _problem("there is no such order")
-_WRONG = {
-    "400": _problem("the body is not JSON, or was cut off"),
-    "408": _problem("the body did not arrive in time"),
-    "413": _problem("the body is too large"),
-    "415": _problem("the body does not say that it is JSON"),
-    "503": _AWAY,
-}
-_ID = {
-    "name": "id",
-    "in": "path",
-    "required": True,
-    "description": "id of an order, or its order key CHANNEL/ID",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 200},
-}
-_KEY = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": True,
-    "description": "names this call within its channel: repeated, it is answered as it was the first time",
-    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[ -~]*[!-~][ -~]*$"},
-}
+_REQUEST, _PLACED, _CART, _VIEW, _PAGE, _WITHDRAW = _SCHEMAS
+_AWAY = problem("PostgreSQL is away, too much waits to be written, or it took too long; Retry-After says when to try")
+_UNKNOWN = problem("there is no such order")
+_WRONG = {**wrong_body(), "503": _AWAY}
+_ID = in_path("id", "id of an order, or its order key CHANNEL/ID", minLength=1, maxLength=200)
+_KEY = key_header("as it was the first time", LONGEST_KEY)
 _TEXT = {"type": "string", "maxLength": 512}
 
 PATHS: dict[str, Any] = {
@@ -99,15 +57,17 @@ PATHS: dict[str, Any] = {
             "warehouse, whatever is away now.",
             "tags": ["orders"],
             "parameters": [_KEY],
-            "requestBody": _body(_REQUEST, EXAMPLE_ORDER),
+            "requestBody": body(_REQUEST, EXAMPLE_ORDER),
             "responses": {
-                "201": _told(
+                "201": told(
                     "taken in; `Idempotency-Replayed: true` when it was by an earlier call with this key",
                     _PLACED,
-                    Location="where the order can be read",
-                    Idempotency_Replayed="true when the order was placed by an earlier call with this key",
+                    text_headers(
+                        Location="where the order can be read",
+                        Idempotency_Replayed="true when the order was placed by an earlier call with this key",
+                    ),
                 ),
-                "422": _problem("it cannot be, every fault in `errors`; or the key was used for other content"),
+                "422": problem("it cannot be, every fault in `errors`; or the key was used for other content"),
                 **_WRONG,
             },
         },
@@ -118,22 +78,22 @@ PATHS: dict[str, Any] = {
             "second. Every given condition holds. A page may be short, even empty, and not the last: follow `next`.",
             "tags": ["orders"],
             "parameters": [
-                _query("customer", "our account of the customer", _TEXT),
-                _query("po_number", "the buyer's purchase order number", _TEXT),
-                _query(
+                query("customer", "our account of the customer", _TEXT),
+                query("po_number", "the buyer's purchase order number", _TEXT),
+                query(
                     "sku",
                     "a SKU of ours that any version of the order asked for; not of orders from before there were lists",
                     _TEXT,
                 ),
-                _query("state", "only orders in this state", {"enum": list(STATES)}),
-                _query("limit", "orders a page", {"type": "integer", "minimum": 1, "maximum": MOST, "default": 50}),
-                _query("cursor", "`next` of the page before", {"type": "string", "maxLength": 1000}),
+                query("state", "only orders in this state", {"enum": list(STATES)}),
+                query("limit", "orders a page", {"type": "integer", "minimum": 1, "maximum": MOST, "default": 50}),
+                query("cursor", "`next` of the page before", {"type": "string", "maxLength": 1000}),
             ],
             "responses": {
-                "200": _told("a page of orders", _PAGE),
-                "400": _problem("the query is not UTF-8"),
-                "414": _problem("the query is too long"),
-                "422": _problem("a parameter is not known, given twice or not what it should be"),
+                "200": told("a page of orders", _PAGE),
+                "400": problem("the query is not UTF-8"),
+                "414": problem("the query is too long"),
+                "422": problem("a parameter is not known, given twice or not what it should be"),
                 "503": _AWAY,
             },
         },
@@ -145,10 +105,10 @@ PATHS: dict[str, Any] = {
             "description": "What the order would be, everything it would be refused for, and what is short now. "
             "Answered from memory, with its age, also while PostgreSQL and ERP are away; nothing is written or held.",
             "tags": ["orders"],
-            "requestBody": _body(_REQUEST, EXAMPLE_ORDER),
+            "requestBody": body(_REQUEST, EXAMPLE_ORDER),
             "responses": {
-                "200": _told("what it would be; `valid` says whether it would be taken in", _CART),
-                "422": _problem("the body is not what is taken here, or the channel takes no orders"),
+                "200": told("what it would be; `valid` says whether it would be taken in", _CART),
+                "422": problem("the body is not what is taken here, or the channel takes no orders"),
                 **_WRONG,
             },
         }
@@ -170,10 +130,10 @@ PATHS: dict[str, Any] = {
                 },
             ],
             "responses": {
-                "200": _told("as it stands now", _VIEW, ETag="stands as long as the order does"),
+                "200": told("as it stands now", _VIEW, text_headers(ETag="stands as long as the order does")),
                 "304": {"description": "it stands as it did"},
                 "404": _UNKNOWN,
-                "409": _problem("orders of several channels have this id: use the order key"),
+                "409": problem("orders of several channels have this id: use the order key"),
                 "503": _AWAY,
             },
         }
@@ -186,16 +146,16 @@ PATHS: dict[str, Any] = {
             "Repeated it changes nothing.",
             "tags": ["orders"],
             "parameters": [_ID],
-            "requestBody": _body(_WITHDRAW, EXAMPLE_CANCEL, required=False),
+            "requestBody": body(_WITHDRAW, EXAMPLE_CANCEL, required=False),
             "responses": {
-                "200": _told("it is cancelled, or about to be", _VIEW),
-                "202": _told("kept, and about to be decided on", _VIEW),
+                "200": told("it is cancelled, or about to be", _VIEW),
+                "202": told("kept, and about to be decided on", _VIEW),
                 "404": _UNKNOWN,
-                "409": _problem(
+                "409": problem(
                     "goods have left; the order's channel tells of its orders itself; an earlier cancellation came to "
                     "nothing; or orders of several channels have this id"
                 ),
-                "422": _problem("the body is not what is taken here"),
+                "422": problem("the body is not what is taken here"),
                 **_WRONG,
             },
         }

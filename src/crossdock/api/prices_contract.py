@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from crossdock.api.contract_parts import AGE, OTHER_METHOD, REFS, body, in_path, problem, told, wrong_body
 from crossdock.api.master_data import CUSTOMERS, PRODUCTS
 from crossdock.api.price_question import MOST_LINES, PriceQuestion
 from crossdock.api.prices import PATH, PriceAnswer
@@ -81,21 +82,13 @@ EXAMPLE_CUSTOMER: dict[str, Any] = {
     "credit_limit": {"amount": "5000.00", "currency": "USD"},
 }
 
-_REFS = "#/components/schemas/{name}"
-_OUT, SCHEMAS = msgspec.json.schema_components([PriceAnswer, PriceQuestion, Product, Customer], ref_template=_REFS)
-
-
-def _problem(description: str) -> dict[str, Any]:
-    return {"description": description, "content": {"application/problem+json": {"schema": {"type": "object"}}}}
-
-
-_AGE = {"Age": {"description": "how old the answer is, whole seconds", "schema": {"type": "integer"}}}
+_OUT, SCHEMAS = msgspec.json.schema_components([PriceAnswer, PriceQuestion, Product, Customer], ref_template=REFS)
 
 
 def _one(noun: str, operation: str, schema: dict[str, Any], example: dict[str, Any]) -> dict[str, Any]:
     name = "sku" if noun == "product" else "id"
     headers = {
-        **_AGE,
+        **AGE,
         "ETag": {
             "description": "with If-None-Match the answer is 304 while nothing changed",
             "schema": {"type": "string"},
@@ -110,25 +103,13 @@ def _one(noun: str, operation: str, schema: dict[str, Any], example: dict[str, A
             "operationId": operation,
             "summary": f"A {noun}",
             "tags": ["master data"],
-            "parameters": [
-                {
-                    "name": name,
-                    "in": "path",
-                    "required": True,
-                    "description": f"our name of the {noun}",
-                    "schema": {"type": "string", "maxLength": 200},
-                }
-            ],
+            "parameters": [in_path(name, f"our name of the {noun}")],
             "responses": {
-                "200": {
-                    "description": f"the {noun} in canonical form",
-                    "headers": headers,
-                    "content": {"application/json": {"schema": schema, "example": example}},
-                },
+                "200": told(f"the {noun} in canonical form", schema, headers, example),
                 "304": {"description": "it is what the ETag in If-None-Match names", "headers": headers},
-                "404": _problem(f"there is no such {noun}"),
-                "405": _problem("another method; Allow names the right one"),
-                "503": _problem("the database is away and it was not read lately; Retry-After says when to try again"),
+                "404": problem(f"there is no such {noun}"),
+                "405": OTHER_METHOD,
+                "503": problem("the database is away and it was not read lately; Retry-After says when to try again"),
             },
         }
     }
@@ -142,23 +123,13 @@ PATHS: dict[str, Any] = {
             "description": "Answered from memory, also while the database is away; then `stale` becomes true. A line "
             "without a price is answered too: it has no `unit_price`, and `reason` says why.",
             "tags": ["prices"],
-            "requestBody": {
-                "required": True,
-                "content": {"application/json": {"schema": _OUT[1], "example": EXAMPLE_BODY}},
-            },
+            "requestBody": body(_OUT[1], EXAMPLE_BODY),
             "responses": {
-                "200": {
-                    "description": "what each line costs and why, and how old that is",
-                    "headers": _AGE,
-                    "content": {"application/json": {"schema": _OUT[0], "example": EXAMPLE_ANSWER}},
-                },
-                "400": _problem("the body is not JSON"),
-                "405": _problem("another method; Allow names the right one"),
-                "408": _problem("the body did not arrive in time"),
-                "413": _problem("the body is larger than 512 KB"),
-                "415": _problem("the body is not JSON by its Content-Type"),
-                "422": _problem("unknown channel or customer, no currency, a bad quantity; `field` says which"),
-                "503": _problem("nothing is in memory yet; Retry-After says when to try again"),
+                "200": told("what each line costs and why, and how old that is", _OUT[0], AGE, EXAMPLE_ANSWER),
+                **wrong_body("the body is larger than 512 KB"),
+                "405": OTHER_METHOD,
+                "422": problem("unknown channel or customer, no currency, a bad quantity; `field` says which"),
+                "503": problem("nothing is in memory yet; Retry-After says when to try again"),
             },
         }
     },

@@ -13,11 +13,22 @@ from typing import TypeVar
 
 import asyncpg
 
-from crossdock.api.plain import HeaderList, NotAllowed, Receive, Scope, Send, answer, not_found, read_json
+from crossdock.api.idempotency import idempotency_key
+from crossdock.api.plain import (
+    MOST_SMALL_BODY,
+    HeaderList,
+    NotAllowed,
+    Receive,
+    Scope,
+    Send,
+    answer,
+    not_found,
+    read_json,
+    read_json_if_any,
+)
 from crossdock.api.reservation_body import MOST_BODY, longer_of, ordered_of, request_of
 from crossdock.errors import CrossdockError, Refused
 from crossdock.governance.caller import Caller, caller_of
-from crossdock.intake.hooks import Headers
 from crossdock.inventory.again import rows
 from crossdock.inventory.commit import Commitment, commit
 from crossdock.inventory.extend import Extension, extend
@@ -34,7 +45,6 @@ BATCH = 200
 LONG = 50
 MOST_WAITING_LINES = 50_000
 MOST_WAITING = 10_000
-_MOST_SMALL_BODY = 10_000
 _ONE = re.compile(r"/v1/reservations/(rsv_[0-9a-f]{28})(:[a-z]+)?$")
 _JSON = (b"content-type", b"application/json")
 _NO_STORE = (b"cache-control", b"no-store")
@@ -83,10 +93,10 @@ class ReservationsHandler:
         one, verb, method = _parsed(scope)
         await self._own(one, caller_of(scope))
         if verb == "extend":
-            longer = longer_of(await read_json(scope, receive, _MOST_SMALL_BODY))
+            longer = longer_of(await read_json(scope, receive, MOST_SMALL_BODY))
             await self._count(verb, _tell(send, self._extend.submit(Extension(one, longer.ttl_seconds))))
         elif verb == "commit":
-            ordered = ordered_of(await _optional(scope, receive))
+            ordered = ordered_of(await read_json_if_any(scope, receive))
             if not is_name(ordered.order_key, empty=True):
                 raise Refused(
                     "an order key has at most 200 characters, all printable",
@@ -106,7 +116,7 @@ class ReservationsHandler:
             await group.close()
 
     async def _reserve(self, scope: Scope, receive: Receive, send: Send) -> str:
-        key = _key(scope)
+        key = idempotency_key(scope)
         one = asked(key, request_of(await read_json(scope, receive, MOST_BODY)))
         if not caller_of(scope).sees_channel(one.request.channel):
             raise _foreign(one.request.channel)
@@ -179,24 +189,3 @@ def _parsed(scope: Scope) -> tuple[str, str, str]:
     if _ONE.match(scope["path"]) is None:
         raise no_such(one)
     return one, verb, method
-
-
-async def _optional(scope: Scope, receive: Receive) -> bytes:
-    headers = Headers(scope["headers"])
-    if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
-        return b""
-    return await read_json(scope, receive, _MOST_SMALL_BODY)
-
-
-def _key(scope: Scope) -> str:
-    keys = [value for name, value in scope["headers"] if name == b"idempotency-key"]
-    key = keys[0].decode("latin-1").strip() if len(keys) == 1 else ""
-    if not key or not key.isascii() or not is_name(key):
-        raise Refused(
-            "header Idempotency-Key is missing" if not keys else "header Idempotency-Key is not one key",
-            status=400,
-            field="Idempotency-Key",
-            rule="idempotency_key.missing",
-            fix="send 1 to 200 printable ASCII characters: the same when a call is repeated, others otherwise",
-        )
-    return key

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from crossdock.api.problems import Problem
+from crossdock.api.contract_parts import REFS, body, in_path, key_header, problem, told, wrong_body
+from crossdock.api.idempotency import LONGEST_KEY
 from crossdock.api.reservation_body import Longer, Ordered
 from crossdock.inventory.reservation import Reservation, ReservationRequest
 
@@ -21,62 +22,29 @@ EXAMPLE_REQUEST: dict[str, Any] = {
     ],
 }
 _SCHEMAS, SCHEMAS = msgspec.json.schema_components(
-    (ReservationRequest, Longer, Ordered, Reservation, Problem), ref_template="#/components/schemas/{name}"
+    (ReservationRequest, Longer, Ordered, Reservation), ref_template=REFS
 )
 """The bodies, and what they refer to."""
-_REQUEST, _LONGER, _ORDERED, _RESERVATION, _PROBLEM = _SCHEMAS
+_REQUEST, _LONGER, _ORDERED, _RESERVATION = _SCHEMAS
+_AWAY = problem("PostgreSQL is away, or too much waits to be written; Retry-After says when to try again")
+_UNKNOWN = problem("there is no such reservation")
+_WRONG = {**wrong_body(), "503": _AWAY}
+_ID = in_path("id", "id of a reservation", pattern="^rsv_[0-9a-f]{28}$")
+_KEY = key_header("with what was made the first time", LONGEST_KEY)
 
 
-def _problem(description: str) -> dict[str, Any]:
-    return {"description": description, "content": {"application/problem+json": {"schema": _PROBLEM}}}
-
-
-def _told(description: str) -> dict[str, Any]:
-    return {"description": description, "content": {"application/json": {"schema": _RESERVATION}}}
-
-
-_AWAY = _problem("PostgreSQL is away, or too much waits to be written; Retry-After says when to try again")
-_UNKNOWN = _problem("there is no such reservation")
-_WRONG = {
-    "400": _problem("the body is not JSON, or was cut off"),
-    "408": _problem("the body did not arrive in time"),
-    "413": _problem("the body is too large"),
-    "415": _problem("the body does not say that it is JSON"),
-    "503": _AWAY,
-}
-_ID = {
-    "name": "id",
-    "in": "path",
-    "required": True,
-    "description": "id of a reservation",
-    "schema": {"type": "string", "pattern": "^rsv_[0-9a-f]{28}$"},
-}
-_KEY = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": True,
-    "description": "names this call within its channel: repeated, it is answered with what was made the first time",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 200},
-}
-
-
-def _body(schema: dict[str, Any], *, required: bool = True, example: dict[str, Any] | None = None) -> dict[str, Any]:
-    content = {"schema": schema} if example is None else {"schema": schema, "example": example}
-    return {"required": required, "content": {"application/json": content}}
-
-
-def _action(operation: str, summary: str, body: dict[str, Any], refused: str, wrong: str) -> dict[str, Any]:
+def _action(operation: str, summary: str, asks: dict[str, Any], refused: str, wrong: str) -> dict[str, Any]:
     return {
         "operationId": operation,
         "summary": summary,
         "tags": ["reservations"],
         "parameters": [_ID],
-        "requestBody": body,
+        "requestBody": asks,
         "responses": {
-            "200": _told("as it stands now"),
+            "200": told("as it stands now", _RESERVATION),
             "404": _UNKNOWN,
-            "409": _problem(refused),
-            "422": _problem(wrong),
+            "409": problem(refused),
+            "422": problem(wrong),
             **_WRONG,
         },
     }
@@ -91,11 +59,13 @@ PATHS: dict[str, Any] = {
             "is released, or its order takes it over.",
             "tags": ["reservations"],
             "parameters": [_KEY],
-            "requestBody": _body(_REQUEST, example=EXAMPLE_REQUEST),
+            "requestBody": body(_REQUEST, EXAMPLE_REQUEST),
             "responses": {
-                "201": _told("held; `Idempotency-Replayed: true` when it was made by an earlier call with this key"),
-                "409": _problem("`/problems/stock.not_enough`: nothing is held, `shortages` says what is available"),
-                "422": _problem("it cannot be, every fault in `errors`; or the key was used for other content"),
+                "201": told(
+                    "held; `Idempotency-Replayed: true` when it was made by an earlier call with this key", _RESERVATION
+                ),
+                "409": problem("`/problems/stock.not_enough`: nothing is held, `shortages` says what is available"),
+                "422": problem("it cannot be, every fault in `errors`; or the key was used for other content"),
                 **_WRONG,
             },
         }
@@ -106,7 +76,7 @@ PATHS: dict[str, Any] = {
             "summary": "Read a reservation",
             "tags": ["reservations"],
             "parameters": [_ID],
-            "responses": {"200": _told("as it stands now"), "404": _UNKNOWN, "503": _AWAY},
+            "responses": {"200": told("as it stands now", _RESERVATION), "404": _UNKNOWN, "503": _AWAY},
         },
         "delete": {
             "operationId": "ReleaseReservation",
@@ -115,9 +85,9 @@ PATHS: dict[str, Any] = {
             "tags": ["reservations"],
             "parameters": [_ID],
             "responses": {
-                "200": _told("nothing is held any more"),
+                "200": told("nothing is held any more", _RESERVATION),
                 "404": _UNKNOWN,
-                "409": _problem("an order took it over"),
+                "409": problem("an order took it over"),
                 "503": _AWAY,
             },
         },
@@ -126,7 +96,7 @@ PATHS: dict[str, Any] = {
         "post": _action(
             "ExtendReservation",
             "Hold the goods longer",
-            _body(_LONGER),
+            body(_LONGER),
             "it is not active any more",
             "not a time for which goods are held, or beyond the longest hold from its making",
         )
@@ -135,7 +105,7 @@ PATHS: dict[str, Any] = {
         "post": _action(
             "CommitReservation",
             "Hold the goods until their order comes",
-            _body(_ORDERED, required=False),
+            body(_ORDERED, required=False),
             "it has ended, or belongs to another order",
             "the body is not what is taken here",
         )

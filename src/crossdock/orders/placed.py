@@ -24,7 +24,6 @@ from crossdock.sdk.receiving import Incoming, digest_of
 SQL = load_queries(__package__, "standing.sql")
 TOPIC = "orders"
 CANCEL_TOPIC = "orders.cancel"
-LONGEST_KEY = 200
 
 
 class PlacedOrder(Struct, frozen=True, kw_only=True):
