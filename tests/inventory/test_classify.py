@@ -113,6 +113,8 @@ GOODS = [
 CHANNELS = [
     ("in_flight", "just now", _shown(10, 8), _told((10, 0.05))),
     ("in_flight", "on its way", _shown(None, 8), _told((10, 60))),
+    ("in_flight", "on its way", _shown(None, 8), Around(to_be_told=True)),
+    ("phantom", "nothing that is known", _shown(None, 8), Around()),
     ("in_flight", "document 9", _shown(10, 8), Around(waiting=[Waiting(9, "retry")])),
     ("late_message", "before 11:57:00", _shown(10, 12), _told((10, 3), (12, 60))),
     ("missed_movement", "before 2026-11-23 11:00", _shown(10, 12), _told((10, 30), (11, 60), (12, 90))),

@@ -10,6 +10,8 @@ from decimal import Decimal
 import asyncpg
 import pytest
 
+from crossdock.canonical.master_data import Component, Product
+from crossdock.catalog.accept import accept_products
 from crossdock.errors import EngineAway
 from crossdock.inventory.compared import ComparedSystem, ReconcileRules
 from crossdock.inventory.mend import MOST_CASES
@@ -157,6 +159,32 @@ async def _shown(pool: asyncpg.Pool) -> ComparedSystem:
         " VALUES ('shop', 'A', '', 10, now() - interval '1 hour')"
     )
     return system(Shelf(("A", "", "8")), "shop", what="available", locations=frozenset())
+
+
+@pytest.mark.parametrize("summed", [False, True])
+async def test_what_a_channel_shows_of_goods_it_is_about_to_be_told_of_is_for_nobody(
+    pool: asyncpg.Pool, summed: bool
+) -> None:
+    await fill(pool, ("A", "EAST", 1), ("B", "EAST", 1), ("C", "WEST", 1), ("NONE", "EAST", 1))
+    async with pool.acquire() as conn:
+        kit = Product(sku="KIT", components=(Component(sku="A", quantity=Decimal(1)),))
+        await accept_products(conn, [(None, kit)])
+    await pool.execute("UPDATE stock_level SET sequence = 0 WHERE sku = 'NONE'")
+    place = "" if summed else "EAST"
+    await pool.execute(
+        "INSERT INTO channel_stock (system, sku, location, problem) VALUES ('shop', 'B', $1, 'not listed')", place
+    )
+    shelf = Shelf(*((sku, place, "8") for sku in ("A", "B", "C", "KIT", "NONE")))
+    places = frozenset({"EAST"})
+    shop = system(shelf, "shop", what="available", locations=places)
+    kinds = {one.sku: (one.kind, one.action) for one in found(await compared(pool, shop))}
+    assert kinds == {
+        "A": ("in_flight", ""),
+        "B": ("phantom", "case"),
+        "C": ("phantom", "case"),
+        "KIT": ("in_flight", ""),
+        "NONE": ("phantom", "case"),
+    }
 
 
 async def test_comparing_others_in_between_does_not_have_a_channel_told_for_ever(pool: asyncpg.Pool) -> None:

@@ -144,7 +144,7 @@ def _told(moves: list[Moved]) -> str:
 
 def _not_told(one: Difference, around: Around, rules: ReconcileRules) -> str:
     if one.ours is None:
-        return "a number is on its way to them" if around.told else ""
+        return "a number is on its way to them" if around.told or around.to_be_told else ""
     told_at = around.told[0][1] if around.told else one.ours_changed_at
     fresh = told_at is not None and one.as_of - told_at < rules.look_again_after
     return "they were told a number just now" if fresh else ""

@@ -114,12 +114,14 @@ class Waiting(Struct, frozen=True, gc=False):
 
 
 class Around(Struct, kw_only=True):
-    """What is known around a difference. `moved`, `told`: newest first. `due`, `stuck`: shipments on the way to the
-    system, and those that wait for a person. `expected`, `promised`: by reference, what is still to come in and to go
-    out. `factors`: what other units of the product hold."""
+    """What is known around a difference. `moved`, `told`: newest first; `to_be_told`: a channel is about to be told of
+    it for the first time. `due`, `stuck`: shipments on the way to the system, and those that wait for a person.
+    `expected`, `promised`: by reference, what is still to come in and to go out. `factors`: what other units of the
+    product hold."""
 
     moved: Sequence[Moved] = ()
     told: Sequence[tuple[Decimal, datetime]] = ()
+    to_be_told: bool = False
     waiting: Sequence[Waiting] = ()
     due: Sequence[str] = ()
     stuck: Sequence[str] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import asyncpg
 import msgspec
@@ -33,12 +33,31 @@ async def around(
     if system.what == "on_hand":
         await _goods(conn, columns, found)
     else:
-        for row in await conn.fetch(SQL.told_lately, system.name, *columns):
-            one = found[row["sku"], row["location"]]
-            one.told = [*one.told, (row["quantity"], row["told_at"])]
+        await _numbers(conn, system, columns, catalog, found)
     await _under_way(conn, system, differences, found)
     await _prices(conn, found)
     return found
+
+
+async def _numbers(
+    conn: asyncpg.Connection,
+    system: ComparedSystem,
+    columns: tuple[list[str], list[str]],
+    catalog: Catalog,
+    found: dict[Pair, Around],
+) -> None:
+    for row in await conn.fetch(SQL.told_lately, system.name, *columns):
+        one = found[row["sku"], row["location"]]
+        one.told = [*one.told, (row["quantity"], row["told_at"])]
+    made_of = [(*pair, part) for pair in found for part in _parts(catalog, pair[0])]
+    parts = [[row[at] for row in made_of] for at in range(3)]
+    for row in await conn.fetch(SQL.still_to_tell, system.name, *parts, sorted(system.locations)):
+        found[row["sku"], row["location"]].to_be_told = True
+
+
+def _parts(catalog: Catalog, sku: str) -> Iterable[str]:
+    product = catalog.products.get(sku)
+    return product.components if product is not None and product.components else (sku,)
 
 
 async def _goods(conn: asyncpg.Connection, columns: tuple[list[str], list[str]], found: dict[Pair, Around]) -> None:

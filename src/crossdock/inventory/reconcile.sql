@@ -116,6 +116,17 @@ CROSS JOIN LATERAL (
 ) t
 ORDER BY p.sku, p.location, t.told_at DESC
 
+-- name: still_to_tell
+-- Of these pairs ($2, $3, and of what goods each is made, $4) those that a channel is about to be told of for the first
+-- time: there are or were goods behind them, and nobody has tried yet. $5: the locations a sum is made of.
+SELECT DISTINCT p.sku, p.location
+FROM unnest($2::text[], $3::text[], $4::text[]) AS p (sku, location, part)
+JOIN stock_level l ON l.sku = p.part AND l.sequence > 0
+    AND (l.location = p.location OR (p.location = '' AND l.location = ANY($5::text[])))
+WHERE NOT EXISTS (
+    SELECT FROM channel_stock c WHERE c.system = $1 AND c.sku = p.sku AND c.location = p.location
+)
+
 -- name: shipments_owed
 -- Shipments that a system has not been told of yet, by SKU.
 SELECT DISTINCT l.value ->> 'sku' AS sku, d.reference, d.state
