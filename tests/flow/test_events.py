@@ -32,7 +32,7 @@ async def read(bus: Bus) -> list[str]:
 
 async def written(pool: asyncpg.Pool) -> list[str]:
     """Ids of all events that the outbox stands for; a row of many is an event per element."""
-    rows = await pool.fetch("SELECT xid::text AS xid, id, many, data FROM event ORDER BY xid, id")
+    rows = await pool.fetch("SELECT e.xid::text AS xid, id, many, data FROM event e ORDER BY e.xid, id")
     ids = []
     for row in rows:
         place = f"{row['xid']}-{row['id']}"

@@ -144,8 +144,9 @@ class House:
             async with self.pool.acquire() as conn, conn.transaction():
                 body = json.dumps({"n": key, **data}).encode()
                 await record_events(conn, [Event(type=kind, key=key, document_id=7, data=body)])
-                row = await conn.fetchrow("SELECT xid::text AS xid, id FROM event ORDER BY xid DESC, id DESC LIMIT 1")
-                ids.append(f"{row['xid']}-{row['id']}")
+                # By number: as text 999 would come behind 1000.
+                newest = "SELECT e.xid::text || '-' || e.id FROM event e ORDER BY e.xid DESC, e.id DESC LIMIT 1"
+                ids.append(await conn.fetchval(newest))
         return ids
 
     async def rounds(self, most: int = 200) -> None:

@@ -14,6 +14,7 @@ from crossdock.subscriptions import webhook
 from crossdock.subscriptions.change import replay
 from crossdock.subscriptions.fan_out import Backlog, fan_out
 from crossdock.subscriptions.subscription import SQL
+from tests.subscriptions.conftest import BEGIN
 from tests.subscriptions.receiving import JO, House, Receiver, changed
 
 
@@ -146,11 +147,21 @@ async def test_what_is_taken_on_in_several_statements_keeps_the_order_of_each_ke
             assert [each for each in taken if each in of_key] == of_key
 
 
+@pytest.mark.parametrize(
+    ("query", "given"),
+    [(SQL.place_at, (5,)), (SQL.last_xid, ()), (SQL.first_since, (5, BEGIN)), (SQL.last_final, ())],
+)
+async def test_a_place_in_the_outbox_is_found_by_its_index(house: House, query: str, given: tuple[object, ...]) -> None:
+    async with house.pool.acquire() as conn, conn.transaction():
+        await conn.execute("SET LOCAL enable_seqscan = off")
+        plan = "\n".join(row[0] for row in await conn.fetch(f"EXPLAIN {query}", *given))
+    # Were it ordered by a number made of xid, all of the outbox would be read and sorted.
+    assert ("event_pkey" in plan, "Sort" in plan) == (True, False), plan
+
+
 async def test_following_costs_no_more_statements_for_more_subscriptions(house: House) -> None:
     many = [(await house.subscribe(f"/{number}"))[0] for number in range(10)]
-    # From here on all are at one place.
-    await house.tell("first")
-    await house.rounds()
+    await house.driver.turn()
     asked: list[str] = []
 
     async def follow(some: list[str], backlog: Backlog) -> list[str]:
@@ -165,7 +176,11 @@ async def test_following_costs_no_more_statements_for_more_subscriptions(house: 
         return list(asked)
 
     backlog = Backlog()
-    assert await follow(many, backlog) == [SQL.read_outbox], "nothing happened, and what waits was counted"
+    assert len({(await house.standing(one))["xid"] for one in many}) == 10
+    assert await follow(many, backlog) == [SQL.last_final], "nothing happened, and each was looked after"
+    await house.tell("first")
+    await house.rounds()
+    # From here on all are at one place.
     await house.tell("a")
     for_one = await follow(many[:1], Backlog())
     assert (for_one.count(SQL.count_waiting), for_one.count(SQL.move_places)) == (1, 1)

@@ -63,14 +63,14 @@ async def fan_out(
     far behind holds up nobody. Nothing is written when the lease was lost meanwhile. Subscriptions for which too much
     waits already stay where they are.
     """
+    # Asked without a lock first: a transaction that locks gets a number, which holds up all who follow the outbox.
+    last = await conn.fetchrow(SQL.last_final)
     groups: dict[Place, list[str]] = {}
     for one, place in places.items():
-        groups.setdefault(place, []).append(one)
+        if last is not None and place < (last["xid"], last["id"]):
+            groups.setdefault(place, []).append(one)
     more = False
     for place, group in groups.items():
-        # Asked without a lock first: a transaction that locks gets a number, which holds up all who follow the outbox.
-        if not await conn.fetch(SQL.read_outbox, *place, [], 1, PAGE_BYTES):
-            continue
         full = await backlog.full(conn, group)
         if len(full) < len(group):
             taken, follows = await _page(conn, fence, place, [one for one in group if one not in full], now)

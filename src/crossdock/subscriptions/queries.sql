@@ -82,15 +82,16 @@ DELETE FROM webhook WHERE subscription_id = $1 AND (xid, event_id) > ($2::bigint
 
 -- name: place_at
 -- The first event at or behind a transaction number.
-SELECT xid::text::bigint AS xid, at FROM event WHERE xid >= $1::bigint::text::xid8 ORDER BY xid, id LIMIT 1
+SELECT e.xid::text::bigint AS xid, e.at FROM event e WHERE e.xid >= $1::bigint::text::xid8 ORDER BY e.xid, e.id LIMIT 1
 
 -- name: last_xid
 -- The newest transaction in the outbox.
-SELECT xid::text::bigint FROM event ORDER BY xid DESC, id DESC LIMIT 1
+SELECT e.xid::text::bigint FROM event e ORDER BY e.xid DESC, e.id DESC LIMIT 1
 
 -- name: first_since
 -- The first event behind a transaction number that became true at a moment or later.
-SELECT xid::text::bigint AS xid, id FROM event WHERE xid >= $1::bigint::text::xid8 AND at >= $2 ORDER BY xid, id LIMIT 1
+SELECT e.xid::text::bigint AS xid, e.id FROM event e WHERE e.xid >= $1::bigint::text::xid8 AND e.at >= $2
+ORDER BY e.xid, e.id LIMIT 1
 
 -- name: active
 -- Subscriptions that are delivered to.
@@ -109,6 +110,11 @@ ORDER BY s.id FOR NO KEY UPDATE
 -- How many webhooks wait for each of these subscriptions; counted to $2.
 SELECT s.id, (SELECT count(*) FROM (SELECT FROM webhook w WHERE w.subscription_id = s.id LIMIT $2) x) AS number
 FROM unnest($1::text[]) AS s (id)
+
+-- name: last_final
+-- Where the newest event is whose place in commit order is final.
+SELECT e.xid::text::bigint AS xid, e.id FROM event e WHERE e.xid < pg_snapshot_xmin(pg_current_snapshot())
+ORDER BY e.xid DESC, e.id DESC LIMIT 1
 
 -- name: read_outbox
 -- A page of outbox rows behind a place, in commit order: $4 at most, and about $5 bytes; the data of those whose type is
