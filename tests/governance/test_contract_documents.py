@@ -260,3 +260,55 @@ def test_a_schema_that_is_none_is_refused_wherever_it_is_referred_to() -> None:
     broken["components"]["schemas"]["Ask"] = {"type": "object", "required": "sku"}
     with pytest.raises(Refused, match="no JSON Schema at #/components/schemas/Ask/required"):
         document_changes(api(), broken)
+
+
+def test_an_operation_that_stands_elsewhere_is_compared() -> None:
+    old = api()
+    new = copy.deepcopy(old)
+    item = new["paths"].pop("/v1/things")
+    new["paths"] = {"/v1/things": {"$ref": "#/components/pathItems/things"}, "x-order": 1}
+    new["components"]["pathItems"] = {"things": item}
+    assert document_changes(old, new) == []
+    del item["post"]
+    assert verdicts(old, new) == [("breaking", "received", "operation removed")]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"paths": 5}, "#: Expected `object`, got `int` - at `$.paths`"),
+        ({"paths": {"/x": 5}}, "#/paths/~1x: Expected `object`, got `int`"),
+        ({"paths": {"/x": {"get": {"parameters": [{"name": "a"}]}}}}, "#/paths/~1x: a parameter has `name` and `in`"),
+        ({"paths": {"/x": {"get": {"responses": {"200": []}}}}}, "#/paths/~1x/get/responses/200: Expected `object`"),
+        ({"paths": {"/x": {"get": {"requestBody": {"$ref": "#/info"}}}}, "info": 1}, "#/info: Expected `object`"),
+        ({"paths": {"/x": {"$ref": "#/paths/~1x"}}}, "#/paths/~1x: references that lead nowhere"),
+        ({"components": {"securitySchemes": []}}, "securitySchemes"),
+        ({"security": {}}, "security"),
+    ],
+)
+def test_what_is_no_openapi_is_refused(wrong: Any, said: str) -> None:
+    wrong = {"openapi": "3.1.0", **wrong}
+    with pytest.raises(Refused) as caught:
+        document_changes(wrong, wrong)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"operations": 5}, "#: Expected `object`, got `int` - at `$.operations`"),
+        ({"operations": {"x": {"action": "send"}}}, "#/operations/x: an operation has `action` and a reference"),
+        ({"operations": {"x": {"action": "tell", "channel": {"$ref": "#/channels/a"}}}}, "Invalid enum value 'tell'"),
+        ({"operations": {"x": {"$ref": "#/a"}}, "a": {"action": "send"}}, "#/a: an operation has `action`"),
+        (
+            {"operations": {"x": {"action": "send", "channel": {"$ref": "#/a"}, "messages": [{}]}}, "a": {}},
+            "the messages of an operation are references",
+        ),
+        ({"operations": {"x": {"action": "send", "channel": {"$ref": "#/a"}}}, "a": {"messages": 5}}, "#/a: Expected"),
+    ],
+)
+def test_what_is_no_asyncapi_is_refused(wrong: Any, said: str) -> None:
+    wrong = {"asyncapi": "3.0.0", **wrong}
+    with pytest.raises(Refused) as caught:
+        document_changes(wrong, wrong)
+    assert said in str(caught.value)

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from crossdock.errors import Refused
 from crossdock.governance.contract_change import ContractChange, Direction, Witness, joined, schema_changes
 from crossdock.governance.contract_openapi import openapi_changes
+from crossdock.governance.contract_shape import AsyncApi, Channel, Message, Spoken, formed, linked
 from crossdock.governance.schema_side import Place, Side, pointer
 
 Kind = Literal["openapi", "asyncapi", "mapping", "schema"]
@@ -121,28 +122,24 @@ def _unheard(place: Place, rule: str, where: str, direction: Direction, payload:
 
 def _spoken(document: Document) -> dict[tuple[Direction, str, str], tuple[Place, Document]]:
     """Every message of every operation: (direction, address, name) → where it stands and what it is."""
-    root = Side(document, True, ("operations",))
+    formed(document, AsyncApi)
     found: dict[tuple[Direction, str, str], tuple[Place, Document]] = {}
-    for operation in document.get("operations", {}).values():
-        if "$ref" in operation:
-            operation = root.follow(operation["$ref"]).schema
-        direction: Direction = "sent" if operation.get("action") == "send" else "received"
-        channel = root.follow(operation["channel"]["$ref"])
-        if "$ref" in channel.schema:
-            channel = root.follow(channel.schema["$ref"])
-        messages = channel.schema.get("messages", {})
+    for known, operation in document.get("operations", {}).items():
+        formed(operation, Spoken, ("operations", known))
+        operation, _ = linked(document, operation, Spoken)
+        direction: Direction = "sent" if operation["action"] == "send" else "received"
+        channel, at = linked(document, operation["channel"], Channel)
+        messages = channel.get("messages", {})
         spoken = _messages_of(operation)
         for name in sorted(spoken or ()):
             if name not in messages:
-                said = f"an operation names the message {name[:200]!r}, which its channel has not"
-                raise Refused(said, rule="reference", fix="name messages of the channel: #/channels/…/messages/…")
+                wrong = f"an operation names the message {name[:200]!r}, which its channel has not"
+                raise Refused(wrong, rule="reference", fix="name messages of the channel: #/channels/…/messages/…")
         for name, message in messages.items():
             if spoken is not None and name not in spoken:
                 continue
-            place: Place = (*channel.place, "messages", name)
-            if "$ref" in message:
-                message, place = root.follow(message["$ref"])
-            found[direction, str(channel.schema.get("address", "")), name] = (place, message)
+            said, place = linked(document, message, Message, (*at, "messages", name))
+            found[direction, str(channel.get("address", "")), name] = (place, said)
     return found
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from crossdock.governance.contract_change import ContractChange, Direction, Witness, joined, schema_changes
 from crossdock.governance.contract_security import security_changes
+from crossdock.governance.contract_shape import Answer, Body, Header, OpenApi, Parameter, PathItem, formed, linked
 from crossdock.governance.schema_side import Place, Side, pointer
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
@@ -35,8 +36,14 @@ def openapi_changes(old: Document, new: Document) -> list[ContractChange]:
 
 
 def _operations(document: Document) -> dict[tuple[str, str], Document]:
+    """Every operation by method and path, with the parameters of its path. Refused when one is not formed as such."""
     found = {}
+    formed(document, OpenApi)
     for path, item in document.get("paths", {}).items():
+        if path.startswith("x-"):
+            continue
+        formed(item, PathItem, ("paths", path))
+        item, _ = linked(document, item, PathItem)
         for method in METHODS:
             if method in item:
                 shared = item.get("parameters", [])
@@ -62,13 +69,6 @@ def _came(place: Place, rule: str, where: str, direction: Direction, note: str =
     )
 
 
-def _followed(document: Document, item: Any) -> Any:
-    """`item`, or what it refers to ({"$ref": "#/components/parameters/…"})."""
-    if isinstance(item, dict) and isinstance(item.get("$ref"), str):
-        return Side({"components": document.get("components", {})}, True, ("components",)).follow(item["$ref"]).schema
-    return item
-
-
 def _request(old: Document, before: Document, new: Document, after: Document, place: Place) -> list[ContractChange]:
     where = f"{str(place[2]).upper()} {place[1]}"
     changes: list[ContractChange] = []
@@ -78,24 +78,29 @@ def _request(old: Document, before: Document, new: Document, after: Document, pl
             at = (*place, "parameters", kind)
             changes += schema_changes(Side(old, mine, at), Side(new, theirs, at), "received", where)
             changes += _media((old, before), (new, after), kind, at)
-    mine, theirs = _followed(old, before.get("requestBody")), _followed(new, after.get("requestBody"))
+    asked, wanted = _body(old, before), _body(new, after)
     at = (*place, "requestBody")
-    if mine is None and theirs is None:
+    if asked is None and wanted is None:
         return changes
-    if theirs is None:
+    if wanted is None:
         note = "a body is still taken when it is sent, and not read"
         return [*changes, _came(at, "body removed", where, "received", note)]
-    if theirs.get("required") and not (mine or {}).get("required"):
+    if wanted.get("required") and not (asked or {}).get("required"):
         request = {"method": where.split()[0], "path": place[1], "body": None}
         changes.append(_gone(at, "body required", where, request, "a body is required"))
-    if mine is None:
-        return [*changes, _came(at, "body added", where, "received")] if not theirs.get("required") else changes
-    return changes + _contents((old, mine), (new, theirs), at, where, "received")
+    if asked is None:
+        return [*changes, _came(at, "body added", where, "received")] if not wanted.get("required") else changes
+    return changes + _contents((old, asked), (new, wanted), at, where, "received")
+
+
+def _body(document: Document, operation: Document) -> Document | None:
+    body = operation.get("requestBody")
+    return None if body is None else linked(document, body, Body)[0]
 
 
 def _parameters(document: Document, operation: Document, kind: str) -> Document:
     """The parameters of one kind as the schema of an object. Undocumented headers and cookies are no fault."""
-    listed = [_followed(document, one) for one in operation["parameters"]]
+    listed = [linked(document, one, Parameter)[0] for one in operation["parameters"]]
     mine = {one["name"]: one for one in listed if one["in"] == kind}
     schema: Document = {
         "type": "object",
@@ -118,7 +123,7 @@ def _media(
     """Parameters of one kind on both sides, each a document and its operation, that are written another way now."""
 
     def written(side: tuple[Document, Document]) -> dict[str, list[str]]:
-        listed = [_followed(side[0], one) for one in side[1]["parameters"]]
+        listed = [linked(side[0], one, Parameter)[0] for one in side[1]["parameters"]]
         return {one["name"]: list(one.get("content", {})) for one in listed if one["in"] == kind}
 
     before, after = written(old), written(new)
@@ -140,7 +145,7 @@ def _media(
 
 def _headers(document: Document, answer: Document) -> Document:
     """The headers of an answer as the schema of an object; their names have no case, the content type is told apart."""
-    named = {name.lower(): _followed(document, one) for name, one in answer.get("headers", {}).items()}
+    named = {name.lower(): linked(document, one, Header)[0] for name, one in answer.get("headers", {}).items()}
     named.pop("content-type", None)
     return {
         "type": "object",
@@ -176,16 +181,16 @@ def _contents(
 
 def _answers(old: Document, before: Document, new: Document, after: Document, place: Place) -> list[ContractChange]:
     where = f"{str(place[2]).upper()} {place[1]}"
-    mine, theirs = before.get("responses", {}), after.get("responses", {})
+    mine, theirs = _given(before, place), _given(after, place)
     changes: list[ContractChange] = []
     for status in dict.fromkeys([*mine, *theirs]):
         at = (*place, "responses", status)
         if status not in theirs:
             changes.append(_came(at, "answer removed", where, "sent", "no longer given"))
             continue
-        known = mine.get(status, mine.get(f"{status[0]}XX", mine.get("default")))
+        known = mine.get(status, mine.get(f"{status[:1]}XX", mine.get("default")))
         if known is not None:
-            body = (_followed(old, known), _followed(new, theirs[status]))
+            body = (linked(old, known, Answer)[0], linked(new, theirs[status], Answer)[0])
             changes += _contents((old, body[0]), (new, body[1]), at, f"{where} → {status}", "sent")
             heads = [_headers(old, body[0]), _headers(new, body[1])]
             if any(head["properties"] for head in heads):
@@ -193,12 +198,20 @@ def _answers(old: Document, before: Document, new: Document, after: Document, pl
                     Side(document, head, (*at, "headers")) for document, head in zip((old, new), heads, strict=True)
                 ]
                 changes += schema_changes(sides[0], sides[1], "sent", f"{where} → {status}")
-        elif status[0] in "45":
+        elif status.startswith(("4", "5")):
             # RFC 9110, 15: a client treats a status it does not know as the x00 of its class.
             changes.append(_came(at, "answer added", where, "sent", "clients take it as any refusal of its class"))
         else:
             changes.append(_new_answer(at, "answer added", where, {"status": status}))
     return changes
+
+
+def _given(operation: Document, place: Place) -> Document:
+    """The answers of an operation by status. Refused when one is not formed as such."""
+    found = {status: one for status, one in operation.get("responses", {}).items() if not status.startswith("x-")}
+    for status, one in found.items():
+        formed(one, Answer, (*place, "responses", status))
+    return found
 
 
 def _new_answer(place: Place, rule: str, where: str, payload: Any) -> ContractChange:

@@ -152,23 +152,28 @@ class Side:
                 self._flatten((Part(one, (*place, "allOf", number)),), found, seen)
 
     def follow(self, reference: str) -> Part:
-        """What `reference` ("#/components/schemas/Order") stands for. Raises Refused when it is not there."""
-        if reference != "#" and not reference.startswith("#/"):
-            raise Refused(
-                f"a reference out of the document: {reference[:200]}",
-                rule="reference",
-                fix="bundle the document first; only references that begin with # are followed",
-            )
-        place = tuple(step.replace("~1", "/").replace("~0", "~") for step in reference[2:].split("/") if step)
-        found: Any = self.document
-        for step in place:
-            if isinstance(found, list) and step.isdecimal() and int(step) < len(found):
-                found = found[int(step)]
-            elif isinstance(found, dict) and step in found:
-                found = found[step]
-            else:
-                raise Refused(f"{reference[:200]} is not in the document", rule="reference", fix="correct the $ref")
-        return Part(found, place)
+        """What `reference` stands for, see `follow`."""
+        return follow(self.document, reference)
+
+
+def follow(document: Mapping[str, Any], reference: str) -> Part:
+    """What `reference` ("#/components/schemas/Order") stands for in `document`. Raises Refused when it is not there."""
+    if reference != "#" and not reference.startswith("#/"):
+        raise Refused(
+            f"a reference out of the document: {reference[:200]}",
+            rule="reference",
+            fix="bundle the document first; only references that begin with # are followed",
+        )
+    place = tuple(step.replace("~1", "/").replace("~0", "~") for step in reference[2:].split("/") if step)
+    found: Any = document
+    for step in place:
+        if isinstance(found, list) and step.isdecimal() and int(step) < len(found):
+            found = found[int(step)]
+        elif isinstance(found, dict) and step in found:
+            found = found[step]
+        else:
+            raise Refused(f"{reference[:200]} is not in the document", rule="reference", fix="correct the $ref")
+    return Part(found, place)
 
 
 @lru_cache(maxsize=2000)
