@@ -18,6 +18,7 @@ from crossdock.canonical.sales_order import SalesOrder
 from crossdock.catalog.accounts import CustomerFacts
 from crossdock.decide_orders import Rules, others_of
 from crossdock.journal.decided import Decided
+from crossdock.orders import accept, others
 from crossdock.orders.checks import Checks
 from crossdock.orders.examine import examine
 from crossdock.orders.others import Asking, likeness_of, read_others
@@ -215,6 +216,27 @@ async def test_each_of_a_batch_is_told_of_another_order_than_itself(pool: asyncp
     async with pool.acquire() as conn:
         found = await read_others(conn, asking, lock=False)
     assert [found.of(one.order, one.checks).alike for one in asking] == [None, ("shop/1", "#1"), None]
+
+
+async def test_what_an_order_says_is_digested_once(pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    digested: list[tuple[str, int]] = []
+
+    def counting(order: SalesOrder) -> int:
+        digested.append((order.order_key, order.version))
+        return likeness_of(order)
+
+    monkeypatch.setattr(others, "likeness_of", counting)
+    monkeypatch.setattr(accept, "likeness_of", counting)
+    batch = [of(name, f"{name}0.00") for name in "123"]
+    assert await given(pool, checking(DUPLICATES), *batch) == ["accepted"] * 3
+    assert digested == [(order.order_key, order.version) for order in batch]
+
+
+def test_what_two_versions_say_is_not_mixed_up() -> None:
+    found = others.OtherOrders(NOON)
+    one, two = of("1", "10.00"), of("1", "20.00", version=2)
+    for asked in (one, two, of("1", "10.00", po_number="PO-2"), of("1", "10.00", customer=Party(id="C-2")), one):
+        assert found.likeness(asked) == likeness_of(asked)
 
 
 async def test_an_account_without_a_limit_waits_for_nobody(pool: asyncpg.Pool) -> None:

@@ -53,13 +53,10 @@ def prepare(
     enriched = msgspec.structs.replace(order, customer=examined.customer, entity=routed.entity)
     if rules.others is not None and order.status == "open" and not examined.settled:
         rules.others.passed(enriched, rules.checks)
-    return Prepared(
-        item=item,
-        order=enriched,
-        routed=routed,
-        content=content_of(order),
-        likeness=likeness_of(enriched) if rules.checks.duplicates is not None else None,
-    )
+    likeness = None
+    if rules.checks.duplicates is not None:
+        likeness = likeness_of(enriched) if rules.others is None else rules.others.likeness(enriched)
+    return Prepared(item=item, order=enriched, routed=routed, content=content_of(order), likeness=likeness)
 
 
 def refused(order: SalesOrder, error: CrossdockError) -> Decided:

@@ -11,7 +11,8 @@ import asyncpg
 from msgspec import Struct
 
 from crossdock.canonical.objects import encode
-from crossdock.canonical.sales_order import SalesOrder
+from crossdock.canonical.party import Address
+from crossdock.canonical.sales_order import OrderLine, SalesOrder
 from crossdock.orders.changes import content_of
 from crossdock.orders.checks import Checks, Others
 from crossdock.runtime.clock import now
@@ -20,6 +21,7 @@ from crossdock.sdk.receiving import digest_of
 
 SQL = load_queries(__package__, "others.sql")
 _NONE = Decimal(0)
+_Wish = tuple[str, str, str, str, tuple[OrderLine, ...], Address | None]
 
 
 class Asking(Struct, frozen=True):
@@ -52,6 +54,7 @@ class OtherOrders:
         self._alike: dict[str, tuple[str, str]] = {}
         # Orders of this batch by what they say: when they were placed, key and number.
         self._taken: dict[int, list[tuple[datetime, str, str]]] = {}
+        self._digests: dict[str, tuple[_Wish, int]] = {}
         # What orders of this batch add to what is open: when, and how much.
         self._moved: dict[tuple[str, str], list[tuple[datetime, Decimal]]] = {}
 
@@ -82,7 +85,7 @@ class OtherOrders:
         if looking:
             rows = await conn.fetch(
                 SQL.orders_alike,
-                [likeness_of(order) for order, _ in looking],
+                [self.likeness(order) for order, _ in looking],
                 [order.order_key for order, _ in looking],
                 [since for _, since in looking],
             )
@@ -117,15 +120,23 @@ class OtherOrders:
                 grown = max(grown - before.total, _NONE)
         self._moved.setdefault(holder, []).append((at, grown))
         if checks.duplicates is not None:
-            taken = self._taken.setdefault(likeness_of(order), [])
+            taken = self._taken.setdefault(self.likeness(order), [])
             taken.append((at, order.order_key, order.number))
+
+    def likeness(self, order: SalesOrder) -> int:
+        """`likeness_of(order)`, which is made once of what is asked about at several steps."""
+        wish = _wish(order)
+        kept = self._digests.get(order.order_key)
+        if kept is None or kept[0] != wish:
+            kept = self._digests[order.order_key] = wish, likeness_of(order)
+        return kept[1]
 
     def _alike_of(self, order: SalesOrder, since: datetime) -> tuple[str, str] | None:
         """Another order that says the same and was placed since: one that we have, else the first of this batch."""
         known = self._alike.get(order.order_key)
         if known is not None or not self._taken:
             return known
-        taken = self._taken.get(likeness_of(order), ())
+        taken = self._taken.get(self.likeness(order), ())
         return next(
             ((key, number) for at, key, number in taken if at >= since and key != order.order_key),
             None,
@@ -156,15 +167,14 @@ async def read_others(conn: asyncpg.Connection, asking: Sequence[Asking], *, loc
     return found
 
 
+def _wish(order: SalesOrder) -> _Wish:
+    buyer = order.customer
+    return buyer.id, buyer.email.casefold(), order.po_number, order.currency, order.lines, order.ship_to
+
+
 def likeness_of(order: SalesOrder) -> int:
     """A digest of what makes two orders the same wish: who orders, the PO number, what, at which price, where to."""
-    lines = sorted((line.sku, line.quantity.unit, line.quantity.value, line.total.amount) for line in order.lines)
-    wish = (
-        order.customer.id,
-        order.customer.email.casefold(),
-        order.po_number,
-        order.currency,
-        [(sku, unit, f"{value.normalize():f}", f"{total.normalize():f}") for sku, unit, value, total in lines],
-        order.ship_to,
-    )
-    return digest_of(encode(wish))
+    account, email, po_number, currency, lines, ship_to = _wish(order)
+    asked = sorted((line.sku, line.quantity.unit, line.quantity.value, line.total.amount) for line in lines)
+    shown = [(sku, unit, f"{value.normalize():f}", f"{total.normalize():f}") for sku, unit, value, total in asked]
+    return digest_of(encode((account, email, po_number, currency, shown, ship_to)))
