@@ -21,10 +21,11 @@ from msgspec import Struct
 
 from bench.constant_server import __name__ as LIMIT
 from bench.figures import Check, Figure, Finding, Plan, Say, medians, quantile
+from bench.opposed import Opposed, gateway_of, limit_of
 from bench.orders import store
 from bench.pour import Poured, pour_apart
-from bench.stand import LOOPBACK, answering, process, work_folder
-from bench.usage import Used, cpu_by_part, spent
+from bench.stand import process, work_folder
+from bench.usage import spent
 from crossdock.app.demo.stage import staged
 from crossdock.app.prepare import prepare
 from crossdock.app.wiring import wire
@@ -32,7 +33,6 @@ from crossdock.inventory.lock import lock_levels, write_levels
 from crossdock.runtime.embedded import Engines
 from crossdock.runtime.nats import Bus
 from crossdock.runtime.postgres import open_pool
-from crossdock.runtime.processes import step_port
 from crossdock.settings import Settings
 
 NAME = "availability"
@@ -55,13 +55,10 @@ CATALOG = "UPDATE catalog_version SET value = value + 1"
 
 
 class _Doors(Struct, frozen=True):
-    """The gateway and the server that answers a constant: addresses and processes; and how many SKUs there are."""
+    """The gateway and the server that answers a constant, and how many SKUs there are."""
 
     folder: Path
-    ours: str
-    theirs: str
-    gateway: int
-    limit: int
+    at: Opposed
     skus: int
 
 
@@ -92,8 +89,10 @@ async def run(plan: Plan, say: Say) -> Finding:
 async def open_pool_of(engines: Engines) -> AsyncIterator[asyncpg.Pool]:
     """A pool for filling and changing stock."""
     pool = await open_pool(engines.database_url, max_size=2, statement_timeout=120, name="bench")
-    yield pool
-    pool.terminate()
+    try:
+        yield pool
+    finally:
+        pool.terminate()
 
 
 async def fill(pool: asyncpg.Pool, skus: int) -> None:
@@ -114,30 +113,23 @@ class _Estate(Struct, frozen=True):
 
 async def _rounds(plan: Plan, say: Say, estate: _Estate, pool: asyncpg.Pool) -> list[dict[str, float]]:
     folder, environment, skus = estate.folder, estate.environment, estate.skus
-    ours, theirs = step_port(LOOPBACK, 18680), step_port(LOOPBACK, 18780)
-    role = ("--estate", str(estate.file))
-    gateway = ("crossdock", "gateway", *role, "--host", LOOPBACK, "--port", str(ours))
+    scheduler = ("crossdock", "scheduler", "--estate", str(estate.file))
     async with (
-        process("crossdock", "scheduler", *role, log=folder / "scheduler.log", environment=environment),
-        process(*gateway, log=folder / "gateway.log", environment=environment) as child,
+        process(*scheduler, log=folder / "scheduler.log", environment=environment),
+        gateway_of(folder, estate.file, environment) as (ours, gateway),
+        limit_of(folder, LIMIT, str(await _size(ours))) as (theirs, limit),
     ):
-        await answering(f"http://{LOOPBACK}:{ours}/readyz", child, folder / "gateway.log")
-        size = await _size(f"http://{LOOPBACK}:{ours}")
-        async with process(LIMIT, str(theirs), str(size), log=folder / "limit.log") as limit:
-            await answering(f"http://{LOOPBACK}:{theirs}/", limit, folder / "limit.log")
-            doors = _Doors(
-                folder, f"http://{LOOPBACK}:{ours}", f"http://{LOOPBACK}:{theirs}", child.pid, limit.pid, skus
-            )
-            found = []
-            async with _changing(pool, environment["NATS_URL"], skus) as changed:
-                for number in range(1, plan.rounds + 1):
-                    found.append(await _round(doors, 2_000 if plan.quick else 10_000, number))
-                    found[-1]["changes"] = changed()
-                    say(
-                        f"round {number}: {found[-1]['ours']:,.0f}/s availability, {found[-1]['theirs']:,.0f}/s a "
-                        f"constant; {found[-1]['changes']:.0f} changes a second"
-                    )
-            return found
+        doors = _Doors(folder, Opposed(ours, theirs, gateway, limit), skus)
+        found = []
+        async with _changing(pool, environment["NATS_URL"], skus) as changed:
+            for number in range(1, plan.rounds + 1):
+                found.append(await _round(doors, 2_000 if plan.quick else 10_000, number))
+                found[-1]["changes"] = changed()
+                say(
+                    f"round {number}: {found[-1]['ours']:,.0f}/s availability, {found[-1]['theirs']:,.0f}/s a "
+                    f"constant; {found[-1]['changes']:.0f} changes a second"
+                )
+        return found
 
 
 async def _round(doors: _Doors, count: int, seed: int) -> dict[str, float]:
@@ -147,18 +139,18 @@ async def _round(doors: _Doors, count: int, seed: int) -> dict[str, float]:
     used = {"gateway": 0.0, "limit": 0.0}
     for part in range(SLICES):
         file = store(doors.folder / "requests", gets(doors.skus, count // SLICES, seed * SLICES + part))
-        before = _cpu(doors)
-        theirs.append(await pour_apart(doors.theirs, file, CONNECTIONS))
-        between = _cpu(doors)
-        ours.append(await pour_apart(doors.ours, file, CONNECTIONS))
-        used["gateway"] += spent(between, _cpu(doors))["gateway"]
+        before = doors.at.cpu()
+        theirs.append(await pour_apart(doors.at.theirs, file, CONNECTIONS))
+        between = doors.at.cpu()
+        ours.append(await pour_apart(doors.at.ours, file, CONNECTIONS))
+        used["gateway"] += spent(between, doors.at.cpu())["gateway"]
         used["limit"] += spent(before, between)["limit"]
     rate = count / sum(one.seconds for one in ours)
     file = store(doors.folder / "requests", gets(doors.skus, count, -seed))
-    half = await pour_apart(doors.ours, file, CONNECTIONS, rate=rate / 2)
+    half = await pour_apart(doors.at.ours, file, CONNECTIONS, rate=rate / 2)
     # As many a second of the constant: what the machine itself makes of waiting.
-    bare = await pour_apart(doors.theirs, file, CONNECTIONS, rate=rate / 2)
-    stale = await _age(doors.ours)
+    bare = await pour_apart(doors.at.theirs, file, CONNECTIONS, rate=rate / 2)
+    stale = await _age(doors.at.ours)
     return {
         "ours": rate,
         "theirs": count / sum(one.seconds for one in theirs),
@@ -172,10 +164,6 @@ async def _round(doors: _Doors, count: int, seed: int) -> dict[str, float]:
         "cpu_limit": used["limit"] * 1000 / count,
         "age": stale,
     }
-
-
-def _cpu(doors: _Doors) -> Used:
-    return {**cpu_by_part(doors.gateway), "limit": sum(cpu_by_part(doors.limit).values())}
 
 
 def gets(skus: int, count: int, seed: int, header: bytes = b"") -> list[bytes]:
@@ -200,7 +188,7 @@ async def _batches(doors: _Doors, seed: int) -> list[float]:
         for start in range(0, len(numbers), BATCH):
             body = {"channel": CHANNEL, "skus": [f"BENCH-{number}" for number in numbers[start : start + BATCH]]}
             began = time.perf_counter()
-            async with session.post(f"{doors.ours}/v1/availability:batch", json=body) as answer:
+            async with session.post(f"{doors.at.ours}/v1/availability:batch", json=body) as answer:
                 found = msgspec.json.decode(await answer.read())
             took.append(time.perf_counter() - began)
             if answer.status != 200 or len(found["items"]) != len(body["skus"]) or found["stale"]:
@@ -245,11 +233,13 @@ async def _changing(pool: asyncpg.Pool, nats_url: str, skus: int) -> AsyncIterat
             await asyncio.sleep(max(0.0, began + done / CHANGES - time.monotonic()))
 
     task = asyncio.create_task(change())
-    yield lambda: done / (time.monotonic() - began)
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
-    await bus.close()
+    try:
+        yield lambda: done / (time.monotonic() - began)
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await bus.close()
 
 
 def _finding(skus: int, mid: dict[str, float]) -> Finding:

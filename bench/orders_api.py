@@ -12,16 +12,16 @@ import msgspec
 
 from bench.echo_server import __name__ as LIMIT
 from bench.figures import Check, Figure, Finding, Plan, Say, medians
+from bench.opposed import PORTAL, gateway_of, limit_of, surroundings
 from bench.orders import post, store
 from bench.pour import Poured, pour_apart
-from bench.stand import LOOPBACK, answering, process, work_folder
-from bench.usage import Used, cpu_by_part, spent
+from bench.stand import work_folder
+from bench.usage import cpu_of, spent
 from crossdock.app.prepare import prepare
 from crossdock.app.wiring import wire
 from crossdock.canonical.master_data import Customer, Product
 from crossdock.catalog.accept import accept_customers, accept_products
 from crossdock.runtime.embedded import Engines
-from crossdock.runtime.processes import step_port
 from crossdock.settings import Settings
 
 NAME = "orders"
@@ -29,20 +29,15 @@ CONNECTIONS = 64
 SLICES = 4
 WARM = 500
 PRODUCTS, ACCOUNTS, LINES = 2_000, 500, 5
-SECRET = "whsec_c2FtcGxlLXNlY3JldC1vZi10aGUtY2hhbm5lbC1ub3ctLS0="
-ESTATE = """\
-estate: bench
-owners: {web: {email: web@example.com}}
-tiers: {gold: {settle_within: 15m}}
-entities: {us: {name: Northstar, currency: USD, erp: portal}}
-systems:
-  portal: {connector: channel_rest, owner: web, settings: {url: "http://127.0.0.1:9"},
-           secrets: {webhook: "env:BENCH_SECRET", token: "env:BENCH_SECRET"}}
+ESTATE = (
+    PORTAL
+    + """\
 channels: {portal: {system: portal, entity: us, currency: USD, api: true}}
 locations: {EAST: {name: East}, WEST: {name: West}}
 routing: {default_location: EAST}
 inventory: {channels: {portal: {locations: [EAST, WEST], publish: false}}}
 """
+)
 
 
 async def run(plan: Plan, say: Say) -> Finding:
@@ -52,24 +47,11 @@ async def run(plan: Plan, say: Say) -> Finding:
         estate = folder / "estate.yaml"
         estate.write_text(ESTATE, "utf-8")
         async with Engines.start(Settings(data=folder / "data")) as engines:
-            environment = {
-                "DATABASE_URL": engines.database_url,
-                "NATS_URL": engines.nats_url,
-                "CROSSDOCK_LOG_LEVEL": "warning",
-                "BENCH_SECRET": SECRET,
-            }
             await prepare(engines.database_url, wire(estate))
             await _fill(engines.database_url)
-            ours, theirs = step_port(LOOPBACK, 18480), step_port(LOOPBACK, 18580)
-            words = ("crossdock", "gateway", "--estate", str(estate), "--host", LOOPBACK, "--port", str(ours))
-            async with (
-                process(*words, log=folder / "gateway.log", environment=environment) as child,
-                process(LIMIT, str(theirs), log=folder / "limit.log") as limit,
-            ):
-                await answering(f"http://{LOOPBACK}:{ours}/readyz", child, folder / "gateway.log")
-                await answering(f"http://{LOOPBACK}:{theirs}/", limit, folder / "limit.log")
+            async with gateway_of(folder, estate, surroundings(engines)) as ours, limit_of(folder, LIMIT) as theirs:
                 assert engines.postgres is not None
-                stand = _Stand(folder, ours, theirs, (child.pid, engines.postgres.pid))
+                stand = _Stand(folder, ours[0], theirs[0], (ours[1], engines.postgres.pid))
                 await stand.warm()
                 rounds = []
                 for number in range(1, plan.rounds + 1):
@@ -86,9 +68,8 @@ async def run(plan: Plan, say: Say) -> Finding:
 class _Stand:
     """The gateway, the server that echoes, and what was sent to them. `roots`: the processes whose CPU counts."""
 
-    def __init__(self, folder: Path, ours: int, theirs: int, roots: tuple[int, int]) -> None:
-        self._folder, self._roots = folder, roots
-        self._ours, self._theirs = f"http://{LOOPBACK}:{ours}", f"http://{LOOPBACK}:{theirs}"
+    def __init__(self, folder: Path, ours: str, theirs: str, roots: tuple[int, int]) -> None:
+        self._folder, self._ours, self._theirs, self._roots = folder, ours, theirs, roots
         self._rng = random.Random(7)
         self.placed = 0
 
@@ -105,9 +86,9 @@ class _Stand:
         used = {"gateway": 0.0, "postgres": 0.0}
         for _ in range(SLICES):
             echoed.append(await self._echo(part))
-            before = self._cpu()
+            before = cpu_of(*self._roots)
             placed.append(await self._place(part))
-            for name, seconds in spent(before, self._cpu()).items():
+            for name, seconds in spent(before, cpu_of(*self._roots)).items():
                 used[name] = used.get(name, 0.0) + seconds
             validated.append(await self._validate(part))
         rate, validations, limit = _rate(placed), _rate(validated), _rate(echoed)
@@ -175,13 +156,6 @@ class _Stand:
                 "charges": [{"kind": "shipping", "amount": "9.00"}],
             }
         )
-
-    def _cpu(self) -> Used:
-        parts: Used = {}
-        for root in self._roots:
-            for name, seconds in cpu_by_part(root).items():
-                parts[name] = parts.get(name, 0.0) + seconds
-        return parts
 
 
 def _rate(slices: list[Poured]) -> float:

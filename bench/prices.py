@@ -19,10 +19,11 @@ from msgspec import Struct
 
 from bench.echo_prices import __name__ as LIMIT
 from bench.figures import Check, Figure, Finding, Plan, Say, medians
+from bench.opposed import PORTAL, Opposed, gateway_of, limit_of, surroundings
 from bench.orders import post, store
 from bench.pour import Poured, pour_apart
-from bench.stand import LOOPBACK, answering, process, work_folder
-from bench.usage import Used, cpu_by_part, spent
+from bench.stand import work_folder
+from bench.usage import spent
 from crossdock.app.prepare import prepare
 from crossdock.app.wiring import wire
 from crossdock.canonical.master_data import Customer, Product, UnitConversion
@@ -30,7 +31,6 @@ from crossdock.canonical.price_list import PriceEntry, PriceList, QuantityBreak
 from crossdock.catalog.accept import accept_customers, accept_products
 from crossdock.catalog.accept_prices import accept_price_lists
 from crossdock.runtime.embedded import Engines
-from crossdock.runtime.processes import step_port
 from crossdock.settings import Settings
 
 NAME = "prices"
@@ -42,27 +42,20 @@ CUSTOMERS = 100
 WIDE = 1_000
 LONG_CALLS = 7
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
-ESTATE = """\
-estate: bench
-owners: {web: {email: web@example.com}}
-tiers: {gold: {settle_within: 15m}}
-entities: {us: {name: Northstar, currency: USD, erp: portal}}
-systems:
-  portal: {connector: channel_rest, owner: web, settings: {url: "http://127.0.0.1:9"},
-           secrets: {webhook: "env:BENCH_SECRET", token: "env:BENCH_SECRET"}}
+ESTATE = (
+    PORTAL
+    + """\
 channels: {portal: {system: portal, entity: us, currency: USD, customer: C-1}}
 locations: {EAST: {name: East}}
 """
+)
 
 
 class _Stand(Struct, frozen=True):
-    """The gateway and the server that echoes: addresses and processes; and how many SKUs there are."""
+    """The gateway and the server that echoes, and how many SKUs there are."""
 
     folder: Path
-    ours: str
-    theirs: str
-    gateway: int
-    limit: int
+    at: Opposed
     skus: int
 
 
@@ -70,27 +63,13 @@ async def run(plan: Plan, say: Say) -> Finding:
     """Both take turns within a round."""
     skus = 2_000 if plan.quick else 20_000
     with work_folder() as folder:
-        (folder / "estate.yaml").write_text(ESTATE, "utf-8")
+        estate = folder / "estate.yaml"
+        estate.write_text(ESTATE, "utf-8")
         async with Engines.start(Settings(data=folder / "data")) as engines:
-            await prepare(engines.database_url, wire(folder / "estate.yaml"))
+            await prepare(engines.database_url, wire(estate))
             await _fill(engines.database_url, skus)
-            ours, theirs = step_port(LOOPBACK, 18880), step_port(LOOPBACK, 18980)
-            words = ("crossdock", "gateway", "--estate", str(folder / "estate.yaml"), "--port", str(ours))
-            environment = {
-                "DATABASE_URL": engines.database_url,
-                "NATS_URL": engines.nats_url,
-                "CROSSDOCK_LOG_LEVEL": "warning",
-                "BENCH_SECRET": "whsec_c2FtcGxlLXNlY3JldC1vZi10aGUtY2hhbm5lbC1ub3ctLS0=",
-            }
-            async with (
-                process(*words, log=folder / "gateway.log", environment=environment) as child,
-                process(LIMIT, str(theirs), log=folder / "limit.log") as limit,
-            ):
-                stand = _Stand(
-                    folder, f"http://{LOOPBACK}:{ours}", f"http://{LOOPBACK}:{theirs}", child.pid, limit.pid, skus
-                )
-                await answering(f"{stand.ours}/readyz", child, folder / "gateway.log")
-                await answering(f"{stand.theirs}/", limit, folder / "limit.log")
+            async with gateway_of(folder, estate, surroundings(engines)) as ours, limit_of(folder, LIMIT) as theirs:
+                stand = _Stand(folder, Opposed(ours[0], theirs[0], ours[1], theirs[1]), skus)
                 await _read_in(stand)
                 rounds = []
                 for number in range(plan.rounds):
@@ -146,15 +125,15 @@ async def _round(stand: _Stand, count: int, seed: int) -> dict[str, float]:
     theirs: list[Poured] = []
     for part in range(SLICES):
         file = store(stand.folder / "requests", _carts(stand.skus, count // SLICES, seed * SLICES + part))
-        before = _cpu(stand)
-        theirs.append(await pour_apart(stand.theirs, file, CONNECTIONS))
-        between = _cpu(stand)
-        ours.append(await pour_apart(stand.ours, file, CONNECTIONS))
-        used["gateway"] += spent(between, _cpu(stand))["gateway"]
+        before = stand.at.cpu()
+        theirs.append(await pour_apart(stand.at.theirs, file, CONNECTIONS))
+        between = stand.at.cpu()
+        ours.append(await pour_apart(stand.at.ours, file, CONNECTIONS))
+        used["gateway"] += spent(between, stand.at.cpu())["gateway"]
         used["limit"] += spent(before, between)["limit"]
     seconds = sum(one.seconds for one in ours)
     file = store(stand.folder / "requests", _carts(stand.skus, count // 2, -1 - seed))
-    half = await pour_apart(stand.ours, file, CONNECTIONS, rate=count / seconds / 2)
+    half = await pour_apart(stand.at.ours, file, CONNECTIONS, rate=count / seconds / 2)
     return {
         "ours": count / seconds,
         "theirs": count / sum(one.seconds for one in theirs),
@@ -165,10 +144,6 @@ async def _round(stand: _Stand, count: int, seed: int) -> dict[str, float]:
         "cpu": used["gateway"] * 1000 / count,
         "cpu_limit": used["limit"] * 1000 / count,
     }
-
-
-def _cpu(stand: _Stand) -> Used:
-    return {**cpu_by_part(stand.gateway), "limit": sum(cpu_by_part(stand.limit).values())}
 
 
 def _carts(skus: int, count: int, seed: int) -> list[bytes]:
@@ -202,7 +177,7 @@ async def _quote(stand: _Stand, seed: int) -> dict[str, object]:
     body = _cart(random.Random(seed), stand.skus, WIDE)
     async with (
         aiohttp.ClientSession() as session,
-        session.post(f"{stand.ours}{PATH}", data=body, headers=headers) as answer,
+        session.post(f"{stand.at.ours}{PATH}", data=body, headers=headers) as answer,
     ):
         told: dict[str, object] = msgspec.json.decode(await answer.read())
         return told if answer.status == 200 else {"complete": False}

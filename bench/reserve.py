@@ -13,16 +13,16 @@ from msgspec import Struct
 
 from bench.bare_reserve import Lines, take_apart
 from bench.figures import Check, Figure, Finding, Plan, Say, medians
+from bench.opposed import PORTAL, gateway_of, surroundings
 from bench.orders import post, store
 from bench.pour import Poured, pour_apart
-from bench.stand import LOOPBACK, answering, process, work_folder
-from bench.usage import OWN, Used, cpu_by_part, spent
+from bench.stand import work_folder
+from bench.usage import OWN, cpu_of, spent
 from crossdock.app.prepare import prepare
 from crossdock.app.wiring import wire
 from crossdock.canonical.master_data import Product
 from crossdock.catalog.accept import accept_products
 from crossdock.runtime.embedded import Engines
-from crossdock.runtime.processes import step_port
 from crossdock.settings import Settings
 
 NAME = "reserve"
@@ -32,18 +32,14 @@ HOT, WIDE = 10, 1_000
 WARM = 300
 LONG_CALLS = 7
 PLACE = "EAST"
-ESTATE = """\
-estate: bench
-owners: {web: {email: web@example.com}}
-tiers: {gold: {settle_within: 15m}}
-entities: {us: {name: Northstar, currency: USD, erp: portal}}
-systems:
-  portal: {connector: channel_rest, owner: web, settings: {url: "http://127.0.0.1:9"},
-           secrets: {webhook: "env:BENCH_SECRET", token: "env:BENCH_SECRET"}}
+ESTATE = (
+    PORTAL
+    + """\
 channels: {portal: {system: portal, entity: us, currency: USD, customer: WEB}}
 locations: {EAST: {name: East}}
 inventory: {channels: {portal: {locations: [EAST], publish: false}}}
 """
+)
 BARE = """
 CREATE TABLE bare_level (sku text, location text, on_hand numeric, reserved numeric NOT NULL DEFAULT 0,
                          PRIMARY KEY (sku, location)) WITH (fillfactor = 70);
@@ -55,24 +51,15 @@ async def run(plan: Plan, say: Say) -> Finding:
     """Both in turns within a round, so that a busy machine disturbs both alike."""
     count = 2_000 if plan.quick else 12_000
     with work_folder() as folder:
-        (folder / "estate.yaml").write_text(ESTATE, "utf-8")
+        estate = folder / "estate.yaml"
+        estate.write_text(ESTATE, "utf-8")
         settings = Settings(data=folder / "data")
         async with Engines.start(settings) as engines:
-            await prepare(engines.database_url, wire(folder / "estate.yaml"))
+            await prepare(engines.database_url, wire(estate))
             await _fill(engines.database_url)
-            port = step_port(LOOPBACK, 18480)
-            words = ("crossdock", "gateway", "--estate", str(folder / "estate.yaml"), "--port", str(port))
-            environment = {
-                "DATABASE_URL": engines.database_url,
-                "NATS_URL": engines.nats_url,
-                "CROSSDOCK_LOG_LEVEL": "warning",
-                "BENCH_SECRET": "whsec_c2FtcGxlLXNlY3JldC1vZi10aGUtY2hhbm5lbC1ub3ctLS0=",
-            }
-            async with process(*words, log=folder / "gateway.log", environment=environment) as child:
-                url = f"http://{LOOPBACK}:{port}"
-                await answering(f"{url}/healthz", child, folder / "gateway.log")
+            async with gateway_of(folder, estate, surroundings(engines)) as (url, gateway):
                 assert engines.postgres is not None
-                stand = _Stand(folder, url, engines.database_url, (child.pid, engines.postgres.pid))
+                stand = _Stand(folder, url, engines.database_url, (gateway, engines.postgres.pid))
                 await stand.warm()
                 rounds = []
                 for number in range(plan.rounds):
@@ -105,9 +92,9 @@ class _Stand:
         part = count // SLICES
         ours, bare, used, p50 = [], [], dict.fromkeys(OWN, 0.0), []
         for _ in range(SLICES):
-            before = self._cpu()
+            before = cpu_of(*self._roots)
             poured = await self._pour(self._some(part))
-            for name, seconds in spent(before, self._cpu(), part).items():
+            for name, seconds in spent(before, cpu_of(*self._roots), part).items():
                 used[name] = used.get(name, 0.0) + seconds / SLICES
             ours.append(part / poured.seconds)
             p50.append(poured.p50)
@@ -170,13 +157,6 @@ class _Stand:
         file.write_bytes(msgspec.json.encode(wanted))
         bare = await take_apart(self._database, file, CONNECTIONS)
         return bare.count / bare.seconds
-
-    def _cpu(self) -> Used:
-        parts: Used = {}
-        for root in self._roots:
-            for name, seconds in cpu_by_part(root).items():
-                parts[name] = parts.get(name, 0.0) + seconds
-        return parts
 
 
 async def _fill(database: str) -> None:

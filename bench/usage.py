@@ -31,6 +31,15 @@ def cpu_by_part(root: int) -> Used:
     return used
 
 
+def cpu_of(*roots: int) -> Used:
+    """The sum of `cpu_by_part` of several trees."""
+    sums: Used = {}
+    for root in roots:
+        for part, seconds in cpu_by_part(root).items():
+            sums[part] = sums.get(part, 0.0) + seconds
+    return sums
+
+
 def spent(before: Used, after: Used, count: int = 1000) -> Used:
     """What was used between two readings, per 1,000 of `count` documents; 0 for each of OWN that is not there."""
     parts = dict.fromkeys((*OWN, *after), 0.0)
