@@ -57,3 +57,21 @@ def test_wrong_settings_are_told(capsys: object) -> None:
     assert main(["--json", '{"shopify": {"colour": 1}}']) == 2
     assert main(["--json", "{}"]) == 2
     assert main(["--config", "/nonexistent.json"]) == 2
+
+
+async def test_business_central_is_served_beside_the_others(http: aiohttp.ClientSession, tmp_path: Path) -> None:
+    config: dict[str, object] = {"business_central": {"state": str(tmp_path / "bc.jsonl"), "catalog": {"products": 3}}}
+    wanted = {"sku": "CD-00001", "location": "DC-EAST", "quantity": 7}
+    before = None
+    for _ in range(2):
+        process, urls = await start(config)
+        async with http.get(f"{urls['business_central']}/_sim/stock") as answer:
+            stock = {(row["itemNumber"], row["locationCode"]): row for row in (await answer.json())["stock"]}
+        level = stock["CD-00001", "DC-EAST"]["quantityOnHand"]
+        assert len(stock) == 6
+        assert before is None or level == before + 7
+        before = level
+        async with http.post(f"{urls['business_central']}/_sim/adjust", json=wanted) as answer:
+            assert (await answer.json())["on_hand"] == before + 7
+        process.kill()
+        await process.wait()

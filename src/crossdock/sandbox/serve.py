@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from crossdock.sandbox.business_central import BusinessCentralConfig, BusinessCentralSim
 from crossdock.sandbox.host import Simulator
 from crossdock.sandbox.market import MarketConfig, MarketSim
 from crossdock.sandbox.netsuite import NetSuiteConfig, NetSuiteSim
@@ -33,6 +34,7 @@ class ServeConfig(msgspec.Struct, forbid_unknown_fields=True):
 
     shopify: ShopifyConfig | None = None
     netsuite: NetSuiteConfig | None = None
+    business_central: BusinessCentralConfig | None = None
     warehouse: WarehouseConfig | None = None
     markets: dict[str, MarketConfig] = msgspec.field(default_factory=dict)
 
@@ -44,11 +46,13 @@ def make_simulators(config: ServeConfig) -> list[Simulator]:
         made.append(ShopifySim(config.shopify))
     if config.netsuite is not None:
         made.append(NetSuiteSim(config.netsuite))
+    if config.business_central is not None:
+        made.append(BusinessCentralSim(config.business_central))
     if config.warehouse is not None:
         made.append(WarehouseSim(config.warehouse))
     made += [MarketSim(settings, name) for name, settings in config.markets.items()]
     if not made:
-        raise ValueError("nothing to serve: name shopify, netsuite, warehouse or markets")
+        raise ValueError("nothing to serve: name shopify, netsuite, business_central, warehouse or markets")
     names = [simulator.name for simulator in made]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
