@@ -21,10 +21,10 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from crossdock.app.demo.figures import read_figures
+from crossdock.app.demo.figures import publishers, publishing, read_figures
 from crossdock.app.prepare import prepare
 from crossdock.app.scheduler import run_scheduler
-from crossdock.app.wiring import hook_routes, stock_rules_of, wire
+from crossdock.app.wiring import hook_routes, wire
 from crossdock.app.worker import run_worker
 from crossdock.intake.hooks import HookIntake
 from crossdock.journal.books import balance
@@ -142,8 +142,7 @@ class Stage:
     ) -> None:
         self.pool, self.shop, self.erp, self.warehouse, self.url, self.estate = pool, shop, erp, warehouse, url, estate
         self.session = aiohttp.ClientSession()
-        channels = stock_rules_of(wire(estate).estate).channels.values()
-        self._publishers = [one.system for one in channels if one.publish]
+        self._publishers = publishers(estate)
         self._numbers = iter(range(1, 1_000_000))
 
     def order(self, lines: int = 2, **changes: Any) -> dict[str, Any]:
@@ -200,11 +199,7 @@ class Stage:
             moving = await self.pool.fetchval(
                 "SELECT count(*) FROM document WHERE state IN ('received', 'retry') AND overtakes"
             )
-            # Nobody knows what waits for a channel whose publisher has not begun yet.
-            begun = await self.pool.fetchval(
-                "SELECT count(*) FROM publication WHERE system = ANY($1::text[])", self._publishers
-            )
-            quiet = figures.at_rest and begun == len(self._publishers)
+            quiet = figures.at_rest and await publishing(self.pool, self._publishers)
             calm = calm + 1 if quiet and not waiting and not moving else 0
             return calm >= 3
 

@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import asyncpg
 from msgspec import Struct
 
+from crossdock.app.wiring import stock_rules_of, wire
 from crossdock.runtime.postgres import load_queries
 
 SQL = load_queries(__package__)
@@ -38,3 +42,14 @@ async def read_figures(pool: asyncpg.Pool) -> Figures:
     """The figures now, in one round trip."""
     row = await pool.fetchrow(SQL.figures)
     return Figures(**{name: row[name] for name in Figures.__struct_fields__})
+
+
+def publishers(estate: Path) -> list[str]:
+    """The systems that are told stock, by the estate."""
+    return [one.system for one in stock_rules_of(wire(estate).estate).channels.values() if one.publish]
+
+
+async def publishing(pool: asyncpg.Pool, systems: Sequence[str]) -> bool:
+    """Whether telling stock to each of `systems` has begun: before, nobody knows what waits for it."""
+    begun: bool = await pool.fetchval(SQL.publishing, systems)
+    return begun

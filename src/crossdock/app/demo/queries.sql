@@ -71,6 +71,12 @@ LEFT JOIN (
     GROUP BY n.sku, n.location
 ) r USING (sku, location)
 
+-- name: publishing
+-- Whether each of these systems is told stock by now.
+SELECT NOT EXISTS (
+    SELECT FROM unnest($1::text[]) AS i (system) WHERE i.system NOT IN (SELECT p.system FROM publication p)
+)
+
 -- name: publications
 -- How publishing to each channel went.
 SELECT system, lag_p50, lag_p95, lag_p99, calls, fewest_calls FROM publication ORDER BY system

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from crossdock.app.demo.audit import Verdict, audit
 from crossdock.app.demo.control import Control
-from crossdock.app.demo.figures import Figures, read_figures
+from crossdock.app.demo.figures import Figures, publishers, publishing, read_figures
 from crossdock.app.demo.play import SCARCE, Script, open_doors, play
 from crossdock.app.demo.stage import staged
 from crossdock.app.up import Running, running
@@ -78,10 +78,11 @@ async def _opened(stage: Scene, show: Show) -> None:
     """Wait until every channel knows the opening stock: nobody can sell what it was not told of."""
     loop = asyncio.get_running_loop()
     until = loop.time() + REST_SECONDS
+    told = publishers(stage.estate)
     while loop.time() < until:
         figures = await read_figures(stage.pool)
         show("opening", figures)
-        if figures.stock_told and figures.at_rest:
+        if figures.stock_told and figures.at_rest and await publishing(stage.pool, told):
             return
         await asyncio.sleep(LOOK_SECONDS)
 
