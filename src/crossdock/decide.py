@@ -11,6 +11,7 @@ from msgspec import Struct
 from crossdock.catalog.accept import accept_customers, accept_products
 from crossdock.catalog.accept_prices import take_price_lists
 from crossdock.decide_orders import Rules, decide_orders, others_of, pairs_of_orders, prepare_order
+from crossdock.decide_returns import ReturnTurns, decide_receipts, decide_returns, pairs_of_returns, turns_of_returns
 from crossdock.errors import NeedsEdit
 from crossdock.fulfillment.ship import ship
 from crossdock.inventory.apply import apply, pairs_of
@@ -28,12 +29,13 @@ from crossdock.orders.cancel import cancel
 
 class Desk(Struct, frozen=True):
     """What the deciders of one batch share. `levels`: every stock level they may change, locked; `orders`: the sales
-    orders of the batch, prepared, in their order."""
+    orders of the batch, prepared, in their order; `turns`: the orders whose returns it may change."""
 
     conn: asyncpg.Connection
     rules: Rules
     levels: Levels
     orders: Sequence[Prepared | Decided]
+    turns: ReturnTurns
 
 
 Decide = Callable[[Desk, Sequence[Translated]], Awaitable[list[Decided]]]
@@ -43,16 +45,18 @@ async def decide(conn: asyncpg.Connection, rules: Rules, batch: Sequence[Transla
     """The decision on each document, in the same order; one call per kind.
 
     Levels are locked first and all at once, before anything else is (`inventory.lock` says why); before them only the
-    turns of accounts whose credit or duplicates are looked at, which nobody takes later.
+    turns of accounts whose credit or duplicates are looked at, and of orders whose goods come back, which nobody takes
+    later.
     """
     by_kind: dict[str, list[Translated]] = {}
     for item in batch:
         by_kind.setdefault(item.kind, []).append(item)
     asked = by_kind.get("sales_order", ())
     others = await others_of(conn, rules, asked)
+    turns = await turns_of_returns(conn, by_kind.get("goods_return", ()), by_kind.get("return_receipt", ()))
     orders = [prepare_order(rules, item, others) for item in asked]
     levels = await _lock(conn, rules, orders, by_kind)
-    desk = Desk(conn, rules, levels, orders)
+    desk = Desk(conn, rules, levels, orders, turns)
     decisions: dict[int, Decided] = {}
     for kind in sorted(by_kind, key=lambda kind: _TURNS.get(kind, 0)):
         items = by_kind[kind]
@@ -73,6 +77,7 @@ async def _lock(
     moved = pairs_of(by_kind.get("stock_movements", ()), rules.catalog, places)
     moved |= pairs_of_counts(counts, rules.catalog, places)
     moved |= pairs_of_notices(by_kind.get("inbound_receipt", ()), rules.catalog, places)
+    moved |= pairs_of_returns(rules, by_kind.get("return_receipt", ()))
     ready = [one for one in orders if isinstance(one, Prepared)]
     pairs = await pairs_of_orders(conn, rules, ready) if rules.stock.governed else set()
     return await lock_levels(conn, pairs, moved, locations_of_counts(counts, places))
@@ -102,6 +107,14 @@ async def _notices(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
 
 async def _shipments(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
     return await ship(desk.conn, batch, desk.rules.channel_system, desk.rules.catalog.products)
+
+
+async def _returns(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
+    return await decide_returns(desk.conn, desk.rules, batch, desk.turns)
+
+
+async def _receipts(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
+    return await decide_receipts(desk.conn, desk.rules, batch, desk.turns, desk.levels)
 
 
 async def _differences(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
@@ -150,6 +163,8 @@ _DECIDERS: Mapping[str, Decide] = {
     "inbound_receipt": _notices,
     "stock_difference": _differences,
     "shipment": _shipments,
+    "goods_return": _returns,
+    "return_receipt": _receipts,
     "demand_forecast": _forecasts,
     "product": _products,
     "customer": _customers,
@@ -162,6 +177,9 @@ _TURNS: Mapping[str, int] = {
     "stock_difference": 2,
     "sales_order": 3,
     "shipment": 4,
+    # What is to come back must have left; what came back must have been allowed to.
+    "goods_return": 5,
+    "return_receipt": 6,
     # Stamps are given under one lock, which is held no longer than it must be.
-    "price_list": 5,
+    "price_list": 7,
 }

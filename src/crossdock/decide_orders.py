@@ -27,6 +27,7 @@ from crossdock.orders.changes import MOVES_GOODS, Meaning
 from crossdock.orders.checks import NO_CHECKS, Checks
 from crossdock.orders.examine import ChannelRules, unknown_channel, with_account, with_our_skus
 from crossdock.orders.others import Asking, OtherOrders, read_others
+from crossdock.returns.policy import ReturnRules
 from crossdock.routing.policy import Policy
 from crossdock.routing.route import route
 from crossdock.runtime.clock import now
@@ -45,7 +46,8 @@ class Rules(Struct, frozen=True, kw_only=True):
     """What decisions are made with, compiled from the estate.
 
     `outgoing`: (system, operation) → outgoing interface. `channel_system`: channel → the system that is told of its
-    shipments. `stock`: what may be sold. `checks`: channel → what else its orders are checked for.
+    shipments. `stock`: what may be sold. `checks`: channel → what else its orders are checked for. `returns`: what may
+    come back.
     """
 
     catalog: Catalog
@@ -55,6 +57,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     channel_system: dict[str, str]
     stock: StockRules
     checks: Mapping[str, Checks] = MappingProxyType({})
+    returns: ReturnRules = ReturnRules()
 
     def facts(self, interface: str) -> InterfaceFacts:
         """What is known of `interface`; of one that the estate no longer has, that its documents are due at once."""

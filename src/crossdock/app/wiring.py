@@ -14,6 +14,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from crossdock.app.order_interfaces import FULFILLMENT, is_told, order_interfaces, order_topics
+from crossdock.app.return_rules import return_rules_of
 from crossdock.catalog.cache import Catalog
 from crossdock.decide_orders import InterfaceFacts, Rules
 from crossdock.delivery.system import System
@@ -42,7 +43,9 @@ SECRET_AGE = 5.0
 # How long a difference may wait for a person.
 SETTLE_DIFFERENCES = timedelta(days=1)
 WEBHOOK_SECRET = "webhook"  # noqa: S105 - the name of a secret, not one
-OVERTAKES = frozenset({"sales_order", "product", "customer", "price_list", "stock_level", "inbound_receipt"})
+OVERTAKES = frozenset(
+    {"sales_order", "goods_return", "product", "customer", "price_list", "stock_level", "inbound_receipt"}
+)
 
 
 class Wired(Struct, frozen=True, kw_only=True):
@@ -184,6 +187,7 @@ def rules_of(wired: Wired, catalog: Catalog) -> Rules:
         },
         stock=stock_rules_of(estate),
         checks=checks_of(estate),
+        returns=return_rules_of(estate),
     )
 
 

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from crossdock.canonical.envelope import CloudEvent
 from crossdock.canonical.fulfillment import FulfillmentOrder, Shipment
+from crossdock.canonical.goods_return import GoodsReturn, Refund, ReturnReceipt
 from crossdock.canonical.master_data import Customer, Product
 from crossdock.canonical.price_list import PriceList
 from crossdock.canonical.sales_order import Cancellation, SalesOrder
@@ -29,6 +30,9 @@ OBJECTS: dict[str, tuple[int, type[Struct]]] = {
     "cancellation": (1, Cancellation),
     "fulfillment_order": (1, FulfillmentOrder),
     "shipment": (1, Shipment),
+    "goods_return": (1, GoodsReturn),
+    "return_receipt": (1, ReturnReceipt),
+    "refund": (1, Refund),
     "stock_movement": (1, StockMovement),
     "stock_movements": (1, StockMovements),
     "stock_count": (1, StockCount),
@@ -49,6 +53,9 @@ _KEYS = {
     "sales_order": ("order", "order_key"),
     "shipment": ("order", "order_key"),
     "cancellation": ("cancellation", "cancellation_key"),
+    "goods_return": ("return", "return_key"),
+    "return_receipt": ("return", "return_key"),
+    "refund": ("return", "return_key"),
     "product": ("product", "sku"),
     "customer": ("customer", "customer_id"),
     "price_list": ("price_list", "price_list_id"),
@@ -72,7 +79,8 @@ def decode(kind: str, body: bytes) -> Any:
 def business_key(kind: str, document: Any) -> str:
     """The key that documents about the same thing share, "" when the document names none.
 
-    Orders and shipments: "order/<order_key>"; cancellations, master data, inbound receipts and forecasts their own.
+    Orders and shipments: "order/<order_key>"; returns, what came of them and their refunds: "return/<return_key>";
+    cancellations, master data, inbound receipts and forecasts their own.
     """
     attribute = _KEYS.get(kind)
     return f"{attribute[0]}/{getattr(document, attribute[1])}" if attribute is not None else ""

@@ -15,6 +15,7 @@ from crossdock.estate.check_feeds import check_feeds
 from crossdock.estate.check_interfaces import check_interfaces
 from crossdock.estate.check_inventory import check_inventory
 from crossdock.estate.check_pricing import check_pricing
+from crossdock.estate.check_returns import check_returns
 from crossdock.estate.check_routing import check_routing
 from crossdock.estate.check_systems import check_systems, manifests_of
 from crossdock.estate.durations import duration
@@ -43,6 +44,7 @@ def check(estate: Estate) -> list[Finding]:
         *check_inventory(estate),
         *_networks(estate),
         *check_pricing(estate),
+        *check_returns(estate),
         *_tables(estate),
         *check_feeds(estate),
         *check_consumers(estate),

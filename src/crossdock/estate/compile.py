@@ -255,6 +255,8 @@ def _rules_version(estate: Estate) -> str:
         estate.locations,
         estate.pricing,
         estate.checks,
+        # An estate without returns decides as it did before there were any.
+        *([estate.returns] if estate.returns is not None else ()),
     )
     body = msgspec.json.encode(deciding, order="sorted")
     return f"routing/{blake2b(body, digest_size=6).hexdigest()}"

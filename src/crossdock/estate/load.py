@@ -24,6 +24,7 @@ from crossdock.estate.shape import (
     Owner,
     Planning,
     Pricing,
+    Returns,
     Routing,
     StockPublication,
     System,
@@ -57,6 +58,7 @@ SINGLES: dict[str, type[Struct]] = {
     "planning": Planning,
     "webhooks": Webhooks,
     "pricing": Pricing,
+    "returns": Returns,
     "products": Table,
     "customers": Table,
     "price_lists": Table,
@@ -88,6 +90,7 @@ class Estate(Struct, frozen=True, kw_only=True):
     planning: Planning | None = None
     webhooks: Webhooks = Webhooks()
     pricing: Pricing = Pricing()
+    returns: Returns | None = None
     products: Table | None = None
     customers: Table | None = None
     price_lists: Table | None = None

@@ -272,6 +272,34 @@ class OrderChecks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     duplicates_within: str = ""
 
 
+class ReturnPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which goods may come back without a person being asked, and what that costs.
+
+    `window_days`: asked for so many days after the goods left; `reasons`: words that may be given, () = any;
+    `not_returnable`: SKUs that begin so; `approve_up_to`: money in the order's currency. None = no limit. `location`:
+    where goods go back to, "" = where they came from. `restocking_fee`: percent of what was paid for them, not for
+    `free_reasons`; `keeps`: charges of the order that are not given back. `otherwise`: what becomes of a return that
+    does not pass: a person is asked, or it is declined.
+    """
+
+    window_days: Annotated[int, Meta(ge=0, le=36_500)] | None = None
+    reasons: tuple[Name, ...] = ()
+    not_returnable: tuple[Name, ...] = ()
+    approve_up_to: Annotated[float, Meta(ge=0, le=1_000_000_000)] | None = None
+    location: str = ""
+    restocking_fee: Annotated[float, Meta(ge=0, le=100)] = 0
+    free_reasons: tuple[Name, ...] = ()
+    keeps: tuple[Literal["shipping", "fee"], ...] = ()
+    otherwise: Literal["ask", "decline"] = "ask"
+
+
+class Returns(ReturnPolicy, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Returns are taken, by this policy, or for the channels named by one of their own. Without this section every
+    return needs a person."""
+
+    channels: dict[Name, ReturnPolicy] = field(default_factory=dict)
+
+
 class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A CSV file beside the estate file that names it."""
 

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Take in what came back: find its return, count it, put it into stock by its disposition, give its money back.
+
+Everything follows from how much has come back in all, and a receipt counts once by its id: twice, late or in another
+order, it is the same in the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import asyncpg
+from msgspec import Struct
+
+from crossdock.canonical.goods_return import Refund, ReturnReceipt
+from crossdock.canonical.objects import encode
+from crossdock.canonical.stock import StockMovements
+from crossdock.errors import CrossdockError, NeedsEdit, RetryLater
+from crossdock.journal.decided import Decided, NewDelivery, NewEvent, Translated
+from crossdock.returns.accept import write_returns
+from crossdock.returns.context import ReturnContext
+from crossdock.returns.failure import edit
+from crossdock.returns.give_back import give_back
+from crossdock.returns.match import matched
+from crossdock.returns.sold import SQL, KnownReturn, Sold
+from crossdock.returns.stock import Back, movements_of
+
+WAIT_FOR_RETURN = 5
+"""How often a receipt is tried again whose return may only be late."""
+
+
+class Received(Struct, frozen=True):
+    """What was decided of a receipt, and the movements that bring its goods into stock; None when none do."""
+
+    decided: Decided
+    movements: StockMovements | None = None
+
+
+class _Taken(Struct, frozen=True):
+    item: Translated
+    row: KnownReturn
+    refund: Refund
+
+
+async def receive(
+    conn: asyncpg.Connection, batch: Sequence[Translated], context: ReturnContext, order_of: Mapping[str, str]
+) -> list[Received]:
+    """Decide on receipts, in the same order, and write what they change. The turns of their orders are taken.
+
+    `order_of`: return → its order, for those that were here when the turns were taken. One that is known is a
+    duplicate; one whose return is not here is tried again a few times and then becomes a case, as does at once one that
+    brings back what was not to come back.
+    """
+    rows = await conn.fetch(SQL.known_receipts, sorted({key_of(item.document) for item in batch}))
+    known = {row["receipt_key"] for row in rows}
+    found: list[Received] = []
+    taken: list[_Taken] = []
+    for item in batch:
+        receipt: ReturnReceipt = item.document
+        sold = context.sold.get(order_of.get(receipt.return_key, ""))
+        row = sold.returns.get(receipt.return_key) if sold is not None else None
+        if key_of(receipt) in known:
+            found.append(Received(Decided(duplicate=True, note="the receipt is here already")))
+        elif sold is None or row is None:
+            found.append(Received(Decided(error=_not_here(item, receipt))))
+        elif isinstance(backs := matched(receipt, row, context), NeedsEdit):
+            found.append(Received(Decided(error=backs)))
+        else:
+            known.add(key_of(receipt))
+            refund = _count(receipt, sold, row, backs, context)
+            taken.append(_Taken(item, row, refund))
+            movements = movements_of(receipt, backs, context.products)
+            found.append(Received(_decide(receipt, sold, row, refund, context), movements))
+    await write_returns(conn, {one.row.return_key: one.row for one in taken}.values())
+    await _write_receipts(conn, taken)
+    return found
+
+
+def key_of(receipt: ReturnReceipt) -> str:
+    """What names a receipt: its source and the source's own id."""
+    return f"{receipt.source}/{receipt.receipt_id}"
+
+
+def _count(
+    receipt: ReturnReceipt, sold: Sold, row: KnownReturn, backs: Sequence[Back], context: ReturnContext
+) -> Refund:
+    """Count what came back into the return, and what is given for it."""
+    before = {back.line: sold.back(back.line) for back in backs}
+    for back in backs:
+        state = row.lines[back.line]
+        state.received += back.quantity
+        match back.said.disposition:
+            case "restock":
+                state.restocked += back.quantity
+            case "quarantine":
+                state.quarantined += back.quantity
+            case "scrap":
+                state.scrapped += back.quantity
+    row.state = "partly_received" if any(state.due for state in row.lines.values()) else "received"
+    policy = context.rules.of(row.channel)
+    keeps = policy.keeps if policy is not None else frozenset[str]()
+    key = f"{row.return_key}/{receipt.receipt_id}"
+    return give_back(sold, row, before, keeps, receipt.received_at, key)
+
+
+def _decide(receipt: ReturnReceipt, sold: Sold, row: KnownReturn, refund: Refund, context: ReturnContext) -> Decided:
+    body = encode(refund)
+    kept = "" if refund.fee is None else f", {refund.fee} kept"
+    return Decided(
+        deliveries=_owed(sold, row, refund, body, context),
+        events=(
+            NewEvent(type="goods_return.received", data=encode(receipt)),
+            NewEvent(type="goods_return.refunded", data=body),
+        ),
+        accepted=True,
+        note=f"{refund.total} given back{kept}",
+        rules=context.rules.version,
+        money=refund.total.amount,
+        currency=row.currency,
+    )
+
+
+def _owed(sold: Sold, row: KnownReturn, refund: Refund, body: bytes, context: ReturnContext) -> tuple[NewDelivery, ...]:
+    """The ERP credits it; where the money goes back the way it came, the channel sends it."""
+    told = context.tell(sold.erp, "credit_memo", "refund", refund.refund_key, body)
+    if refund.resolution == "credit":
+        return told
+    return (
+        *context.tell(context.channel_system.get(row.channel, ""), "refund", "refund", refund.refund_key, body),
+        *told,
+    )
+
+
+async def _write_receipts(conn: asyncpg.Connection, taken: Sequence[_Taken]) -> None:
+    if not taken:
+        return
+    receipts: list[ReturnReceipt] = [one.item.document for one in taken]
+    await conn.execute(
+        SQL.write_receipts,
+        [key_of(one) for one in receipts],
+        [one.return_key for one in receipts],
+        [one.location for one in receipts],
+        [one.received_at for one in receipts],
+        [one.refund.total.amount for one in taken],
+        [one.refund.fee.amount if one.refund.fee is not None else 0 for one in taken],
+        [one.refund.currency for one in taken],
+        [one.item.claimed.id for one in taken],
+    )
+
+
+def _not_here(item: Translated, receipt: ReturnReceipt) -> CrossdockError:
+    reason = f"return {receipt.return_key} is not here"
+    if item.claimed.attempts < WAIT_FOR_RETURN:
+        return RetryLater(f"{reason} yet", rule="return.known")
+    fix = "put the key of the return that the goods came for, or take them into stock and dismiss this"
+    return edit("return_key", "known", receipt.return_key, f"{reason}: nobody asked for these goods to come back", fix)
