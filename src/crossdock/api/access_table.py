@@ -36,6 +36,8 @@ TABLE: tuple[Route, ...] = (
     Route("POST", "/v1/orders:validate", "orders:read"),
     Route("GET", "/v1/orders/{id:path}", "orders:read", costly=True),
     Route("POST", "/v1/orders/{id:path}:cancel", "orders:write", costly=True),
+    Route("POST", "/v1/returns", "returns:write"),
+    Route("GET", "/v1/returns/{id:path}", "returns:read"),
     Route("POST", "/v1/reservations", "reservations:write"),
     Route("GET", "/v1/reservations/{id}", "reservations:read"),
     Route("DELETE", "/v1/reservations/{id}", "reservations:write"),

@@ -17,6 +17,7 @@ from crossdock.api import (
     orders_contract,
     prices_contract,
     reservations_contract,
+    returns_contract,
     webhook_contract,
 )
 from crossdock.api.contract_parts import in_path, problem
@@ -72,6 +73,7 @@ HOT_PATHS: dict[str, Any] = {
     },
     **availability_contract.PATHS,
     **orders_contract.PATHS,
+    **returns_contract.PATHS,
     **reservations_contract.PATHS,
     **prices_contract.PATHS,
 }
@@ -80,6 +82,7 @@ HOT_SCHEMAS: dict[str, Any] = {
     **contract_parts.SCHEMAS,
     **availability_contract.SCHEMAS,
     **orders_contract.SCHEMAS,
+    **returns_contract.SCHEMAS,
     **reservations_contract.SCHEMAS,
     **prices_contract.SCHEMAS,
     **webhook_contract.SCHEMAS,

@@ -25,6 +25,32 @@ class OrderTold(Struct, frozen=True, kw_only=True):
     lines: int
 
 
+class ReturnTold(Struct, frozen=True, kw_only=True):
+    """A return in short. `state`: approved, declined, cancelled, partly_received or received; `location`: where its
+    goods go; `reason`: why it was declined."""
+
+    return_key: str
+    order_key: str
+    number: str
+    channel: str
+    state: str
+    version: int
+    resolution: str
+    location: str
+    lines: tuple[ReturnLineTold, ...]
+    reason: str = ""
+
+
+class ReturnLineTold(Struct, frozen=True, kw_only=True):
+    """How much of an order line is to come back and has, in `unit`, which its goods are kept in."""
+
+    line: str
+    sku: str
+    unit: str
+    approved: Decimal
+    received: Decimal
+
+
 class CancellationTold(Struct, frozen=True, kw_only=True):
     """A cancellation as a document of its own. `total`: of the order, where the source says it."""
 

@@ -20,10 +20,12 @@ from crossdock.api.event_data import (
     PromisedMissing,
     ReceiptTold,
     ReservationState,
+    ReturnTold,
     SubscriptionDisabled,
     WebhookGivenUp,
 )
 from crossdock.canonical.fulfillment import Shipment
+from crossdock.canonical.goods_return import Refund, ReturnReceipt
 from crossdock.canonical.stock import Availability
 from crossdock.inventory.reservation import Reservation
 
@@ -41,6 +43,7 @@ class EventKind(Struct, frozen=True):
 
 
 _ORDER = "order/{channel}/{number}"
+_RETURN = "return/{channel}/{id}"
 _DELIVERED = "the key of the document that was delivered"
 
 EVENTS: Mapping[str, EventKind] = {
@@ -79,6 +82,11 @@ EVENTS: Mapping[str, EventKind] = {
     "sales_order.delivered": EventKind(
         "the ERP has the order, its change or its cancellation", DeliveryTold, _DELIVERED
     ),
+    "goods_return.approved": EventKind("a return is allowed, and its goods are awaited", ReturnTold, _RETURN),
+    "goods_return.cancelled": EventKind("a return was taken back before anything came", ReturnTold, _RETURN),
+    "goods_return.declined": EventKind("a return is not allowed", ReturnTold, _RETURN),
+    "goods_return.received": EventKind("goods of a return came back", ReturnReceipt, _RETURN),
+    "goods_return.refunded": EventKind("what goes back for goods that came back is known", Refund, _RETURN),
     "shipment.confirmed": EventKind("goods left", Shipment, _ORDER),
     "shipment.delivered": EventKind("a store or the ERP was told of a shipment", DeliveryTold, _DELIVERED),
     "stock.counted": EventKind("a count was taken", CountTold, "the key of the count"),

@@ -25,6 +25,7 @@ from crossdock.api.orders import OrdersHandler
 from crossdock.api.plain import App
 from crossdock.api.problems import EXCEPTION_HANDLERS
 from crossdock.api.reservations import ReservationsHandler
+from crossdock.api.returns import ReturnsHandler
 from crossdock.api.routes import routes as api_routes
 from crossdock.api.subscription_body import ANYWHERE_PUBLIC, Outward
 from crossdock.app.access import access_of
@@ -120,7 +121,12 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
     reserving = Reserving(pool, stock.rules, stock.catalog)
     reservations = ReservationsHandler(reserving, pool, stock.rules, _counted(Waker(bus, "scheduler")))
     orders = Orders(wired, pool, commit, stock)
-    apps: dict[str, App] = {"availability": stock.handler, "orders": orders.handler, "reservations": reservations}
+    apps: dict[str, App] = {
+        "availability": stock.handler,
+        "orders": orders.handler,
+        "returns": orders.returns,
+        "reservations": reservations,
+    }
     hot = answering_as(host, {**apps, **master_routes(wired.estate, orders.memory, pool)})
     access = access_of(wired, pool)
     ready = [stock.problem, orders.problem, *([] if access is None else [access.problem])]
@@ -139,7 +145,11 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
     serving = asyncio.create_task(server.serve())
     beside = [
         asyncio.create_task(work)
-        for work in (_count_rejections(pool, hooks, orders.handler), stock.remember(), orders.remember())
+        for work in (
+            _count_rejections(pool, hooks, orders.handler, orders.returns),
+            stock.remember(),
+            orders.remember(),
+        )
     ]
     if access is not None:
         access.start()
@@ -228,7 +238,7 @@ def _flush(keeper: Keeper, bus: Bus) -> Callable[[list[Incoming]], Awaitable[lis
     return flush
 
 
-async def _count_rejections(pool: asyncpg.Pool, *doors: HookIntake | OrdersHandler) -> None:
+async def _count_rejections(pool: asyncpg.Pool, *doors: HookIntake | OrdersHandler | ReturnsHandler) -> None:
     while True:
         await asyncio.sleep(REJECTIONS_SECONDS)
         for door in doors:

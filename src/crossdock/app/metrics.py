@@ -32,6 +32,12 @@ ORDERS = Counter(
     ["verb", "outcome"],
     registry=REGISTRY,
 )
+RETURNS = Counter(
+    "crossdock_return_calls_total",
+    "Calls about returns, by verb (request, read) and outcome (done, repeated, refused, away)",
+    ["verb", "outcome"],
+    registry=REGISTRY,
+)
 TRIED = Counter(
     "crossdock_delivery_tries_total",
     "Tries of deliveries, by system and outcome",
@@ -90,6 +96,16 @@ def _orders(verb: str, outcome: str) -> Counter:
 def order_call(verb: str, outcome: str) -> None:
     """Count a call about orders."""
     _orders(verb, outcome).inc()
+
+
+@cache
+def _returns(verb: str, outcome: str) -> Counter:
+    return RETURNS.labels(verb, outcome)
+
+
+def return_call(verb: str, outcome: str) -> None:
+    """Count a call about returns."""
+    _returns(verb, outcome).inc()
 
 
 @cache

@@ -9,6 +9,7 @@ from crossdock.decide_orders import InterfaceFacts
 from crossdock.estate.compile import CompiledEstate
 from crossdock.estate.durations import duration
 from crossdock.orders.placed import CANCEL_TOPIC, TOPIC, interface_of
+from crossdock.returns.placed import TOPIC as RETURN_TOPIC
 from crossdock.translate import Topic
 
 SETTLE_ORDERS = timedelta(hours=1)
@@ -34,8 +35,12 @@ def order_interfaces(estate: CompiledEstate) -> list[InterfaceFacts]:
 
 def order_topics(estate: CompiledEstate) -> dict[tuple[str, str], Topic]:
     """What comes in by them is canonical already."""
-    own = Topic(translator=None, kind="sales_order")
-    return {(one.name, topic): own for one in order_interfaces(estate) for topic in (TOPIC, CANCEL_TOPIC)}
+    kinds = {TOPIC: "sales_order", CANCEL_TOPIC: "sales_order", RETURN_TOPIC: "goods_return"}
+    return {
+        (one.name, topic): Topic(translator=None, kind=kind)
+        for one in order_interfaces(estate)
+        for topic, kind in kinds.items()
+    }
 
 
 def is_told(estate: CompiledEstate, channel: str) -> bool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The order API of a gateway, wired: the door, what it remembers, and who answers."""
+"""The API of orders and returns of a gateway, wired: the door, what it remembers, and who answers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import asyncpg
 
 from crossdock.api.order_door import ApiChannel, OrderDoor
 from crossdock.api.orders import OrdersHandler
-from crossdock.app.metrics import order_call
+from crossdock.api.returns import ReturnsHandler
+from crossdock.app.metrics import order_call, return_call
 from crossdock.app.stock import Stock
 from crossdock.app.wiring import Wired, rules_of
 from crossdock.catalog.memory import CatalogMemory
@@ -19,7 +20,8 @@ from crossdock.sdk.receiving import Incoming, KeepResult
 
 
 class Orders:
-    """What a gateway needs to take orders. `handler` answers; the catalog is shared with `stock`."""
+    """What a gateway needs to take orders and returns. `handler` and `returns` answer; the catalog is shared with
+    `stock`."""
 
     def __init__(
         self, wired: Wired, pool: asyncpg.Pool, commit: GroupCommit[Incoming, KeepResult], stock: Stock
@@ -28,6 +30,7 @@ class Orders:
         self.channels = api_channels(wired.estate)
         door = OrderDoor(rules_of(wired, stock.catalog), self.channels, lambda: self.memory.age)
         self.handler = OrdersHandler(door, commit, pool, stock.handler, now, order_call)
+        self.returns = ReturnsHandler(door, commit, pool, now, return_call)
 
     async def remember(self) -> None:
         """Keep up the catalog, which prices and master data are answered from too, until cancelled."""

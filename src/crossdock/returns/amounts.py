@@ -48,7 +48,7 @@ def spread(amount: Decimal, weights: Sequence[Decimal], step: Decimal) -> list[D
     if not whole:
         return [ZERO for _ in weights]
     exact = [_EXACT.divide(_EXACT.multiply(amount, weight), whole) for weight in weights]
-    parts = [_EXACT.quantize(one, step, rounding=ROUND_FLOOR) for one in exact]
+    parts = [one.quantize(step, ROUND_FLOOR, _EXACT) for one in exact]
     left = int(_EXACT.divide(_EXACT.subtract(amount, sum(parts, ZERO)), step).to_integral_value())
     # A line that costs nothing gets nothing, whatever is left over.
     by_rest = sorted(
@@ -65,12 +65,12 @@ def worth(share: Decimal, back: Decimal, ordered: Decimal, step: Decimal) -> Dec
         return share
     if back <= 0:
         return ZERO
-    return _EXACT.quantize(_EXACT.divide(_EXACT.multiply(share, back), ordered), step, rounding=ROUND_HALF_UP)
+    return _EXACT.divide(_EXACT.multiply(share, back), ordered).quantize(step, ROUND_HALF_UP, _EXACT)
 
 
 def fee_of(gross: Decimal, percent: Decimal, step: Decimal) -> Decimal:
     """What is kept of `gross`: grows with it, and is never more."""
-    return _EXACT.quantize(_EXACT.divide(_EXACT.multiply(gross, percent), Decimal(100)), step, rounding=ROUND_HALF_UP)
+    return _EXACT.divide(_EXACT.multiply(gross, percent), Decimal(100)).quantize(step, ROUND_HALF_UP, _EXACT)
 
 
 def within(parts: Mapping[str, Decimal], most: Decimal) -> dict[str, Decimal]:
