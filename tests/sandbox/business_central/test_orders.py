@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.business_central.trading import EAST, Clock, Trader, line, order
+from crossdock.sandbox.business_central.records import guid_of
+from tests.sandbox.business_central.trading import COMPANY, EAST, Clock, Trader, line, order
 
 
 async def test_an_order_comes_with_its_lines(erp: Trader) -> None:
@@ -56,6 +57,8 @@ async def test_a_code_is_kept_in_capitals_and_found_in_any(erp: Trader) -> None:
         ({"status": "Open"}, "BadRequest_InvalidOperation"),
         ({"customerNumber": "NOBODY"}, "Application_DialogException"),
         ({"customerNumber": ""}, "Application_DialogException"),
+        ({"customerId": guid_of("customer/CUST-00002")}, "Application_DialogException"),
+        ({"paymentTermsId": COMPANY}, "Application_DialogException"),
         ({"currencyCode": "XXX"}, "Application_DialogException"),
         ({"salesOrderLines": {}}, "BadRequest"),
         ({"salesOrderLines": [line("NO-SUCH")]}, "Internal_InvalidTableRelation"),

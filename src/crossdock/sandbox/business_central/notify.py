@@ -15,7 +15,6 @@ from crossdock.sandbox.business_central.records import Change, Record, Store
 from crossdock.sandbox.business_central.subscribe import Subscriptions, set_of
 from crossdock.sandbox.faults import EVENT_KINDS, FaultBook
 
-GATHER_SECONDS = 30.0
 MOST_SINGLE = 1_000
 """Published: more changes than that in one gathering are told as one `collection`."""
 RETRIES = tuple(129_600 / (2**12 - 1) * 2**attempt for attempt in range(12))
@@ -25,15 +24,23 @@ TRIED_AGAIN = frozenset({408, 429, *range(500, 600)})
 CHANGES, SENT = "changes", "deliveries"
 
 
-class Notifier:
-    """Gathers changes by subscription, and sends them by address. `scale` shortens all waits."""
+class Waits(msgspec.Struct, frozen=True):
+    """How long changes are gathered; `scale` shortens that and the waits before retries."""
 
-    def __init__(self, store: Store, subscriptions: Subscriptions, faults: FaultBook, scale: float) -> None:
+    gather_seconds: float = 30.0
+    scale: float = 1.0
+
+
+class Notifier:
+    """Gathers changes by subscription, and sends them by address."""
+
+    def __init__(self, store: Store, subscriptions: Subscriptions, faults: FaultBook, waits: Waits) -> None:
         self._store = store
         self._subscriptions = subscriptions
         self._faults = faults
-        self._scale = scale
-        self._gathering: set[str] = set()
+        self._gather_seconds = waits.gather_seconds
+        self._scale = waits.scale
+        self._gathering: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._running = False
 
@@ -42,12 +49,15 @@ class Notifier:
         self._running = True
         for row in self._store.all(SENT).values():
             if row["state"] == "pending":
-                self._spawn(self._deliver(row, 0.0))
+                self._spawn(self._deliver(row, _encoded(row), 0.0))
         for row in list(self._store.all(CHANGES).values()):
             self._gather(row["url"])
 
     async def stop(self) -> None:
         self._running = False
+        for handle in self._gathering.values():
+            handle.cancel()
+        self._gathering.clear()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -79,12 +89,19 @@ class Notifier:
 
     def _gather(self, url: str) -> None:
         if self._running and url not in self._gathering:
-            self._gathering.add(url)
-            self._spawn(self._flush(url))
+            wait = self._gather_seconds * self._scale
+            self._gathering[url] = asyncio.get_running_loop().call_later(wait, self._release, url)
 
-    async def _flush(self, url: str) -> None:
-        await asyncio.sleep(GATHER_SECONDS * self._scale)
-        self._gathering.discard(url)
+    def release(self) -> int:
+        """Send now what is gathered; to how many addresses that is."""
+        urls = list(self._gathering)
+        for url in urls:
+            self._gathering[url].cancel()
+            self._release(url)
+        return len(urls)
+
+    def _release(self, url: str) -> None:
+        self._gathering.pop(url, None)
         live = {row["id"]: row for row in self._subscriptions.live()}
         gathered: dict[str, list[Record]] = {}
         for key, row in list(self._store.all(CHANGES).items()):
@@ -95,27 +112,26 @@ class Notifier:
             told for ident, rows in gathered.items() if ident in live for told in _notifications(live[ident], rows)
         ]
         if value:
-            self._send(url, value, sorted(set(gathered) & set(live)))
+            self._send(url, value, [row for ident, row in live.items() if ident in gathered])
 
-    def _send(self, url: str, value: list[dict[str, Any]], subscriptions: list[str]) -> None:
-        topics = sorted({set_of(entry["resource"].partition("?")[0].partition("(")[0]) for entry in value})
-        drawn = self._faults.draw(EVENT_KINDS, " ".join(topics))
+    def _send(self, url: str, value: list[dict[str, Any]], subscriptions: list[Record]) -> None:
+        drawn = self._faults.draw(EVENT_KINDS, " ".join(set_of(row["resource"]) for row in subscriptions))
         if "bad_signature" in drawn:
             value = [{**entry, "clientState": "forged"} for entry in value]
         wait = drawn["late"].seconds if "late" in drawn else 0.0
         if "reorder" in drawn:
             wait += self._faults.rng.uniform(0, drawn["reorder"].seconds)
         number = str(self._store.books.bump("notifications"))
-        row: Record = {"id": number, "url": url, "value": value, "subscriptions": subscriptions, "state": "pending"}
-        row |= {"attempts": 0, "statuses": [], "acknowledged": 0}
+        row: Record = {"id": number, "url": url, "value": value, "state": "pending"}
+        row |= {"subscriptions": [one["id"] for one in subscriptions], "attempts": 0, "statuses": [], "acknowledged": 0}
         self._store.books.put(SENT, number, row)
         for _ in range(1 + ("duplicates" in drawn)):
-            self._spawn(self._deliver(row, wait))
+            self._spawn(self._deliver(row, _encoded(row), wait))
 
-    async def _deliver(self, row: Record, wait: float) -> None:
+    async def _deliver(self, row: Record, body: bytes, wait: float) -> None:
         for pause in (wait, *(seconds * self._scale for seconds in RETRIES)):
             await asyncio.sleep(pause)
-            status = await self._attempt(row)
+            status = await self._attempt(row["url"], body)
             row["attempts"] += 1
             row["statuses"] = [*row["statuses"][-11:], status]
             if status is not None and 200 <= status < 300:
@@ -132,17 +148,16 @@ class Notifier:
 
     def _end(self, row: Record, state: str) -> None:
         if row["state"] == "pending":
-            row["state"] = state
+            row |= {"state": state, "value": []}
         self._store.books.put(SENT, row["id"], row)
 
-    async def _attempt(self, row: Record) -> int | None:
+    async def _attempt(self, url: str, body: bytes) -> int | None:
         session = self._subscriptions.session
         if session is None:
             raise RuntimeError("the simulator is not started")
-        body = msgspec.json.encode({"value": row["value"]})
         headers = {"Content-Type": "application/json"}
         with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
-            async with session.post(row["url"], data=body, headers=headers, allow_redirects=False) as answer:
+            async with session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
                 return answer.status
         return None
 
@@ -157,6 +172,10 @@ class Notifier:
         for row in self._store.all(SENT).values():
             states[row["state"]] += 1
         return {**states, "gathered": len(self._store.all(CHANGES))}
+
+
+def _encoded(row: Record) -> bytes:
+    return msgspec.json.encode({"value": row["value"]})
 
 
 def _notifications(subscription: Record, rows: list[Record]) -> list[dict[str, Any]]:

@@ -51,6 +51,7 @@ class TokenDesk:
             raise GrantError(401, "invalid_client", "AADSTS7000215: Invalid client secret provided.")
         if form["scope"] != SCOPE:
             raise GrantError(400, "invalid_scope", f"AADSTS70011: The scope is not valid; it must be {SCOPE}.")
+        self._forget_expired()
         token = secrets.token_urlsafe(32)
         self._books.put("tokens", token, {"client": form["client_id"], "until": self._clock() + self._seconds})
         self._books.bump("tokens.issued")
@@ -64,6 +65,11 @@ class TokenDesk:
         if scheme.lower() != "bearer" or row is None or row["until"] <= self._clock():
             return None
         return str(row["client"])
+
+    def _forget_expired(self) -> None:
+        now = self._clock()
+        for token in [token for token, row in self._books.table("tokens").items() if row["until"] <= now]:
+            self._books.drop("tokens", token)
 
     def expire(self) -> int:
         """End every token now; how many those were."""

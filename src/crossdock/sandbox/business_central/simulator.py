@@ -22,7 +22,7 @@ from crossdock.sandbox.business_central.documents import Documents
 from crossdock.sandbox.business_central.extension import Extension
 from crossdock.sandbox.business_central.limits import Places, Window
 from crossdock.sandbox.business_central.lines import Lines
-from crossdock.sandbox.business_central.notify import Notifier
+from crossdock.sandbox.business_central.notify import Notifier, Waits
 from crossdock.sandbox.business_central.post import Posting
 from crossdock.sandbox.business_central.problems import (
     CREDENTIALS,
@@ -50,8 +50,9 @@ COMPANY = guid_of("company")
 
 class BusinessCentralConfig(SimConfig, kw_only=True):
     """`clients` are secrets by client id, each with limits of its own: `requests` in `window_seconds`, `concurrency`
-    at once, `queue` waiting at most `queue_seconds`. `operation_seconds` is how long a request holds its place,
-    `time_scale` shortens the waits of webhooks, `reserve` lets open order lines reserve stock."""
+    at once, `queue` waiting at most `queue_seconds`. `operation_seconds` is how long a request holds its place.
+    Webhooks tell what changed in `gather_seconds`; `time_scale` shortens that and the waits before retries.
+    `reserve` lets open order lines reserve stock, `prevent_negative` lets nothing go that is not there."""
 
     tenant: str = "9506000a-7e4a-4c0d-9a50-c0ffee000001"
     environment: str = "production"
@@ -65,6 +66,7 @@ class BusinessCentralConfig(SimConfig, kw_only=True):
     queue_seconds: float = 480.0
     operation_seconds: float = 0.0
     page_size: int = MAX_PAGE
+    gather_seconds: float = 30.0
     time_scale: float = 1.0
     event_timeout: float = 5.0
     reserve: bool = False
@@ -96,7 +98,8 @@ class BusinessCentralSim(Simulator):
         self.config = config or BusinessCentralConfig()
         super().__init__(self.config)
         self._clock = clock
-        self._limits: dict[str, tuple[Window, Places]] = {}
+        self.limits: dict[str, tuple[Window, Places]] = {}
+        """By client, from its first request on."""
         self.store = Store(self.books, clock)
         self.stock = Stock(self.store, reserve=self.config.reserve, prevent_negative=self.config.prevent_negative)
         lines = Lines(self.store, self.stock)
@@ -105,7 +108,9 @@ class BusinessCentralSim(Simulator):
         writers = Writers(documents, lines, self.posting, Extension(self.store, self.stock, self.posting))
         self.router = Router(self.store, Reader(self.store, self.config.page_size), writers, lambda: self.url)
         self.subscriptions = Subscriptions(self.store, self.config.event_timeout)
-        self.notifier = Notifier(self.store, self.subscriptions, self.faults, self.config.time_scale)
+        self.notifier = Notifier(
+            self.store, self.subscriptions, self.faults, Waits(self.config.gather_seconds, self.config.time_scale)
+        )
         self.desk = TokenDesk(self.books, self.config.clients, self.config.token_seconds, clock)
         self._master = Master(make_catalog(self.config.catalog), self.config.extra_customers, self.config.extra_items)
         self._seed()
@@ -123,7 +128,7 @@ class BusinessCentralSim(Simulator):
     def reset(self) -> None:
         super().reset()
         self.store.index()
-        self._limits.clear()
+        self.limits.clear()
         self._seed()
 
     async def opened(self) -> None:
@@ -176,11 +181,11 @@ class BusinessCentralSim(Simulator):
         client = self.desk.client_of(request.headers.get("Authorization", ""))
         if client is None:
             raise BusinessCentralError(401, CREDENTIALS, "The server has rejected the client credentials.")
-        if client not in self._limits:
+        if client not in self.limits:
             window = Window(self.config.requests, self.config.window_seconds, self._clock)
             places = Places(self.config.concurrency, self.config.queue, self.config.queue_seconds)
-            self._limits[client] = (window, places)
-        return self._limits[client]
+            self.limits[client] = (window, places)
+        return self.limits[client]
 
     async def _answer(self, request: web.BaseRequest, raw: str, body: dict[str, Any]) -> Reply:
         address = parse_address(raw)
@@ -196,7 +201,7 @@ class BusinessCentralSim(Simulator):
         return self.router.answer(call)
 
     def counts(self) -> dict[str, Any]:
-        waits = [places.most_waiting for _, places in self._limits.values()]
+        waits = [places.most_waiting for _, places in self.limits.values()]
         own = OwnBooks(self.store).counts()
         told = {"subscriptions": len(self.subscriptions.live()), "notifications": self.notifier.counts()}
         return {
@@ -214,6 +219,8 @@ class BusinessCentralSim(Simulator):
                 return {"on_hand": self.adjust(wanted.sku, wanted.location, wanted.quantity)}
             case "POST", "invoice":
                 return self._invoice(msgspec.json.decode(await request.read(), type=OrderRequest).number)
+            case "POST", "notify":
+                return {"addresses": self.notifier.release()}
             case "POST", "expire_tokens":
                 return {"expired": self.desk.expire()}
         return OwnBooks(self.store).table(tail) if method == "GET" else None
