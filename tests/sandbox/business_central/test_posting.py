@@ -250,3 +250,41 @@ async def test_a_clerk_adjusts_and_invoices(erp: Trader) -> None:
     made = await erp.control("invoice", "POST", {"number": order["number"]})
     assert made["invoice"]["orderNumber"] == order["number"]
     assert (await erp("GET", "salesOrders")).rows == []
+
+
+async def test_the_discount_of_an_order_goes_with_its_invoices(erp: Trader) -> None:
+    order = await erp.order(line(quantity=4, unitPrice=25), discountAmount=10)
+    assert order["totalAmountIncludingTax"] == 90
+    first = order["salesOrderLines"][0]["id"]
+    for amount in (1, 3):
+        await erp("PATCH", f"salesOrderLines({first})", {"shipQuantity": amount}, If_Match="*")
+        assert (await post(erp, order)).status == 204
+    invoices = (await erp("GET", "salesInvoices?$expand=salesInvoiceLines")).rows
+    assert [(one["discountAmount"], one["totalAmountIncludingTax"]) for one in invoices] == [(2.5, 22.5), (7.5, 67.5)]
+    assert [one["salesInvoiceLines"][0]["quantity"] for one in invoices] == [1, 3]
+
+
+async def test_actions_that_are_not_there(erp: Trader) -> None:
+    order = await erp.order()
+    for path in (f"salesOrders({order['id']})/Microsoft.NAV.ship", f"salesOrders({order['id']})/Microsoft.NAV.post"):
+        assert (await erp("POST", path)).code == "BadRequest_MethodNotImplemented"
+    assert (await erp("GET", f"salesOrders({order['id']})/Microsoft.NAV.shipAndInvoice")).status == 405
+    draft = (await erp("POST", "salesInvoices", {"customerNumber": "CUST-00001"})).ok(201)
+    assert (await erp("POST", f"salesInvoices({draft['id']})/Microsoft.NAV.post")).code == "Application_DialogException"
+    assert (await erp("POST", f"salesInvoices({draft['id']})/Microsoft.NAV.send")).status == 400
+    assert (await erp("DELETE", f"salesInvoices({draft['id']})", If_Match=draft["@odata.etag"])).status == 204
+    assert (await erp("GET", "salesInvoices")).rows == []
+
+
+async def test_reset_forgets_all_but_the_master_data(erp: Trader) -> None:
+    before = await erp.control("stock")
+    order = await erp.order(line(quantity=3, locationId=EAST))
+    await post(erp, order)
+    await erp.control("reset", "POST")
+    assert (await erp("GET", "items?$top=1")).status == 401
+    again = await sign_in(erp.http, erp.sim)
+    counts = await again.control("counts")
+    assert [counts[name] for name in ("orders", "shipments", "invoices")] == [0, 0, 0]
+    levels = [(row["itemNumber"], row["quantityOnHand"]) for row in (await again.control("stock"))["stock"]]
+    assert levels == [(row["itemNumber"], row["quantityOnHand"]) for row in before["stock"]]
+    assert (await again.order())["number"] == order["number"]

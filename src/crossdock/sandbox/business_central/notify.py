@@ -53,15 +53,18 @@ class Notifier:
         for row in list(self._store.all(CHANGES).values()):
             self._gather(row["url"])
 
-    async def stop(self) -> None:
-        self._running = False
+    def clear(self) -> None:
+        """Send nothing of what is gathered or under way."""
         for handle in self._gathering.values():
             handle.cancel()
         self._gathering.clear()
-        tasks = list(self._tasks)
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def stop(self) -> None:
+        self._running = False
+        self.clear()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def told(self, changes: list[Change]) -> None:
         """Records changed: remember it for each subscription that is about them."""

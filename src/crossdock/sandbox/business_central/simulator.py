@@ -129,6 +129,7 @@ class BusinessCentralSim(Simulator):
         super().reset()
         self.store.index()
         self.limits.clear()
+        self.notifier.clear()
         self._seed()
 
     async def opened(self) -> None:
