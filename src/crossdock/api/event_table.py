@@ -85,6 +85,9 @@ EVENTS: Mapping[str, EventKind] = {
     "goods_return.approved": EventKind("a return is allowed, and its goods are awaited", ReturnTold, _RETURN),
     "goods_return.cancelled": EventKind("a return was taken back before anything came", ReturnTold, _RETURN),
     "goods_return.declined": EventKind("a return is not allowed", ReturnTold, _RETURN),
+    "goods_return.delivered": EventKind(
+        "an ERP or a warehouse was told of a return, or that it is cancelled", DeliveryTold, _DELIVERED
+    ),
     "goods_return.received": EventKind("goods of a return came back", ReturnReceipt, _RETURN),
     "goods_return.refunded": EventKind("what goes back for goods that came back is known", Refund, _RETURN),
     "shipment.confirmed": EventKind("goods left", Shipment, _ORDER),

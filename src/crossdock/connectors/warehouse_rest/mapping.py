@@ -155,4 +155,70 @@ FULFILLMENT_ORDER: Final = Mapping(
     dropped=("known", "reference", "document.order_key"),
 )
 
-MAPPINGS: Final = (MOVEMENTS, COUNT, SHIPMENT, FULFILLMENT_ORDER)
+RETURN: Final = Mapping(
+    name="warehouse_rest.return",
+    version=1,
+    direction="in",
+    source="Warehouse event return.received, contract version 1",
+    target="return_receipt",
+    rules=(
+        Rule(target="receipt_id", source="data.return.id", via=("text",), required=True),
+        Rule(target="source", source="~.system"),
+        Rule(target="return_key", source="data.return.reference", via=("text",), required=True),
+        Rule(target="location", source="data.return.location", crosswalk="location", required=True),
+        Rule(target="received_at", source="data.return.received_at", via=("datetime",), required=True),
+        Rule(
+            target="lines",
+            source="data.return.lines",
+            required=True,
+            each=(
+                *_PACKED,
+                Rule(target="disposition", source="disposition", via=("text", "lower"), required=True),
+                Rule(target="condition", source="condition", via=(("cut", 512),)),
+            ),
+            note="counted whole or not at all: goods and money follow from all of it",
+        ),
+    ),
+    dropped=("type", "id", "occurred_at", "data.return.order_reference", "data.return.final"),
+)
+
+EXPECTED_RETURN: Final = Mapping(
+    name="warehouse_rest.expected_return",
+    version=1,
+    direction="out",
+    source="Warehouse expected return, contract version 1",
+    target="json",
+    functions=FUNCTIONS,
+    rules=(
+        Rule(target="reference", source="document.return_key", required=True),
+        Rule(target="order_reference", source="document.order_key", required=True),
+        Rule(target="location", source="document.location", via=(("pick", "$.names.location"),), required=True),
+        Rule(target="note", source="document.note", via=(("cut", 500),)),
+        Rule(
+            target="lines",
+            source="document.lines",
+            required=True,
+            each=(
+                Rule(target="line", source="line", via=("line_number",), required=True),
+                Rule(target="sku", source="sku", via=(("pick", "$.names.sku", "@.sku"),), required=True),
+                Rule(target="quantity", source="quantity.value", via=("text",), required=True),
+                Rule(target="unit", source="quantity.unit", required=True),
+                Rule(target="reason", source="reason", via=(("cut", 200),)),
+            ),
+        ),
+    ),
+    dropped=(
+        "known",
+        "reference",
+        "document.number",
+        "document.channel",
+        "document.version",
+        "document.status",
+        "document.requested_at",
+        "document.updated_at",
+        "document.resolution",
+        "document.override",
+    ),
+)
+
+MAPPINGS: Final = (MOVEMENTS, COUNT, SHIPMENT, RETURN, FULFILLMENT_ORDER, EXPECTED_RETURN)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Idempotent Receiver: checks a Standard Webhook and reads which movements or shipment it speaks of."""
+"""Idempotent Receiver: checks a Standard Webhook and reads which movements, shipment or return it speaks of."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -15,6 +15,7 @@ from crossdock.sdk.receiving import HookRequest, Identified, message_id_in, mome
 from crossdock.sdk.signatures import check_standard_webhook
 
 SHIPMENT: Final = "shipment.confirmed"
+RETURN: Final = "return.received"
 
 
 class _Event(Struct):
@@ -37,8 +38,26 @@ class _ShipmentEvent(Struct):
     occurred_at: str | None = None
 
 
+class _ReturnHead(Struct):
+    reference: str
+
+
+class _ReturnData(Struct, rename={"back": "return"}):
+    back: _ReturnHead
+
+
+class _ReturnEvent(Struct):
+    type: str
+    data: _ReturnData
+    occurred_at: str | None = None
+
+
+_Any = _Event | _ShipmentEvent | _ReturnEvent
+_DECODERS: Final[Mapping[str, msgspec.json.Decoder[Any]]] = {
+    SHIPMENT: msgspec.json.Decoder(_ShipmentEvent),
+    RETURN: msgspec.json.Decoder(_ReturnEvent),
+}
 _EVENT = msgspec.json.Decoder(_Event)
-_SHIPMENT = msgspec.json.Decoder(_ShipmentEvent)
 
 
 class WarehouseReceiver:
@@ -49,32 +68,39 @@ class WarehouseReceiver:
         check_standard_webhook(request.headers, request.body, secrets, now=request.received_at)
 
     def identify(self, request: HookRequest) -> Identified:
-        """Shipments in order per sales order; movements in none, for they only add up. Raises Refused without an id."""
+        """Shipments in order per sales order, what came back per return; movements in none, for they only add up.
+
+        Raises Refused without an id."""
         message_id = message_id_in(request, "webhook-id", "send events as the warehouse contract says")
         loose_key = f"stock/{request.system}/{blake2b(message_id.encode(), digest_size=8).hexdigest()}"
         try:
-            if request.topic == SHIPMENT:
-                event: _Event | _ShipmentEvent = _SHIPMENT.decode(request.body)
-            else:
-                event = _EVENT.decode(request.body)
+            event: _Any = _DECODERS.get(request.topic, _EVENT).decode(request.body)
             if event.type != request.topic:
                 raise ValueError(
                     f"the body is of type {event.type[:100]!r}, its address of topic {request.topic[:100]!r}"
                 )
-            key = f"order/{_order_key(event)}" if isinstance(event, _ShipmentEvent) else loose_key
+            key = _key(event) or loose_key
         except (msgspec.DecodeError, ValueError) as error:
             unreadable = f"unreadable/{request.system}/{message_id}"
             return Identified(
                 dedup_key=message_id,
-                key=loose_key if request.topic != SHIPMENT else unreadable,
+                key=unreadable if request.topic in _DECODERS else loose_key,
                 topic=request.topic,
                 problem=f"the body is not an event of topic {request.topic[:100]}: {error}",
             )
         return Identified(dedup_key=message_id, key=key, topic=request.topic, occurred_at=moment_of(event.occurred_at))
 
 
-def _order_key(event: _ShipmentEvent) -> str:
-    key = order_key_of(event.data.shipment.fulfillment_order_reference)
-    if not key.isprintable() or len(key) > 200:
-        raise ValueError("fulfillment_order_reference is longer than 200 characters or not printable")
+def _key(event: _Any) -> str:
+    """The key of what is told in order; "" when it is told in none."""
+    if isinstance(event, _ShipmentEvent):
+        return f"order/{_short(order_key_of(event.data.shipment.fulfillment_order_reference))}"
+    if isinstance(event, _ReturnEvent):
+        return f"return/{_short(event.data.back.reference)}"
+    return ""
+
+
+def _short(key: str) -> str:
+    if not key or not key.isprintable() or len(key) > 200:
+        raise ValueError("the reference is empty, longer than 200 characters or not printable")
     return key

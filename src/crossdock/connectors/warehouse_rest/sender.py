@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Guaranteed Delivery to the warehouse: fulfillment orders in batches, and their cancellation."""
+"""Guaranteed Delivery to the warehouse: fulfillment orders in batches, their cancellation, and returns."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from msgspec import Struct, field
 
 from crossdock.connectors.warehouse_rest.client import open_client
 from crossdock.connectors.warehouse_rest.errors import CONFLICT, REFUSED, SHIPPED, STATUSES
+from crossdock.connectors.warehouse_rest.expect import EXPECTED_RETURN, RETURN_CANCEL, ReturnsDesk
+from crossdock.connectors.warehouse_rest.mapping import EXPECTED_RETURN as EXPECTED_RETURN_MAPPING
 from crossdock.connectors.warehouse_rest.mapping import FULFILLMENT_ORDER
 from crossdock.errors import CrossdockError, OutcomeUnknown, RetryLater
 from crossdock.sdk.connector import SystemConfig
@@ -58,14 +60,22 @@ class WarehouseSender:
             "service": {**_SERVICES, **{name.lower(): ours for name, ours in config.names.get("service", {}).items()}},
         }
 
+        expected = config.translate[EXPECTED_RETURN_MAPPING.name]
+        self._returns = ReturnsDesk(self._client, lambda item: expected(self._source(item)))
+
     async def send(self, operation: str, batch: Sequence[Outgoing]) -> list[Outcome]:
-        """`fulfillment_order` (200 in a call) or `fulfillment_cancel` (one by one). Outcomes in the batch's order."""
+        """`fulfillment_order` (200 in a call), `fulfillment_cancel`, `expected_return` or `return_cancel` (one by one).
+        Outcomes in the batch's order."""
+        if operation in (EXPECTED_RETURN, RETURN_CANCEL):
+            return [await self._returns.send(operation, item) for item in batch]
         if operation == "fulfillment_cancel":
             return [await self._cancel(item) for item in batch]
         return await send_batch(self._client, _CREATE, batch, self._body)
 
     async def find(self, operation: str, batch: Sequence[Outgoing]) -> list[Delivered | None]:
         """By our reference; of a cancellation, whether it is cancelled. Raises a CrossdockError when it cannot tell."""
+        if operation in (EXPECTED_RETURN, RETURN_CANCEL):
+            return await self._returns.find(operation, batch)
         stored = await self._look_up([item.reference for item in batch])
         found: list[Delivered | None] = []
         for item in batch:
@@ -81,9 +91,11 @@ class WarehouseSender:
         """Release connections."""
         await self._client.close()
 
+    def _source(self, item: Outgoing) -> Any:
+        return {"document": item.document, "known": item.known, "reference": item.reference, "names": self._names}
+
     def _body(self, item: Outgoing) -> Any:
-        source = {"document": item.document, "known": item.known, "reference": item.reference, "names": self._names}
-        return self._translate(source)
+        return self._translate(self._source(item))
 
     async def _cancel(self, item: Outgoing) -> Outcome:
         try:

@@ -24,17 +24,18 @@ class Checker:
 
     def __init__(self, catalog: Catalog) -> None:
         self._skus = frozenset(product.sku for product in catalog.products)
-        self._locations = frozenset(place.code for place in catalog.locations)
+        self.locations = frozenset(place.code for place in catalog.locations)
+        """Codes of the locations there are."""
 
     def check(self, order: Any) -> tuple[dict[str, Any] | None, list[Problem]]:
         """Return the order in its normal form, or None and the problems."""
         if not isinstance(order, dict):
             return None, [problem("", "wrong_type", "a fulfillment order is an object")]
-        errors = _unknown(order, ORDER_FIELDS, "")
+        errors = unknown(order, ORDER_FIELDS, "")
         for name in ("reference", "order_reference"):
-            errors += _text(order.get(name), name, required=True, limit=64)
-        errors += _text(order.get("location"), "location", required=True, limit=64)
-        if not errors and order["location"] not in self._locations:
+            errors += text(order.get(name), name, required=True, limit=64)
+        errors += text(order.get("location"), "location", required=True, limit=64)
+        if not errors and order["location"] not in self.locations:
             errors.append(
                 problem("location", "unknown_location", f"{order['location']} is not a location of this warehouse")
             )
@@ -70,7 +71,7 @@ class Checker:
         made = []
         for place, line in enumerate(lines):
             where = f"lines[{place}]"
-            found = self._line(line, where)
+            found = self.line(line, where)
             if not found and line["line"] in numbers:
                 found = [problem(f"{where}.line", "duplicate_line", f"line {line['line']} is there twice")]
             errors += found
@@ -80,16 +81,17 @@ class Checker:
                 made.append({"line": line["line"], "sku": line["sku"], "quantity": quantity, "unit": line["unit"]})
         return made, errors
 
-    def _line(self, line: Any, where: str) -> list[Problem]:
+    def line(self, line: Any, where: str, fields: frozenset[str] = LINE_FIELDS) -> list[Problem]:
+        """What is wrong with a line of goods."""
         if not isinstance(line, dict):
             return [problem(where, "wrong_type", "a line is an object")]
-        errors = _unknown(line, LINE_FIELDS, f"{where}.")
+        errors = unknown(line, fields, f"{where}.")
         number = line.get("line")
         if number is None:
             errors.append(problem(f"{where}.line", "required", "give the line number"))
         elif not isinstance(number, int) or isinstance(number, bool) or number < 1:
             errors.append(problem(f"{where}.line", "wrong_type", "line is a positive integer"))
-        errors += _text(line.get("sku"), f"{where}.sku", required=True, limit=64)
+        errors += text(line.get("sku"), f"{where}.sku", required=True, limit=64)
         if isinstance(line.get("sku"), str) and line["sku"] not in self._skus:
             errors.append(problem(f"{where}.sku", "unknown_sku", f"{line['sku'][:64]} is not stocked here"))
         errors += _quantity(line.get("quantity"), f"{where}.quantity")
@@ -98,7 +100,8 @@ class Checker:
         return errors
 
 
-def _unknown(value: dict[str, Any], known: frozenset[str], prefix: str) -> list[Problem]:
+def unknown(value: dict[str, Any], known: frozenset[str], prefix: str) -> list[Problem]:
+    """A problem for each field that is not in the contract."""
     return [
         problem(f"{prefix}{name}", "unknown_field", "this field is not in the contract")
         for name in value
@@ -106,7 +109,8 @@ def _unknown(value: dict[str, Any], known: frozenset[str], prefix: str) -> list[
     ]
 
 
-def _text(value: Any, field: str, *, required: bool, limit: int = 200) -> list[Problem]:
+def text(value: Any, field: str, *, required: bool, limit: int = 200) -> list[Problem]:
+    """What is wrong with a text of at most `limit` characters."""
     if value is None or value == "":
         return [problem(field, "required", "this field is required")] if required else []
     if not isinstance(value, str):
@@ -119,9 +123,9 @@ def _address(address: Any) -> list[Problem]:
         return [problem("ship_to", "required", "a fulfillment order needs an address")]
     if not isinstance(address, dict):
         return [problem("ship_to", "wrong_type", "ship_to is an object")]
-    errors = _unknown(address, ADDRESS_FIELDS, "ship_to.")
+    errors = unknown(address, ADDRESS_FIELDS, "ship_to.")
     for name in sorted(ADDRESS_FIELDS):
-        errors += _text(address.get(name), f"ship_to.{name}", required=name in ADDRESS_REQUIRED)
+        errors += text(address.get(name), f"ship_to.{name}", required=name in ADDRESS_REQUIRED)
     country = address.get("country")
     if (
         isinstance(country, str)

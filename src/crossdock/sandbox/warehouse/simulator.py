@@ -21,6 +21,7 @@ from crossdock.sandbox.ratelimit import TokenBucket
 from crossdock.sandbox.signing import signed_headers
 from crossdock.sandbox.warehouse.accept import MAX_BATCH, Checker
 from crossdock.sandbox.warehouse.count import CountRequest, count_stock
+from crossdock.sandbox.warehouse.expect import ReceiveRequest, ReturnDesk, shown_return
 from crossdock.sandbox.warehouse.opening import OpeningRequest, receive_opening
 from crossdock.sandbox.warehouse.records import Warehouse, shown
 from crossdock.sandbox.warehouse.ship import (
@@ -68,6 +69,7 @@ class WarehouseSim(Simulator):
         self.emitter = Emitter(self.config.subscriptions, rules, self._sign, self.books, self.faults)
         self.warehouse = Warehouse(self.books, self.catalog, self.emitter)
         self.checker = Checker(self.catalog)
+        self.desk = ReturnDesk(self.warehouse, self.checker)
         self.runs = Runs()
         self.rng = random.Random(self.config.seed)
         self._bucket = TokenBucket(self.config.rate, self.config.burst)
@@ -113,6 +115,8 @@ class WarehouseSim(Simulator):
             return self._look_up(request)
         if request.method == "GET" and path == "/stock":
             return self._stock(request)
+        if path == "/returns" or path.startswith("/returns/"):
+            return await self._returns(request, path.strip("/").split("/")[1:])
         parts = path.strip("/").split("/")
         if parts[0] == "fulfillment-orders" and len(parts) in (2, 3):
             return self._one(request.method, parts)
@@ -175,6 +179,41 @@ class WarehouseSim(Simulator):
             )
         return json_response(shown(order))
 
+    async def _returns(self, request: web.BaseRequest, parts: list[str]) -> web.Response:
+        if request.method == "GET" and not parts:
+            wanted = [entry for entry in request.query.get("reference", "").split(",") if entry]
+            found = [held for entry in dict.fromkeys(wanted) if (held := self.desk.of(entry)) is not None]
+            return json_response({"returns": [shown_return(held) for held in found]})
+        if request.method == "POST" and not parts:
+            return await self._expect(request)
+        held = self.desk.returns.get(parts[0]) if parts else None
+        if held is None:
+            return problem_response(404, "Not found", "no return has this id")
+        if request.method == "GET" and len(parts) == 1:
+            return json_response(shown_return(held))
+        if request.method != "POST" or parts[1:] != ["cancel"]:
+            return problem_response(405, "Not allowed", "GET the return or POST to its cancel")
+        if not self.desk.cancel(held):
+            return problem_response(409, "Conflict", f"the return is {held['status']} and cannot be cancelled")
+        return json_response(shown_return(held))
+
+    async def _expect(self, request: web.BaseRequest) -> web.Response:
+        body = await request.read()
+        if len(body) > MAX_BODY:
+            return problem_response(413, "Too large", "a request holds at most 8 MB")
+        try:
+            given = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return problem_response(400, "Bad request", "the body is a return as JSON")
+        content, errors = self.desk.check(given)
+        if content is None:
+            self.books.bump("returns_refused")
+            return problem_response(422, "Refused", "the return is not what can be expected", errors=errors)
+        status, held = self.desk.take(content)
+        if status == 409:
+            return problem_response(409, "Conflict", f"reference {content['reference']} is there with other content")
+        return json_response(shown_return(held), status)
+
     def _stock(self, request: web.BaseRequest) -> web.Response:
         try:
             offset, limit = int(request.query.get("offset", "0")), int(request.query.get("limit", "500"))
@@ -215,6 +254,7 @@ class WarehouseSim(Simulator):
             "fulfillment_orders": len(self.warehouse.orders),
             "by_status": statuses,
             "shipments": len(self.books.table("shipments")),
+            "returns": len(self.desk.returns),
             "counters": self.books.counters,
             "events": self.emitter.counts(),
         }
@@ -225,6 +265,10 @@ class WarehouseSim(Simulator):
                 return {"fulfillment_orders": [shown(order) for order in self.warehouse.orders.values()]}
             case "GET", "shipments":
                 return {"shipments": list(self.books.table("shipments").values())}
+            case "GET", "returns":
+                return {"returns": [shown_return(held) for held in self.desk.returns.values()]}
+            case "POST", "receive":
+                return self.desk.receive(msgspec.json.decode(await request.read(), type=ReceiveRequest))
             case "GET", "stock":
                 return {"stock": self._levels()}
             case "GET", "deliveries":
