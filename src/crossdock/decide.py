@@ -7,7 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import asyncpg
 from msgspec import Struct
+from msgspec.structs import replace
 
+from crossdock.billing.invoice import take_invoices
+from crossdock.billing.payment import take_payments
+from crossdock.billing.told import Listeners
 from crossdock.catalog.accept import accept_customers, accept_products
 from crossdock.catalog.accept_prices import take_price_lists
 from crossdock.decide_orders import Rules, decide_orders, others_of, pairs_of_orders, prepare_order
@@ -25,6 +29,7 @@ from crossdock.inventory.tell_again import tell_again
 from crossdock.journal.decided import Decided, Translated
 from crossdock.orders.accept import Prepared
 from crossdock.orders.cancel import cancel
+from crossdock.orders.follow import follow
 
 
 class Desk(Struct, frozen=True):
@@ -63,7 +68,16 @@ async def decide(conn: asyncpg.Connection, rules: Rules, batch: Sequence[Transla
         decided = await _DECIDERS.get(kind, _unknown)(desk, items)
         decisions.update(zip([item.claimed.id for item in items], decided, strict=True))
     await write_levels(conn, levels)
+    await _follow(conn, decisions)
     return [decisions[item.claimed.id] for item in batch]
+
+
+async def _follow(conn: asyncpg.Connection, decisions: dict[int, Decided]) -> None:
+    """Tell of orders that have moved to another state, with the last document of the batch that touched them."""
+    by = {key: document for document, decided in decisions.items() for key in decided.orders}
+    for moved in await follow(conn, by):
+        document = by[moved.order_key]
+        decisions[document] = replace(decisions[document], events=(*decisions[document].events, moved.event))
 
 
 async def _lock(
@@ -117,6 +131,26 @@ async def _receipts(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
     return await decide_receipts(desk.conn, desk.rules, batch, desk.turns, desk.levels)
 
 
+def _listeners(rules: Rules) -> Listeners:
+    return Listeners(
+        outgoing=rules.outgoing, channel_system=rules.channel_system, erps=frozenset(rules.policy.erp_of.values())
+    )
+
+
+async def _invoices(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
+    return await take_invoices(
+        desk.conn, batch, _listeners(desk.rules), _sources(desk.rules, batch), desk.rules.catalog
+    )
+
+
+async def _payments(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
+    return await take_payments(desk.conn, batch, _listeners(desk.rules), _sources(desk.rules, batch))
+
+
+def _sources(rules: Rules, batch: Sequence[Translated]) -> dict[str, str]:
+    return {name: rules.facts(name).system for name in {item.claimed.interface for item in batch}}
+
+
 async def _differences(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
     for system, pairs in sorted(told_again(batch).items()):
         await tell_again(desk.conn, system, pairs)
@@ -165,6 +199,8 @@ _DECIDERS: Mapping[str, Decide] = {
     "shipment": _shipments,
     "goods_return": _returns,
     "return_receipt": _receipts,
+    "invoice": _invoices,
+    "payment": _payments,
     "demand_forecast": _forecasts,
     "product": _products,
     "customer": _customers,
@@ -180,6 +216,9 @@ _TURNS: Mapping[str, int] = {
     # What is to come back must have left; what came back must have been allowed to.
     "goods_return": 5,
     "return_receipt": 6,
+    # Lives of orders are locked after their levels and fulfillment orders.
+    "invoice": 7,
+    "payment": 8,
     # Stamps are given under one lock, which is held no longer than it must be.
-    "price_list": 7,
+    "price_list": 9,
 }

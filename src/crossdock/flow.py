@@ -134,7 +134,7 @@ async def _write(conn: asyncpg.Connection, rules: Rules, outcomes: Sequence[Outc
     await record_events(
         conn,
         [
-            Event(type=event.type, key=outcome.key, document_id=outcome.claimed.id, data=event.data)
+            Event(type=event.type, key=event.key or outcome.key, document_id=outcome.claimed.id, data=event.data)
             for outcome in outcomes
             for event in outcome.decided.events
         ],

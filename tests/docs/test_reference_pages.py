@@ -71,6 +71,7 @@ def test_events() -> None:
         fixed |= set(written)
     sent = {sends.object for name in CONNECTORS for sends in load_connector(name).manifest.sends} - {"stock_level"}
     of_orders = {f"sales_order.{what}" for what in ("accepted", "changed", "cancelled")}
+    of_orders |= {"invoice.accepted", "payment.accepted"}
     assert documented == set(EVENTS)
     assert documented == fixed | of_orders | {f"{kind}.delivered" for kind in sent} | {LEVEL_CHANGED}
 

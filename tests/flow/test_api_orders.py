@@ -118,7 +118,7 @@ async def test_an_order_by_the_api_reaches_erp_and_warehouse_once(counter: Count
     book = books["portal.api"]
     assert (book.received, book.duplicate, book.settled, book.open) == (30, 20, 10, 0)
     for one in ids:
-        assert (await counter.read(one))["state"] == "submitted"
+        assert (await counter.read(one))["state"] == "allocated"
 
 
 async def test_what_has_left_is_told_of_the_order_and_no_system_is_told_that_has_not_asked(counter: Counter) -> None:

@@ -24,10 +24,13 @@ from crossdock.api.event_data import (
     SubscriptionDisabled,
     WebhookGivenUp,
 )
+from crossdock.canonical.billing import Invoice, Payment
 from crossdock.canonical.fulfillment import Shipment
 from crossdock.canonical.goods_return import Refund, ReturnReceipt
 from crossdock.canonical.stock import Availability
 from crossdock.inventory.reservation import Reservation
+from crossdock.orders.follow import OrderMoved
+from crossdock.orders.overdue import OrderOverdue
 
 
 class EventKind(Struct, frozen=True):
@@ -66,6 +69,8 @@ EVENTS: Mapping[str, EventKind] = {
         "a notice of goods on their way was taken", ReceiptTold, "inbound/{reference}"
     ),
     "inventory.level.changed": EventKind("a level moved", LevelTold, "stock/{sku}@{location}", placed=True),
+    "invoice.accepted": EventKind("an invoice or credit memo, or a newer version of it, was taken", Invoice, _ORDER),
+    "payment.accepted": EventKind("a payment or refund, or a newer version of it, was taken", Payment, _ORDER),
     "price_list.changed": EventKind(
         "a price list was taken in or retired", PriceListTold, "price_list/{price_list_id}"
     ),
@@ -82,6 +87,8 @@ EVENTS: Mapping[str, EventKind] = {
     "sales_order.delivered": EventKind(
         "the ERP has the order, its change or its cancellation", DeliveryTold, _DELIVERED
     ),
+    "sales_order.overdue": EventKind("an order was longer in its state than the estate allows", OrderOverdue, _ORDER),
+    "sales_order.state_changed": EventKind("an order went from one state to another", OrderMoved, _ORDER),
     "goods_return.approved": EventKind("a return is allowed, and its goods are awaited", ReturnTold, _RETURN),
     "goods_return.cancelled": EventKind("a return was taken back before anything came", ReturnTold, _RETURN),
     "goods_return.declined": EventKind("a return is not allowed", ReturnTold, _RETURN),

@@ -40,8 +40,9 @@ from crossdock.errors import CrossdockError, EngineAway, NeedsEdit, Refused, Ret
 from crossdock.governance.caller import Caller, caller_of
 from crossdock.intake.hooks import MOST_REJECTIONS
 from crossdock.orders.draft import Identity, new_identity
+from crossdock.orders.life import STATES
 from crossdock.orders.listing import MOST as MOST_LISTED
-from crossdock.orders.listing import STATES, Wanted, list_orders
+from crossdock.orders.listing import Wanted, list_orders
 from crossdock.orders.placed import answer_kept, asked_of, interface_of, placing
 from crossdock.orders.request import OrderRequest
 from crossdock.orders.standing import Standing, no_such_order, standing

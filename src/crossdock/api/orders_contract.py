@@ -10,7 +10,8 @@ import msgspec
 from crossdock.api.contract_parts import REFS, body, in_path, key_header, problem, query, text_headers, told, wrong_body
 from crossdock.api.idempotency import LONGEST_KEY
 from crossdock.api.order_cart import Cart
-from crossdock.orders.listing import MOST, STATES, OrderPage
+from crossdock.orders.life import STATES
+from crossdock.orders.listing import MOST, OrderPage
 from crossdock.orders.placed import PlacedOrder
 from crossdock.orders.request import OrderRequest
 from crossdock.orders.standing import OrderView

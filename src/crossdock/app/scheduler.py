@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import timedelta
 
 import asyncpg
 import structlog
@@ -18,11 +19,14 @@ from crossdock.app.wiring import Wired, source_of
 from crossdock.connectors.file_drop.feed import feed_of
 from crossdock.connectors.file_drop.fetch import Resolve
 from crossdock.errors import EngineAway, RetryLater
+from crossdock.estate.durations import duration
 from crossdock.inventory.expire import expire
 from crossdock.inventory.measure_pace import measure_pace
 from crossdock.inventory.withdraw import free_withdrawn
 from crossdock.journal.keep import keep
 from crossdock.journal.outbox import STREAM, SUBJECTS, relay
+from crossdock.orders.overdue import PAGE as OVERDUE_PAGE
+from crossdock.orders.overdue import tell_overdue
 from crossdock.runtime.embedded.state import Endpoints
 from crossdock.runtime.nats import Bus
 from crossdock.runtime.postgres import away, open_pool, retrying
@@ -35,6 +39,7 @@ RELAY_PAUSE = 0.1
 AWAY_SECONDS = 1.0
 EXPIRE_SECONDS = 1.0
 PACE_SECONDS = 5.0
+OVERDUE_SECONDS = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +58,11 @@ async def run_scheduler(stop: asyncio.Event, wired: Wired, endpoints: Endpoints)
             group.create_task(_give_back(stop, pool))
             group.create_task(watch_stock(stop, pool, wired))
             group.create_task(watch_planning(stop, pool, wired))
+            within: dict[str, timedelta] = {
+                state: duration(text) for state, text in wired.estate.declared.orders.within.items()
+            }
+            if within:
+                group.create_task(_overdue(stop, pool, within))
             if wired.estate.declared.inventory is not None:
                 group.create_task(_measure(stop, pool))
             for feed in feeds:
@@ -115,6 +125,22 @@ async def _give_back(stop: asyncio.Event, pool: asyncpg.Pool) -> None:
         except Exception:  # edge: a bug in giving back must not end the scheduler's other tasks
             log.exception("stock.give_back_failed")
         await _rest(stop, EXPIRE_SECONDS)
+
+
+async def _overdue(stop: asyncio.Event, pool: asyncpg.Pool, within: Mapping[str, timedelta]) -> None:
+    """Tell of orders that are too long in a state."""
+    while not stop.is_set():
+        told = 0
+        try:
+            told = await tell_overdue(pool, within)
+            if told:
+                log.info("orders.overdue", count=told)
+        except EngineAway as error:
+            log.info("overdue.engine_away", reason=error.reason)
+        except Exception:  # edge: a bug in telling must not end the scheduler's other tasks
+            log.exception("overdue.failed")
+        if told < OVERDUE_PAGE:
+            await _rest(stop, OVERDUE_SECONDS)
 
 
 def _keeper(pool: asyncpg.Pool, bus: Bus) -> Keep:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from crossdock.canonical.billing import Invoice, Payment
 from crossdock.canonical.envelope import CloudEvent
 from crossdock.canonical.fulfillment import FulfillmentOrder, Shipment
 from crossdock.canonical.goods_return import GoodsReturn, Refund, ReturnReceipt
@@ -33,6 +34,8 @@ OBJECTS: dict[str, tuple[int, type[Struct]]] = {
     "goods_return": (1, GoodsReturn),
     "return_receipt": (1, ReturnReceipt),
     "refund": (1, Refund),
+    "invoice": (1, Invoice),
+    "payment": (1, Payment),
     "stock_movement": (1, StockMovement),
     "stock_movements": (1, StockMovements),
     "stock_count": (1, StockCount),
@@ -56,6 +59,8 @@ _KEYS = {
     "goods_return": ("return", "return_key"),
     "return_receipt": ("return", "return_key"),
     "refund": ("return", "return_key"),
+    "invoice": ("invoice", "invoice_key"),
+    "payment": ("payment", "payment_key"),
     "product": ("product", "sku"),
     "customer": ("customer", "customer_id"),
     "price_list": ("price_list", "price_list_id"),
@@ -80,7 +85,7 @@ def business_key(kind: str, document: Any) -> str:
     """The key that documents about the same thing share, "" when the document names none.
 
     Orders and shipments: "order/<order_key>"; returns, what came of them and their refunds: "return/<return_key>";
-    cancellations, master data, inbound receipts and forecasts their own.
+    cancellations, invoices, payments, master data, inbound receipts and forecasts their own.
     """
     attribute = _KEYS.get(kind)
     return f"{attribute[0]}/{getattr(document, attribute[1])}" if attribute is not None else ""

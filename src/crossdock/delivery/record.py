@@ -10,13 +10,17 @@ import asyncpg
 from crossdock.canonical.objects import encode
 from crossdock.delivery.judge import Verdict
 from crossdock.delivery.owe import SQL
-from crossdock.delivery.system import Tried
+from crossdock.delivery.system import Item, Tried
 from crossdock.errors import NeedsEdit
 from crossdock.journal.record import Event, record_events, settle_documents, storable
+from crossdock.orders.follow import follow
 from crossdock.sdk.sending import MOST_KEPT, Exchange
 from crossdock.triage.close import close_by_success
 from crossdock.triage.open import NewCase, open_cases
 
+MOVES = frozenset({"sales_order", "fulfillment_order"})
+"""Operations by which an order comes further: its ERP, or a warehouse, has taken what it is asked for."""
+_ORDER = "order/"
 WITHDRAWS = "fulfillment_cancel"
 """The operation by which a warehouse agrees to ship nothing more of a fulfillment order."""
 
@@ -73,6 +77,21 @@ async def record(
             )
             for tried, verdict in kept
             if verdict.state == "delivered"
+        ],
+    )
+    await _follow(conn, delivered)
+
+
+async def _follow(conn: asyncpg.Connection, delivered: Sequence[Item]) -> None:
+    """Tell of orders that moved because a system has taken them, after what it has taken."""
+    moves = {item.key.removeprefix(_ORDER): item for item in delivered if item.outgoing.operation in MOVES}
+    moved = await follow(conn, moves)
+    events = [(one, one.event) for one in moved]
+    await record_events(
+        conn,
+        [
+            Event(type=event.type, key=event.key, document_id=moves[one.order_key].document_id, data=event.data)
+            for one, event in events
         ],
     )
 

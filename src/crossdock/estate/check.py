@@ -14,6 +14,7 @@ from crossdock.estate.check_consumers import check_consumers
 from crossdock.estate.check_feeds import check_feeds
 from crossdock.estate.check_interfaces import check_interfaces
 from crossdock.estate.check_inventory import check_inventory
+from crossdock.estate.check_orders import check_orders
 from crossdock.estate.check_pricing import check_pricing
 from crossdock.estate.check_returns import check_returns
 from crossdock.estate.check_routing import check_routing
@@ -41,6 +42,7 @@ def check(estate: Estate) -> list[Finding]:
         *check_interfaces(estate, manifests),
         *check_api(estate),
         *check_routing(estate),
+        *check_orders(estate),
         *check_inventory(estate),
         *_networks(estate),
         *check_pricing(estate),

@@ -21,6 +21,7 @@ from crossdock.estate.shape import (
     Inventory,
     Location,
     OrderChecks,
+    Orders,
     Owner,
     Planning,
     Pricing,
@@ -56,6 +57,7 @@ SINGLES: dict[str, type[Struct]] = {
     "routing": Routing,
     "inventory": Inventory,
     "planning": Planning,
+    "orders": Orders,
     "webhooks": Webhooks,
     "pricing": Pricing,
     "returns": Returns,
@@ -88,6 +90,7 @@ class Estate(Struct, frozen=True, kw_only=True):
     routing: Routing = Routing()
     inventory: Inventory | None = None
     planning: Planning | None = None
+    orders: Orders = Orders()
     webhooks: Webhooks = Webhooks()
     pricing: Pricing = Pricing()
     returns: Returns | None = None

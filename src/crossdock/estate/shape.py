@@ -254,6 +254,16 @@ class Pricing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     stale_after: str = "5m"
 
 
+OpenState = Literal["accepted", "acknowledged", "allocated", "partly_shipped", "shipped", "invoiced"]
+
+
+class Orders(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How orders live. `within`: how long one may be in a state ("30m") before it is told as overdue; a state that is
+    not named may last for ever."""
+
+    within: dict[OpenState, str] = field(default_factory=dict)
+
+
 class OrderChecks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What orders of a channel are checked for besides what every order is. `customer`: the account is not blocked;
     `product`: nothing retired; `unit`: units and packs of the product; `price`: contract prices within `pricing`;

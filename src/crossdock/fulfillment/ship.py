@@ -118,6 +118,7 @@ def _decide(shipment: Shipment, told: Shipment, order: asyncpg.Record, channel_s
         note="" if whole else "no unit of the order has left in whole yet: it is told with the rest of it",
         events=(NewEvent(type="shipment.confirmed", data=encode(shipment)),),
         accepted=True,
+        orders=(shipment.order_key,),
     )
 
 

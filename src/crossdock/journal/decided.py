@@ -46,10 +46,12 @@ class NewDelivery(Struct, frozen=True, kw_only=True):
 
 
 class NewEvent(Struct, frozen=True, kw_only=True):
-    """A business event to publish when the decision is committed; `data` is JSON."""
+    """A business event to publish when the decision is committed; `data` is JSON. `key`: what it is about, "" = the
+    document's business key."""
 
     type: str
     data: bytes
+    key: str = ""
 
 
 class RefusedPart(Struct, frozen=True, kw_only=True):
@@ -80,6 +82,7 @@ class Decided(Struct, frozen=True, kw_only=True):
     are deliveries, or without effect when `duplicate`. `body`: the document as enriched by the decision, which is what
     deliveries without a body of their own bring. `key` is the business key of its deliveries and events. `money`:
     what is at stake. `accepted`: a full statement was taken, so that older stuck ones of its key are superseded.
+    `orders`: the keys of orders whose state it may move.
     """
 
     body: bytes = b""
@@ -93,3 +96,4 @@ class Decided(Struct, frozen=True, kw_only=True):
     rules: str = ""
     money: Decimal | None = None
     currency: str = ""
+    orders: tuple[str, ...] = ()

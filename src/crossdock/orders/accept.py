@@ -17,10 +17,13 @@ from crossdock.errors import CrossdockError, NeedsEdit
 from crossdock.journal.decided import Decided, NewDelivery, NewEvent, Routed, Translated
 from crossdock.orders.changes import MOVES_GOODS, Known, Meaning, content_of, meaning_of
 from crossdock.orders.examine import ChannelRules, examine
+from crossdock.orders.follow import Begun, begin
+from crossdock.orders.life import FIRST
 from crossdock.orders.others import likeness_of
 from crossdock.runtime.postgres import load_queries
 
 SQL = load_queries(__package__)
+_BEGINS = MOVES_GOODS | {Meaning.NEW_CANCELLED}
 
 
 class Prepared(Struct, kw_only=True):
@@ -105,20 +108,21 @@ async def accept(
     change is not written.
     """
     stopped = [blocked.get(w.prepared.order.order_key) if w.meaning in MOVES_GOODS else None for w in batch]
-    await _write(
-        conn,
-        [
-            w.prepared
-            for w, error in zip(batch, stopped, strict=True)
-            if w.meaning is not Meaning.STALE and error is None
-        ],
-    )
+    taken = [w for w, error in zip(batch, stopped, strict=True) if w.meaning is not Meaning.STALE and error is None]
+    await _write(conn, [w.prepared for w in taken])
+    await begin(conn, sorted((_begun(w) for w in taken if w.meaning in _BEGINS), key=lambda one: one.order.order_key))
     return [
         (Meaning.STALE, refused(w.prepared.order, error))
         if error is not None
         else (w.meaning, _decide(w.prepared, w.meaning, w.known))
         for w, error in zip(batch, stopped, strict=True)
     ]
+
+
+def _begun(weighed: Weighed) -> Begun:
+    prepared = weighed.prepared
+    state = "cancelled" if weighed.meaning is Meaning.NEW_CANCELLED else FIRST
+    return Begun(prepared.order, state, prepared.item.claimed.id)
 
 
 async def _write(conn: asyncpg.Connection, batch: Sequence[Prepared]) -> None:
@@ -172,6 +176,7 @@ def _decide(prepared: Prepared, meaning: Meaning, known: Known | None) -> Decide
         rules=routed.rules,
         money=order.total.amount,
         currency=order.currency,
+        orders=(order.order_key,) if known is not None else (),
     )
 
 

@@ -23,7 +23,6 @@ LOOKED_AT = 2_000
 FEW_CUSTOMERS = 20
 """For so many accounts the newest orders of each are read; for more, the newest of all."""
 _LAST = datetime(9999, 1, 1, tzinfo=UTC)
-STATES = ("open", "cancelled")
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -41,7 +40,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
 
 class OrderSummary(Struct, frozen=True, kw_only=True):
-    """An order in a list. `state`: open or cancelled; reading the order itself says how far it is."""
+    """An order in a list. `state`: as far as it is; reading the order itself says what keeps it."""
 
     id: str
     order_key: str
@@ -109,7 +108,7 @@ def _summary(row: asyncpg.Record) -> OrderSummary:
         order_key=row["order_key"],
         channel=row["channel"],
         number=row["number"],
-        state=row["status"],
+        state=row["state"],
         customer=row["customer_id"],
         po_number=row["po_number"],
         version=row["version"],

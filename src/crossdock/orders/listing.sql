@@ -1,9 +1,11 @@
 -- name: newest_orders
 -- Orders placed before a moment and key ($1, $2), newest first: $4 of the $5 that are looked at. `matches` is false of the
--- last one looked at when it is told of only to say how far that was. $6 channels, $7 accounts, null = all; $3 status.
-SELECT * FROM (
+-- last one looked at when it is told of only to say how far that was. $6 channels, $7 accounts, null = all; $3 state.
+SELECT x.*, (SELECT state FROM order_life l WHERE l.order_key = x.order_key) AS state FROM (
     SELECT s.*, row_number() OVER (ORDER BY placed_at DESC, order_key DESC) AS place, count(*) OVER () AS looked_at,
-           ($3::text IS NULL OR status = $3) AND ($6::text[] IS NULL OR channel = ANY($6))
+           ($3::text IS NULL OR EXISTS (
+               SELECT FROM order_life l WHERE l.order_key = s.order_key AND l.state = $3
+           )) AND ($6::text[] IS NULL OR channel = ANY($6))
            AND ($7::text[] IS NULL OR customer_id = ANY($7)) AS matches
     FROM (
         SELECT order_key, number, channel, customer_id, po_number, status, version, currency, total, placed_at, changed_at
@@ -14,9 +16,11 @@ SELECT * FROM (
 
 -- name: orders_of_customers
 -- The same, of a few accounts $7: it reads up to $5 orders of each.
-SELECT * FROM (
+SELECT x.*, (SELECT state FROM order_life l WHERE l.order_key = x.order_key) AS state FROM (
     SELECT s.*, row_number() OVER (ORDER BY placed_at DESC, order_key DESC) AS place, count(*) OVER () AS looked_at,
-           ($3::text IS NULL OR status = $3) AND ($6::text[] IS NULL OR channel = ANY($6)) AS matches
+           ($3::text IS NULL OR EXISTS (
+               SELECT FROM order_life l WHERE l.order_key = s.order_key AND l.state = $3
+           )) AND ($6::text[] IS NULL OR channel = ANY($6)) AS matches
     FROM (
         SELECT o.* FROM unnest($7::text[]) AS wanted (account) CROSS JOIN LATERAL (
             SELECT order_key, number, channel, customer_id, po_number, status, version, currency, total, placed_at,
@@ -30,9 +34,11 @@ SELECT * FROM (
 
 -- name: orders_of_po
 -- The same, of the purchase order number $8; $9 a SKU they ask for, null = any.
-SELECT * FROM (
+SELECT x.*, (SELECT state FROM order_life l WHERE l.order_key = x.order_key) AS state FROM (
     SELECT s.*, row_number() OVER (ORDER BY placed_at DESC, order_key DESC) AS place, count(*) OVER () AS looked_at,
-           ($3::text IS NULL OR status = $3) AND ($6::text[] IS NULL OR channel = ANY($6))
+           ($3::text IS NULL OR EXISTS (
+               SELECT FROM order_life l WHERE l.order_key = s.order_key AND l.state = $3
+           )) AND ($6::text[] IS NULL OR channel = ANY($6))
            AND ($7::text[] IS NULL OR customer_id = ANY($7))
            AND ($9::text IS NULL OR EXISTS (
                SELECT FROM order_sku k WHERE k.sku = $9 AND k.placed_at = s.placed_at AND k.order_key = s.order_key
@@ -47,9 +53,11 @@ SELECT * FROM (
 
 -- name: orders_of_sku
 -- The same, of orders that ask for the SKU $8.
-SELECT * FROM (
+SELECT x.*, (SELECT state FROM order_life l WHERE l.order_key = x.order_key) AS state FROM (
     SELECT s.*, row_number() OVER (ORDER BY placed_at DESC, order_key DESC) AS place, count(*) OVER () AS looked_at,
-           ($3::text IS NULL OR status = $3) AND ($6::text[] IS NULL OR channel = ANY($6))
+           ($3::text IS NULL OR EXISTS (
+               SELECT FROM order_life l WHERE l.order_key = s.order_key AND l.state = $3
+           )) AND ($6::text[] IS NULL OR channel = ANY($6))
            AND ($7::text[] IS NULL OR customer_id = ANY($7)) AS matches
     FROM (
         SELECT o.order_key, o.number, o.channel, o.customer_id, o.po_number, o.status, o.version, o.currency, o.total,

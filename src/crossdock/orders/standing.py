@@ -15,24 +15,30 @@ from crossdock.canonical.objects import decode
 from crossdock.canonical.party import Address, Party
 from crossdock.canonical.sales_order import Charge, OrderLine, SalesOrder
 from crossdock.errors import Refused
+from crossdock.orders.life import STATES as LIFE
 from crossdock.orders.placed import CANCEL_TOPIC, SQL, interface_of
+from crossdock.orders.progress import (
+    LineProgress,
+    OrderInvoice,
+    OrderMoney,
+    OrderPayment,
+    line_progress,
+    money_of,
+)
 
 MOST = 200
 """The most fulfillments, shipments, deliveries and problems that are told of one order."""
 _SHOWN = 10
-_CANCELLED = ("cancelled",)
 _GONE = ("partly_shipped", "shipped")
+# States in which what keeps the order is told instead; goods that left are never hidden by it.
+_EARLY = ("accepted", "acknowledged", "allocated")
 
 STATES = {
     "received": "kept, and about to be decided on",
     "held": "somebody has to mend it: `problems` says what",
     "rejected": "given up with a reason, before it went anywhere",
-    "accepted": "decided on; its ERP has not taken it yet",
-    "submitted": "its ERP has it",
-    "partly_shipped": "some of it has left",
-    "shipped": "all that was asked of warehouses has left",
     "cancelling": "a cancellation waits to be decided on",
-    "cancelled": "cancelled",
+    **{name: state.means for name, state in reversed(list(LIFE.items()))},
 }
 """What an order may be, and what that means."""
 
@@ -90,13 +96,16 @@ class OrderProblem(Struct, frozen=True, kw_only=True):
 
 
 class OrderView(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An order and how far it is. `version` grows with every change; `entity`: the company that sells."""
+    """An order and how far it is. `version` grows with every change; `entity`: the company that sells. `since` when it
+    is in its state, after how many `moves`; `progress`: how far each line is."""
 
     id: str
     order_key: str
     channel: str
     number: str
     state: str
+    since: datetime
+    moves: int = 0
     version: int
     placed_at: datetime
     changed_at: datetime
@@ -107,6 +116,8 @@ class OrderView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ship_to: Address | None
     bill_to: Address | None = None
     lines: tuple[OrderLine, ...]
+    progress: tuple[LineProgress, ...]
+    money: OrderMoney
     charges: tuple[Charge, ...] = ()
     tax: Decimal | None = None
     taxes_included: bool = False
@@ -116,6 +127,8 @@ class OrderView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     fulfillments: tuple[OrderFulfillment, ...] = ()
     shipments: tuple[OrderShipment, ...] = ()
     deliveries: tuple[OrderDelivery, ...] = ()
+    invoices: tuple[OrderInvoice, ...] = ()
+    payments: tuple[OrderPayment, ...] = ()
 
 
 class Standing(Struct, frozen=True):
@@ -128,11 +141,14 @@ class Standing(Struct, frozen=True):
 
 
 class _Waiting(Struct, frozen=True):
-    """What there is of an order besides its form."""
+    """What there is of an order besides its form: the state of its life when it was decided on (`known`), else of its
+    document; since when it is in it, and how many states it went through."""
 
     state: str
     changed_at: datetime
     known: bool
+    since: datetime
+    moves: int = 0
 
 
 Sees = Callable[[SalesOrder, bool], bool]
@@ -148,11 +164,16 @@ async def standing(conn: asyncpg.Connection, name: str, channels: Sequence[str],
     async with conn.transaction(isolation="repeatable_read", readonly=True):
         rows = await conn.fetch(SQL.order_as_it_stands, keys)
         if rows:
-            waiting = [_Waiting(row["status"], row["changed_at"], known=True) for row in rows]
+            waiting = [
+                _Waiting(row["state"], row["changed_at"], known=True, since=row["since"], moves=row["sequence"])
+                for row in rows
+            ]
         else:
             faces = [interface_of(channel) for channel in channels]
             rows = await conn.fetch(SQL.order_that_waits, [f"order/{key}" for key in keys], faces)
-            waiting = [_Waiting(row["state"], row["received_at"], known=False) for row in rows]
+            waiting = [
+                _Waiting(row["state"], row["received_at"], known=False, since=row["received_at"]) for row in rows
+            ]
         orders: list[SalesOrder] = [decode("sales_order", row["body"]) for row in rows]
         seen = [(one, found) for one, found in zip(orders, waiting, strict=True) if sees(one, found.known)]
         if not seen:
@@ -183,12 +204,19 @@ def no_such_order(name: str) -> Refused:
 
 async def _assemble(conn: asyncpg.Connection, order: SalesOrder, found: _Waiting) -> Standing:
     key = f"order/{order.order_key}"
-    fulfillments: tuple[OrderFulfillment, ...] = ()
-    shipments: tuple[OrderShipment, ...] = ()
+    asked: list[asyncpg.Record] = []
+    shipped: list[asyncpg.Record] = []
+    billed: list[asyncpg.Record] = []
+    paid: list[asyncpg.Record] = []
     if found.known:
-        # Before an order was decided on no warehouse was asked for anything.
-        fulfillments = tuple(_fulfillment(row) for row in await conn.fetch(SQL.fulfillments_of, order.order_key, MOST))
-        shipments = tuple(OrderShipment(**row) for row in await conn.fetch(SQL.shipments_of, order.order_key, MOST))
+        # Before an order was decided on no warehouse was asked for anything, and nothing was invoiced.
+        asked = await conn.fetch(SQL.fulfillments_of, order.order_key, MOST)
+        shipped = await conn.fetch(SQL.shipments_of, order.order_key, MOST)
+        billed = await conn.fetch(SQL.invoices_of, order.order_key, MOST)
+        paid = await conn.fetch(SQL.payments_of, order.order_key, MOST)
+    fulfillments = tuple(_fulfillment(row) for row in asked)
+    invoices = tuple(_invoice(row) for row in billed)
+    payments = tuple(OrderPayment(**row) for row in paid)
     deliveries = tuple(OrderDelivery(**row) for row in reversed(await conn.fetch(SQL.deliveries_of, key, MOST)))
     problems = tuple(OrderProblem(**row) for row in await conn.fetch(SQL.problems_of, key, MOST))
     faces = [interface_of(order.channel)]
@@ -198,7 +226,9 @@ async def _assemble(conn: asyncpg.Connection, order: SalesOrder, found: _Waiting
         order_key=order.order_key,
         channel=order.channel,
         number=order.number,
-        state=_state(found, cancelling, problems, fulfillments, deliveries),
+        state=_state(found, cancelling, problems),
+        since=found.since,
+        moves=found.moves,
         version=order.version,
         placed_at=order.placed_at,
         changed_at=found.changed_at,
@@ -216,35 +246,27 @@ async def _assemble(conn: asyncpg.Connection, order: SalesOrder, found: _Waiting
         note=order.note,
         problems=problems,
         fulfillments=fulfillments,
-        shipments=shipments,
+        shipments=tuple(OrderShipment(**row) for row in shipped),
         deliveries=deliveries,
+        progress=line_progress(order, asked, billed),
+        invoices=invoices,
+        payments=payments,
+        money=money_of(invoices, payments),
     )
     return Standing(order, view, found.known, any(one.state in _GONE for one in fulfillments))
 
 
-def _state(
-    found: _Waiting,
-    cancelling: bool,
-    problems: Sequence[OrderProblem],
-    fulfillments: Sequence[OrderFulfillment],
-    deliveries: Sequence[OrderDelivery],
-) -> str:
+def _state(found: _Waiting, cancelling: bool, problems: Sequence[OrderProblem]) -> str:
     """How far the order is, a key of STATES."""
-    if found.state == "cancelled":
-        return "cancelled"
-    if cancelling:
+    if cancelling and found.state != "cancelled":
         return "cancelling"
     if not found.known:
         return {"case": "held", "rejected": "rejected"}.get(found.state, "received")
-    asked = [one.state for one in fulfillments if one.state not in _CANCELLED]
-    if asked and all(state == "shipped" for state in asked):
-        return "shipped"
-    if any(state in _GONE for state in asked):
-        return "partly_shipped"
-    if problems:
-        return "held"
-    told = [one for one in deliveries if one.operation == "sales_order"]
-    return "submitted" if told and all(one.state == "delivered" for one in told) else "accepted"
+    return "held" if problems and found.state in _EARLY else found.state
+
+
+def _invoice(row: asyncpg.Record) -> OrderInvoice:
+    return OrderInvoice(**{name: row[name] for name in OrderInvoice.__struct_fields__})
 
 
 def _lines(column: str) -> tuple[ShippedLine, ...]:

@@ -4,8 +4,9 @@ SELECT headers FROM message WHERE interface = $1 AND dedup_key = $2
 
 -- name: order_as_it_stands
 -- An order by any of these keys, with its newest canonical form.
-SELECT s.status, s.changed_at, coalesce(v.body, m.body) AS body
+SELECT s.changed_at, l.state, l.since, l.sequence, coalesce(v.body, m.body) AS body
 FROM sales_order s
+JOIN order_life l USING (order_key)
 JOIN document d ON d.id = s.document_id
 CROSS JOIN LATERAL (SELECT body FROM message w WHERE w.id = d.message_id OFFSET 0) m
 LEFT JOIN LATERAL (
@@ -45,3 +46,13 @@ WHERE d.key = $1 ORDER BY w.id DESC LIMIT $2
 -- name: problems_of
 -- What a person is asked to mend of an order.
 SELECT rule, field, reason, fix, deadline FROM triage_case WHERE key = $1 AND state = 'open' ORDER BY id LIMIT $2
+
+-- name: invoices_of
+-- The invoices and credit memos of an order.
+SELECT invoice_key, number, kind, state, total, issued_at, due_on, lines
+FROM invoice WHERE order_key = $1 ORDER BY issued_at, invoice_key LIMIT $2
+
+-- name: payments_of
+-- The payments and refunds of an order.
+SELECT payment_key, kind, state, amount, method, paid_at
+FROM payment WHERE order_key = $1 ORDER BY paid_at, payment_key LIMIT $2
