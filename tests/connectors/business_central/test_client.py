@@ -111,6 +111,7 @@ async def test_missing_client_id_is_named(company: Script, open_sender: Any) -> 
     [
         (400, "Internal_InvalidTableRelation", _RELATION.format("Item"), NeedsEdit, "lines[].sku"),
         (400, "Internal_InvalidTableRelation", _RELATION.format("Customer"), NeedsEdit, "customer.id"),
+        (400, "Application_DialogException", "The sell-to customer cannot be found.", NeedsEdit, "customer.id"),
         (400, "Application_StringExceededLength", "Too long.", NeedsEdit, ""),
         (400, "BadRequest", "What?", NeedsEdit, ""),
         (403, "Authorization_RequestDenied", "No.", NeedsConfig, ""),

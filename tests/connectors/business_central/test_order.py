@@ -368,3 +368,17 @@ async def test_invoiced_order_is_not_cancelled_in_silence(company: Script, sende
         company.says("GET salesInvoices", rows({"id": ORDER, "number": "103020", "orderNumber": "101005"}))
     assert await sender.find("order_cancel", [cancel]) == [None]
     assert _error(await _sent(sender, cancel, "order_cancel"), NeedsEdit).rule == "business_central.invoiced"
+
+
+async def test_released_order_has_to_be_reopened(company: Script, sender: Any) -> None:
+    """Posting a shipment releases an order, and no call of the API reopens one."""
+    there = answers.order(answers.line(1, "CD-1", 4, shippedQuantity=1), status="Open")
+    company.says("GET salesOrders", rows(there))
+    said = "Status must be equal to 'Open' in Sales Header. Current value is 'Released'."
+    at = f"{AT}/salesOrderLines({there['salesOrderLines'][0]['id']})"
+    company.refuses(f"PATCH {at}", 400, "Application_FieldValidationException", said)
+    cancel = replace(order(line(1, "CD-1"), known="101005"), operation="order_cancel")
+    error = _error(await _sent(sender, cancel, "order_cancel"), NeedsEdit)
+    assert (error.field, error.value) == ("status", "Open")
+    assert said in error.reason
+    assert "reopen" in error.fix

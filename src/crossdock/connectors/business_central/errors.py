@@ -97,13 +97,24 @@ FIELDS: Final = {
     "Country/Region": "ship_to.country",
     "Shipping Agent": "carrier",
 }
+# What it says in other words.
+SAYINGS: Final = {"sell-to customer": "customer.id"}
 _RELATED: Final = re.compile(r"related table \(([^)]{1,80})\)")
+
+# The `status` of an order that may be changed: "Open" is what the API calls one that is released, which posting does.
+CHANGEABLE: Final = frozenset({"Draft", ""})
 
 # `error` of the token endpoint (OAuth 2.0, RFC 6749 section 5.2).
 REFUSED_TOKEN: Final = Recovery(
     error=NeedsConfig,
     reason="Entra gives us no access token",
     fix="compare tenant, client_id and the client secret in the estate with the app registration in Entra",
+)
+
+RELEASED: Final = Recovery(
+    error=NeedsEdit,
+    reason="the sales order is released: Business Central takes no change of it",
+    fix="reopen the sales order in Business Central, then retry",
 )
 
 NO_EXTENSION: Final = Recovery(
@@ -123,4 +134,6 @@ def recovery_of(code: str, status: int) -> Recovery | None:
 def field_of(message: str) -> str:
     """The field of our document that Business Central's message is about, "" when it names none of ours."""
     found = _RELATED.search(message)
-    return FIELDS.get(found.group(1), "") if found else ""
+    if found:
+        return FIELDS.get(found.group(1), "")
+    return next((field for saying, field in SAYINGS.items() if saying in message), "")

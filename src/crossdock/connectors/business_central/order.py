@@ -14,10 +14,11 @@ from crossdock.canonical.money import Money
 from crossdock.canonical.sales_order import Charge, SalesOrder
 from crossdock.connectors.business_central.changes import Change, header_changes, line_changes, withdrawal
 from crossdock.connectors.business_central.client import CallFailed, RestClient
-from crossdock.connectors.business_central.errors import CHANGED
+from crossdock.connectors.business_central.errors import CHANGEABLE, CHANGED, RELEASED
 from crossdock.connectors.business_central.stored import StoredOrder, external_number, find_invoiced, find_order
 from crossdock.errors import AlreadyDone, NeedsEdit, OutcomeUnknown, RetryLater
 from crossdock.sdk.connector import SystemConfig
+from crossdock.sdk.http_status import error_for
 from crossdock.sdk.sending import Delivered, Exchange, Outgoing
 
 _ZERO: Final = Decimal(0)
@@ -213,7 +214,10 @@ async def _settle(client: RestClient, reference: str, stored: StoredOrder, plans
             said = [change.said for change in planned]
             if not planned or said == before:
                 break
-            travelled, whole = await _carry_out(client, planned)
+            try:
+                travelled, whole = await _carry_out(client, planned)
+            except CallFailed as failed:
+                raise _refusal(stored, failed) from failed
             exchange, before = travelled or exchange, said if whole else []
             again = await find_order(client, reference)
             if again is None:
@@ -241,6 +245,15 @@ async def _carry_out(client: RestClient, planned: Sequence[Change]) -> tuple[Exc
         if reply is not None:
             exchange = reply.exchange
     return exchange, True
+
+
+def _refusal(stored: StoredOrder, failed: CallFailed) -> CallFailed:
+    """`failed`, or that the order is released where that is why: no call of the API reopens one."""
+    status = str(stored.header.get("status") or "")
+    if status in CHANGEABLE or not isinstance(failed.error, NeedsEdit):
+        return failed
+    error = error_for(RELEASED, detail=failed.error.reason, field="status", rule=failed.code, value=status)
+    return CallFailed(error, failed.exchange, failed.code)
 
 
 def _moved(failed: CallFailed) -> bool:
