@@ -18,6 +18,8 @@ COMPANY = "f64eba74-dacd-4854-a584-1834f68cfc3a"
 ORDER = "b6f4017a-b749-ee11-ad0b-a1422c0f7f1f"
 STANDARD = f"/v2.0/{TENANT}/Sandbox/api/v2.0/companies({COMPANY})"
 EXTENSION = f"/v2.0/{TENANT}/Sandbox/api/crossdock/distribution/v1.0/companies({COMPANY})"
+EAST = "7f1a2b3c-0000-4000-8000-000000000001"
+WEST = "7f1a2b3c-0000-4000-8000-000000000002"
 SECRET = "s3cret/with+signs"
 
 

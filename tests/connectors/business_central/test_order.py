@@ -15,12 +15,10 @@ from crossdock.canonical.sales_order import Charge
 from crossdock.errors import NeedsEdit, OutcomeUnknown, RetryLater
 from crossdock.sdk.sending import Delivered, Failed
 from tests.connectors.business_central import answers
-from tests.connectors.business_central.answers import ORDER, Script, rows
+from tests.connectors.business_central.answers import EAST, ORDER, WEST, Script, rows
 from tests.connectors.business_central.documents import line, order
 
 AT = f"salesOrders({ORDER})"
-EAST = "7f1a2b3c-0000-4000-8000-000000000001"
-WEST = "7f1a2b3c-0000-4000-8000-000000000002"
 
 
 def _usd(amount: str) -> Money:

@@ -13,7 +13,7 @@ def contact(values: list[Any]) -> str:
 
 
 def whole_numbers(values: list[Any], longest: int) -> str:
-    """Tracking numbers in one text, as many as fit whole: `("whole_numbers", 250)`."""
+    """Tracking numbers in one text, as many as fit whole: `("whole_numbers", 50)`."""
     told = ""
     for number in dict.fromkeys(str(value) for value in values if value):
         longer = f"{told},{number}" if told else number

@@ -148,9 +148,9 @@ SHIPMENT: Final = Mapping(
         Rule(
             target="trackingNumber",
             source="document.packages.*.tracking_number",
-            via=(("whole_numbers", 250),),
+            via=(("whole_numbers", 50),),
             default="",
-            note="the numbers of all packages",
+            note="the numbers of all packages, as many as fit whole",
         ),
         Rule(
             target="carrier",

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -12,20 +12,15 @@ from msgspec import Struct
 
 from crossdock.canonical.money import Money
 from crossdock.canonical.sales_order import Charge, SalesOrder
-from crossdock.connectors.business_central.changes import Change, header_changes, line_changes, withdrawal
+from crossdock.connectors.business_central.changes import header_changes, line_changes, withdrawal
 from crossdock.connectors.business_central.client import CallFailed, RestClient
-from crossdock.connectors.business_central.errors import CHANGEABLE, CHANGED, RELEASED
-from crossdock.connectors.business_central.stored import StoredOrder, external_number, find_invoiced, find_order
-from crossdock.errors import AlreadyDone, NeedsEdit, OutcomeUnknown, RetryLater
+from crossdock.connectors.business_central.settle import Plan, settle
+from crossdock.connectors.business_central.stored import external_number, find_invoiced, find_order
+from crossdock.errors import AlreadyDone, NeedsEdit, OutcomeUnknown
 from crossdock.sdk.connector import SystemConfig
-from crossdock.sdk.http_status import error_for
-from crossdock.sdk.sending import Delivered, Exchange, Outgoing
+from crossdock.sdk.sending import Delivered, Outgoing
 
 _ZERO: Final = Decimal(0)
-# Every round does at least one call that the round before could not do.
-_MOST_ROUNDS: Final = 20
-
-Plan = Callable[[StoredOrder], Sequence[Change]]
 
 
 class OrderNames(Struct, frozen=True, kw_only=True):
@@ -131,7 +126,7 @@ async def bring_order(client: RestClient, item: Outgoing, wanted: Mapping[str, A
         if invoiced:
             raise AlreadyDone("the sales order was there, and is invoiced", reference=invoiced)
         return await _make(client, item, wanted)
-    exchange = await _settle(client, item.reference, stored, _to(wanted))
+    exchange = await settle(client, item.reference, stored, _to(wanted))
     return Delivered(reference=stored.number, exchange=exchange or stored.exchange)
 
 
@@ -165,7 +160,7 @@ async def cancel_order(client: RestClient, item: Outgoing, known: str) -> Delive
         raise AlreadyDone("Business Central has no sales order to cancel", reference=known or "none")
     if not withdrawal(stored):
         raise AlreadyDone("nothing of the sales order is left to ship", reference=stored.number)
-    exchange = await _settle(client, item.reference, stored, (withdrawal,))
+    exchange = await settle(client, item.reference, stored, (withdrawal,))
     return Delivered(reference=stored.number, exchange=exchange)
 
 
@@ -191,74 +186,13 @@ async def _make(client: RestClient, item: Outgoing, wanted: Mapping[str, Any]) -
         stored = await find_order(client, item.reference)
         if stored is None:
             raise CallFailed(OutcomeUnknown("the order that was made is not there", rule="answer"), reply.exchange)
-        await _settle(client, item.reference, stored, _to(wanted))
+        await settle(client, item.reference, stored, _to(wanted))
     return Delivered(reference=made.number, exchange=reply.exchange)
 
 
 def _to(wanted: Mapping[str, Any]) -> tuple[Plan, ...]:
     """Lines first: Business Central shares the order's discount out over the lines that are there."""
     return (lambda order: line_changes(order, wanted), lambda order: header_changes(order, wanted))
-
-
-async def _settle(client: RestClient, reference: str, stored: StoredOrder, plans: Sequence[Plan]) -> Exchange | None:
-    """Make the calls of each of `plans` until it has none; what travelled last, None when there were none.
-
-    A call moves the etags of what hangs together with it: the order is read again and the rest planned anew. A plan
-    that comes back as it was is done: Business Central writes a value in its own way.
-    """
-    exchange: Exchange | None = None
-    for plan in plans:
-        before: list[Any] = []
-        for _ in range(_MOST_ROUNDS):
-            planned = plan(stored)
-            said = [change.said for change in planned]
-            if not planned or said == before:
-                break
-            try:
-                travelled, whole = await _carry_out(client, planned)
-            except CallFailed as failed:
-                raise _refusal(stored, failed) from failed
-            exchange, before = travelled or exchange, said if whole else []
-            again = await find_order(client, reference)
-            if again is None:
-                return exchange
-            stored = again
-        else:
-            raise RetryLater("the sales order keeps changing while it is changed", rule="business_central.settle")
-    return exchange
-
-
-async def _carry_out(client: RestClient, planned: Sequence[Change]) -> tuple[Exchange | None, bool]:
-    """What travelled last, and whether all of `planned` was done: it ends early where an earlier call moved an etag.
-
-    Raises CallFailed, also when the very first call finds the order changed by somebody else.
-    """
-    exchange: Exchange | None = None
-    for place, change in enumerate(planned):
-        try:
-            headers = {"If-Match": change.etag} if change.etag else {}
-            reply = await client.record(change.method, change.path, body=change.body, headers=headers)
-        except CallFailed as failed:
-            if place and _moved(failed):
-                return exchange, False
-            raise
-        if reply is not None:
-            exchange = reply.exchange
-    return exchange, True
-
-
-def _refusal(stored: StoredOrder, failed: CallFailed) -> CallFailed:
-    """`failed`, or that the order is released where that is why: no call of the API reopens one."""
-    status = str(stored.header.get("status") or "")
-    if status in CHANGEABLE or not isinstance(failed.error, NeedsEdit):
-        return failed
-    error = error_for(RELEASED, detail=failed.error.reason, field="status", rule=failed.code, value=status)
-    return CallFailed(error, failed.exchange, failed.code)
-
-
-def _moved(failed: CallFailed) -> bool:
-    status = failed.exchange.status if failed.exchange is not None else 0
-    return failed.code == CHANGED or status in (404, 409, 412)
 
 
 def _customer(order: SalesOrder, names: OrderNames) -> str:

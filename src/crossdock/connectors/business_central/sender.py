@@ -54,7 +54,7 @@ class BusinessCentralSender:
     async def _send(self, operation: str, item: Outgoing) -> Outcome:
         try:
             if operation == "item_fulfillment":
-                return await ship(self._client, item, self._names, self._shipment)
+                return await ship(self._client, item, self._names, self._locations, self._shipment)
             if operation == "order_cancel":
                 return await cancel_order(self._client, item, self._known(item))
             return await bring_order(self._client, item, await self._body(item), self._known(item))

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Orders go to Business Central as they go to NetSuite: placed once, changed, shipped, cancelled; stock agrees."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import asyncpg
+import pytest_asyncio
+
+from crossdock.app.reconciling import compared_systems
+from crossdock.app.wiring import wire
+from crossdock.connectors.business_central.auth import SCOPE
+from crossdock.runtime.nats import Bus
+from crossdock.sandbox.business_central.simulator import BusinessCentralConfig, BusinessCentralSim
+from crossdock.sandbox.faults import Fault
+from tests.connectors.listing import act, all_pages
+from tests.flow.staging import MASTER, Stage, staged
+
+CLIENT, SECRET = "crossdock", "made-up-secret"
+CONFIG = BusinessCentralConfig(clients={CLIENT: SECRET}, catalog=MASTER, extra_items=("FREIGHT", "FEE"))
+SYSTEM = """\
+systems:
+  bc:
+    connector: business_central
+    owner: erp
+    settings: {{url: "{url}", tenant: {tenant}, environment: {environment}, company: {company}, client_id: {client},
+                charge_items: {{shipping: FREIGHT, fee: FEE}}}}
+    secrets: {{client_secret: "file:bc.secret"}}
+"""
+INTERFACES = """\
+interfaces:
+  bc.orders: {system: bc, direction: out, operations: [sales_order, order_cancel], object: sales_order, owner: erp,
+              tier: gold, version: 1, state: active}
+  bc.shipments: {system: bc, direction: out, operations: [item_fulfillment], object: shipment, owner: erp, tier: gold,
+                 version: 1, state: active}
+"""
+
+
+async def _company_id(sim: BusinessCentralSim) -> str:
+    form = {"grant_type": "client_credentials", "client_id": CLIENT, "client_secret": SECRET, "scope": SCOPE}
+    async with aiohttp.ClientSession() as session:
+        async with session.post(f"{sim.url}/{CONFIG.tenant}/oauth2/v2.0/token", data=form) as reply:
+            token = (await reply.json())["access_token"]
+        address = f"{sim.url}/v2.0/{CONFIG.tenant}/{CONFIG.environment}/api/v2.0/companies"
+        async with session.get(address, headers={"Authorization": f"Bearer {token}"}) as reply:
+            return str((await reply.json())["value"][0]["id"])
+
+
+def _in_europe(text: str, sim: BusinessCentralSim, company: str) -> str:
+    """The staged estate with Business Central for its ERP."""
+    system = SYSTEM.format(
+        url=sim.url, tenant=CONFIG.tenant, environment=CONFIG.environment, company=company, client=CLIENT
+    )
+    for old, new in (
+        ("erp: netsuite}", "erp: bc}"),
+        ("systems:\n", system),
+        ("interfaces:\n", INTERFACES),
+        ('netsuite: "1"', 'netsuite: "1", bc: DC-EAST'),
+        ('netsuite: "2"', 'netsuite: "2", bc: DC-WEST'),
+    ):
+        assert old in text
+        text = text.replace(old, new, 1)
+    return text
+
+
+@pytest_asyncio.fixture
+async def erp() -> AsyncIterator[BusinessCentralSim]:
+    async with BusinessCentralSim(CONFIG) as simulator:
+        yield simulator
+
+
+@pytest_asyncio.fixture
+async def stage(
+    erp: BusinessCentralSim, pool: asyncpg.Pool, database: str, bus: Bus, nats_url: str, tmp_path: Path
+) -> AsyncIterator[Stage]:
+    (tmp_path / "bc.secret").write_text(SECRET, "utf-8")
+    company = await _company_id(erp)
+    async with staged(pool, database, nats_url, tmp_path, lambda text: _in_europe(text, erp, company)) as running:
+        yield running
+
+
+async def _orders(erp: BusinessCentralSim) -> dict[str, dict[str, Any]]:
+    return {one["externalDocumentNumber"]: one for one in (await act(erp.url, "orders"))["orders"]}
+
+
+async def _no_doubles(erp: BusinessCentralSim) -> bool:
+    return all(len(ids) == 1 for ids in (await act(erp.url, "creations"))["creations"].values())
+
+
+def _lines(order: dict[str, Any]) -> list[tuple[str, int, float]]:
+    return [(one["sku"], one["quantity"], float(one["price"])) for one in order["line_items"]]
+
+
+def _goods(stored: dict[str, Any]) -> list[tuple[str, int, float]]:
+    goods = [one for one in stored["lines"] if one["lineObjectNumber"] not in ("FREIGHT", "FEE")]
+    return [(one["lineObjectNumber"], one["quantity"], one["unitPrice"]) for one in goods]
+
+
+async def test_orders_are_placed_shipped_and_cancelled(stage: Stage, erp: BusinessCentralSim) -> None:
+    orders = [stage.order(lines=2) for _ in range(4)]
+    for order in orders:
+        assert await stage.hook(order) == 200
+    await stage.rest()
+    assert await stage.cases() == []
+    stored = await _orders(erp)
+    assert set(stored) == {stage.key(order).upper() for order in orders}
+    for order in orders:
+        assert _goods(stored[stage.key(order).upper()]) == _lines(order)
+
+    gone, *kept = orders
+    at = gone["updated_at"]
+    await stage.hook(stage.later(gone, cancelled_at=at), "orders/cancelled")
+    await stage.rest()
+    stage.ship()
+    await stage.rest()
+    assert await stage.cases() == []
+    stored = await _orders(erp)
+    assert set(stored) == {stage.key(order).upper() for order in kept}
+    assert all(line["shippedQuantity"] == line["quantity"] for one in stored.values() for line in one["lines"])
+    shipments = (await act(erp.url, "shipments"))["shipments"]
+    assert len(shipments) == len(kept)
+    assert await _no_doubles(erp)
+    assert await stage.balanced()
+
+    # What left the warehouse left Business Central's books, at the same places.
+    wired = wire(stage.estate)
+    async with compared_systems(wired, "bc") as (system,):
+        theirs = {(row.sku, row.location): row.quantity for row in (await all_pages(system.lister))[0]}
+    assert {key: number for key, number in theirs.items() if number} == {
+        key: number for key, number in stage.stock().items() if number
+    }
+    assert sum(theirs.values()) == -sum(Decimal(quantity) for order in kept for _, quantity, _ in _lines(order))
+
+
+async def test_order_that_shrinks_in_the_store_shrinks(stage: Stage, erp: BusinessCentralSim) -> None:
+    order = stage.order(lines=3)
+    await stage.hook(order)
+    await stage.rest()
+    dropped, *rest = order["line_items"]
+    tax = sum((Decimal(one["price"]) for one in dropped["tax_lines"]), Decimal(0))
+    off = sum((Decimal(one["amount"]) for one in dropped["discount_allocations"]), Decimal(0))
+    less = stage.later(
+        order,
+        line_items=[{**dropped, "current_quantity": 0}, *rest],
+        current_total_tax=str(Decimal(order["total_tax"]) - tax),
+        current_total_price=str(
+            Decimal(order["total_price"]) - (Decimal(dropped["price"]) * dropped["quantity"] - off) - tax
+        ),
+    )
+    await stage.hook(less, "orders/updated")
+    await stage.rest()
+    assert await stage.cases() == []
+    (stored,) = (await _orders(erp)).values()
+    assert _goods(stored) == [(one["sku"], one["quantity"], float(one["price"])) for one in rest]
+    assert await _no_doubles(erp)
+
+
+async def test_answers_that_are_lost_make_no_second_order(stage: Stage, erp: BusinessCentralSim) -> None:
+    for kind in ("cut_after", "error_after", "throttled"):
+        erp.faults.add(Fault(kind=kind, probability=0.2, count=5))
+    orders = [stage.order(lines=2) for _ in range(12)]
+    for order in orders:
+        await stage.hook(order)
+    await stage.rest()
+    stage.ship()
+    await stage.rest()
+    erp.faults.clear()
+    await stage.rest()
+    stored = await _orders(erp)
+    assert set(stored) == {stage.key(order).upper() for order in orders}
+    assert all(line["shippedQuantity"] == line["quantity"] for one in stored.values() for line in one["lines"])
+    assert len((await act(erp.url, "shipments"))["shipments"]) == len(orders)
+    assert await _no_doubles(erp)
+    assert await stage.cases() == []
+    assert await stage.balanced()
