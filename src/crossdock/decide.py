@@ -14,7 +14,7 @@ from crossdock.billing.payment import take_payments
 from crossdock.billing.told import Listeners
 from crossdock.catalog.accept import accept_customers, accept_products
 from crossdock.catalog.accept_prices import take_price_lists
-from crossdock.decide_orders import Rules, decide_orders, others_of, pairs_of_orders, prepare_order
+from crossdock.decide_orders import Rules, decide_orders, others_of, pairs_of_orders, prepare_order, tell_holds
 from crossdock.decide_returns import ReturnTurns, decide_receipts, decide_returns, pairs_of_returns, turns_of_returns
 from crossdock.errors import NeedsEdit
 from crossdock.fulfillment.ship import ship
@@ -97,8 +97,9 @@ async def _lock(
     return await lock_levels(conn, pairs, moved, locations_of_counts(counts, places))
 
 
-async def _orders(desk: Desk, _batch: Sequence[Translated]) -> list[Decided]:
-    return await decide_orders(desk.conn, desk.rules, desk.orders, desk.levels)
+async def _orders(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
+    decided = await decide_orders(desk.conn, desk.rules, desk.orders, desk.levels)
+    return await tell_holds(desk.conn, desk.rules, batch, desk.orders, decided)
 
 
 async def _cancellations(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:

@@ -26,6 +26,8 @@ from crossdock.orders.accept import Prepared, Weighed, accept, prepare, refused,
 from crossdock.orders.changes import MOVES_GOODS, Meaning
 from crossdock.orders.checks import NO_CHECKS, Checks
 from crossdock.orders.examine import ChannelRules, unknown_channel, with_account, with_our_skus
+from crossdock.orders.held import held_before, tell_hold, tell_release
+from crossdock.orders.holds import ReleaseRule
 from crossdock.orders.others import Asking, OtherOrders, read_others
 from crossdock.returns.policy import ReturnRules
 from crossdock.routing.policy import Policy
@@ -46,8 +48,8 @@ class Rules(Struct, frozen=True, kw_only=True):
     """What decisions are made with, compiled from the estate.
 
     `outgoing`: (system, operation) → outgoing interface. `channel_system`: channel → the system that is told of its
-    shipments. `stock`: what may be sold. `checks`: channel → what else its orders are checked for. `returns`: what may
-    come back.
+    shipments. `stock`: what may be sold. `checks`: channel → what else its orders are checked for; `releases`: what of
+    that is let through all the same. `returns`: what may come back.
     """
 
     catalog: Catalog
@@ -58,6 +60,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     stock: StockRules
     checks: Mapping[str, Checks] = MappingProxyType({})
     returns: ReturnRules = ReturnRules()
+    releases: tuple[ReleaseRule, ...] = ()
 
     def facts(self, interface: str) -> InterfaceFacts:
         """What is known of `interface`; of one that the estate no longer has, that its documents are due at once."""
@@ -77,6 +80,7 @@ class Rules(Struct, frozen=True, kw_only=True):
             locations=self.policy.locations,
             checks=self.checks.get(channel, NO_CHECKS),
             others=others,
+            releases=self.releases,
         )
 
 
@@ -116,6 +120,26 @@ async def decide_orders(
         for one, (_, decided) in zip(ready, accepted, strict=True)
     }
     return [one if isinstance(one, Decided) else done[one.item.claimed.id] for one in orders]
+
+
+async def tell_holds(
+    conn: asyncpg.Connection,
+    rules: Rules,
+    items: Sequence[Translated],
+    orders: Sequence[Prepared | Decided],
+    decisions: Sequence[Decided],
+) -> list[Decided]:
+    """The decisions on `items`, with what is to be told of orders that are held, or go on that were."""
+    before = await held_before(conn, [item.claimed.id for item in items if item.claimed.attempts])
+    told = []
+    for item, one, decided in zip(items, orders, decisions, strict=True):
+        claimed, was = item.claimed, before.get(item.claimed.id, ())
+        if isinstance(one, Prepared) and decided.error is None:
+            told.append(tell_release(one.order, decided, one.waived, was))
+        else:
+            deadline = claimed.received_at + rules.facts(claimed.interface).settle_within
+            told.append(tell_hold(item.document, decided, was, deadline))
+    return told
 
 
 async def _allocate(

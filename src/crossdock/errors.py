@@ -74,6 +74,23 @@ class NeedsEdit(CrossdockError):
     code = "needs_edit"
 
     failures: tuple[NeedsEdit, ...] = ()
+    about: str = ""
+    """What tells two failures of one rule, field and value apart."""
+    hold: str = ""
+    """The kind of hold it is, "" = a fault of the document, which nobody can release."""
+    mark: str = ""
+    """Names exactly what was found, so that a release of it lets nothing else through; "" = it cannot be released."""
+
+    @property
+    def every(self) -> tuple[NeedsEdit, ...]:
+        """All that is wrong, itself when that is all."""
+        return self.failures or (self,)
+
+    @property
+    def holds(self) -> tuple[str, ...]:
+        """Kinds of hold, when nothing else is wrong; () when there is a fault that must be mended."""
+        every = self.every
+        return tuple(sorted({one.hold for one in every})) if all(one.hold for one in every) else ()
 
     @classmethod
     def of(cls, failures: Sequence[NeedsEdit]) -> NeedsEdit:

@@ -18,8 +18,10 @@ from litestar.datastructures import State
 from crossdock.api.problems import EXCEPTION_HANDLERS
 from crossdock.api.routes import routes
 from crossdock.canonical.objects import OBJECTS
+from crossdock.errors import NeedsEdit
 from crossdock.governance.caller import Caller, let_in
 from tests.journal.filling import ORDERS, Filling, canonical_order
+from tests.triage.holding import held, over_limit
 
 
 @get("/broken", sync_to_thread=False)
@@ -277,3 +279,28 @@ async def test_the_audit_says_whose_credential_an_act_came_with(pool: asyncpg.Po
         answer = await client.post("/v1/ops/cases:retry", json={"case_ids": [case], "by": "jo"})
         assert (answer.status_code, answer.json()["done"]) == (200, 1)
     assert await pool.fetchval("SELECT who FROM audit") == "desk: jo"
+
+
+async def test_held_orders_are_found_and_released(http: httpx.AsyncClient, fill: Filling) -> None:
+    waiting, broken = [await fill.document(f"order/shopify-us/{n}", "case", "decide") for n in (1, 2)]
+    first = await fill.case(waiting, key="order/shopify-us/1", **held())
+    fault = NeedsEdit("SKU XX-1 is not known", field="lines[0].sku", rule="order.sku_known", fix="add it")
+    second = await fill.case(broken, key="order/shopify-us/2", **held(over_limit(), fault))
+    for hold, ids in (("any", [first]), ("credit", [first]), ("fraud", [])):
+        assert [case["id"] for case in (await http.get("/v1/ops/cases", params={"hold": hold})).json()] == ids
+    shown = (await http.get(f"/v1/ops/cases/{second}")).json()
+    assert shown["case"]["hold"] == ""
+    assert [(one["rule"], one.get("hold", "")) for one in shown["failures"]] == [
+        ("order.credit_limit", "credit"),
+        ("order.sku_known", ""),
+    ]
+    wish = {"case_ids": [first], "by": "jo", "reason": "paid by phone"}
+    refused = problem(await http.post("/v1/ops/cases:release", json={**wish, "case_ids": [first, second]}), 409)
+    assert (refused["field"], refused["fix"]) == ("lines[0].sku", "mend it first: add it")
+    assert problem(await http.post("/v1/ops/cases:release", json={**wish, "reason": ""}), 422)["field"] == "reason"
+    assert (await http.post("/v1/ops/cases:release", json={**wish, "dry_run": True})).json()["done"] == 1
+    assert (await fill.state(waiting))[0] == "case"
+    assert (await http.post("/v1/ops/cases:release", json=wish)).json() == {"asked": 1, "done": 1, "dry_run": False}
+    assert [(await fill.state(one))[0] for one in (waiting, broken)] == ["received", "case"]
+    row = await fill.conn.fetchrow("SELECT order_key, mark, value, by, origin, case_id FROM order_release")
+    assert tuple(row) == ("shopify-us/1", "00000000000000aa", "110.00", "jo", "api", first)

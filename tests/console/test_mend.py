@@ -10,6 +10,7 @@ from playwright.async_api import expect
 from tests.console.conftest import Browser
 from tests.console.filling import Filling
 from tests.console.samples import canonical_order
+from tests.triage.holding import held
 
 OURS = {"Sec-Fetch-Site": "same-origin"}
 
@@ -37,6 +38,30 @@ async def test_a_dismissal_needs_its_reason(web: aiohttp.ClientSession, filling:
     row = await filling.conn.fetchrow("SELECT state, closed_by, close_reason FROM triage_case WHERE id = $1", case)
     assert tuple(row) == ("dismissed", "console", "a test order")
     assert await filling.conn.fetchval("SELECT state FROM document WHERE id = $1", document) == "rejected"
+
+
+async def test_a_held_order_is_released_for_a_reason(web: aiohttp.ClientSession, filling: Filling) -> None:
+    document, case = await filling.unknown_sku(2001)
+    async with web.post("cases/release", data={"id": str(case), "reason": "fine"}, headers=OURS) as answer:
+        assert answer.status == 422
+        assert f"case {case} cannot be released: it is no held order" in await answer.text()
+    columns = held()
+    sets = ", ".join(f"{name} = ${number}" for number, name in enumerate(columns, 2))
+    await filling.conn.execute(f"UPDATE triage_case SET {sets} WHERE id = $1", case, *columns.values())
+    async with web.get(f"cases?id={case}") as answer:
+        page = await answer.text()
+    assert "held: credit" in page
+    assert 'action="/console/cases/release"' in page
+    assert "lower the total to 100.00" in page
+    async with web.post("cases/release", data={"id": str(case), "reason": " "}, headers=OURS) as answer:
+        assert "Write why before releasing" in await answer.text()
+    form = {"id": str(case), "reason": "paid by phone", "by": "ann"}
+    async with web.post("cases/release", data=form, headers=OURS) as answer:
+        assert answer.status == 200
+        assert "1 case released" in await answer.text()
+    assert await filling.conn.fetchval("SELECT state FROM document WHERE id = $1", document) == "received"
+    row = await filling.conn.fetchrow("SELECT order_key, rule, by, origin, reason FROM order_release")
+    assert tuple(row) == ("shopify-us/2001", "order.credit_limit", "ann", "console", "paid by phone")
 
 
 @pytest.mark.parametrize(

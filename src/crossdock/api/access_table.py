@@ -59,6 +59,7 @@ TABLE: tuple[Route, ...] = (
     Route("GET", "/v1/ops/cases:groups", "ops", costly=True),
     Route("GET", "/v1/ops/cases/{case_id}", "ops", costly=True),
     Route("POST", "/v1/ops/cases:retry", "ops", costly=True),
+    Route("POST", "/v1/ops/cases:release", "ops", costly=True),
     Route("POST", "/v1/ops/cases:dismiss", "ops", costly=True),
     Route("POST", "/v1/ops/cases/{case}", "ops", costly=True),
     Route("GET", "/v1/ops/documents/{document_id}", "ops", costly=True),

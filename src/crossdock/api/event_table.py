@@ -30,6 +30,7 @@ from crossdock.canonical.goods_return import Refund, ReturnReceipt
 from crossdock.canonical.stock import Availability
 from crossdock.inventory.reservation import Reservation
 from crossdock.orders.follow import OrderMoved
+from crossdock.orders.held import OrderHeld, OrderReleased
 from crossdock.orders.overdue import OrderOverdue
 
 
@@ -97,6 +98,10 @@ EVENTS: Mapping[str, EventKind] = {
     ),
     "goods_return.received": EventKind("goods of a return came back", ReturnReceipt, _RETURN),
     "goods_return.refunded": EventKind("what goes back for goods that came back is known", Refund, _RETURN),
+    "sales_order.held": EventKind("an order became a case by holds, and by nothing else", OrderHeld, _ORDER),
+    "sales_order.released": EventKind(
+        "an order goes on that was held, or that a standing rule let through", OrderReleased, _ORDER
+    ),
     "shipment.confirmed": EventKind("goods left", Shipment, _ORDER),
     "shipment.delivered": EventKind("a store or the ERP was told of a shipment", DeliveryTold, _DELIVERED),
     "stock.counted": EventKind("a count was taken", CountTold, "the key of the count"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`crossdock cases`: list, show, retry, edit and dismiss from the terminal, each action with `--dry-run`."""
+"""`crossdock cases`: list, show, retry, release, edit and dismiss from the terminal, each action with `--dry-run`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from crossdock.cli.connect import Connection, DataFolder, with_database
 from crossdock.cli.options import By, account
 from crossdock.cli.output import EXIT_NO, EXIT_USAGE, AsJson, console, money, plain, print_json, table, until
 from crossdock.cli.revise import revise
+from crossdock.orders.holds import KINDS
 from crossdock.triage.act import act
 from crossdock.triage.dismiss import dismiss
 from crossdock.triage.edit import edit, editable
 from crossdock.triage.list import MAX_LISTED, CaseDetail, CaseRow, list_cases, show_case
+from crossdock.triage.release import release
 from crossdock.triage.retry import retry
 
 app = typer.Typer(name="cases", help="Documents that need a person.", no_args_is_help=True)
@@ -28,6 +30,7 @@ System = Annotated[str | None, typer.Option(help="Only cases of this system.")]
 ErrorClass = Annotated[str | None, typer.Option("--class", help="Only cases of this error class, as needs_edit.")]
 Owner = Annotated[str | None, typer.Option(help="Only cases of this owner.")]
 Words = Annotated[str | None, typer.Option("--text", help="Only cases with this in key, reason, field or value.")]
+Hold = Annotated[str | None, typer.Option(help="Only held orders, by kind of hold, as credit; or any.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 
 
@@ -48,10 +51,11 @@ class Filters(Struct, frozen=True, kw_only=True):
     klass: str | None
     owner: str | None
     text: str | None
+    hold: str | None = None
 
     def empty(self) -> bool:
         """Whether nothing narrows the choice."""
-        return not any((self.interface, self.system, self.klass, self.owner, self.text))
+        return not any((self.interface, self.system, self.klass, self.owner, self.text, self.hold))
 
 
 @app.command("list")
@@ -62,6 +66,7 @@ def list_(  # CD003: every option of a command is a parameter, that is how typer
     klass: ErrorClass = None,
     owner: Owner = None,
     text: Words = None,
+    hold: Hold = None,
     limit: Annotated[int, typer.Option(min=1, max=MAX_LISTED)] = 100,
     data: DataFolder = None,
     as_json: AsJson = False,
@@ -69,7 +74,8 @@ def list_(  # CD003: every option of a command is a parameter, that is how typer
     """List cases, the newest first."""
     if state not in ("open", "resolved", "dismissed", "any"):
         raise typer.BadParameter("use open, resolved, dismissed or any", param_hint="--state")
-    wanted = Filters(interface=interface, system=system, klass=klass, owner=owner, text=text)
+    _check_hold(hold)
+    wanted = Filters(interface=interface, system=system, klass=klass, owner=owner, text=text, hold=hold)
     cases = with_database(data, lambda conn: _find(conn, wanted, None if state == "any" else state, limit))
     if as_json:
         print_json(cases)
@@ -116,6 +122,35 @@ def retry_(  # CD003: every option of a command is a parameter, that is how type
         ids,
         wanted,
         lambda c, chosen: retry(c, chosen, by=account(by), origin="cli", reason=reason),
+        dry_run,
+        data,
+        as_json,
+    )
+
+
+@app.command("release")
+def release_(  # CD003: every option of a command is a parameter, that is how typer reads them
+    reason: Annotated[str, typer.Option(help="Why these orders may go on; kept in the audit and with the order.")],
+    ids: Ids = None,
+    interface: Interface = None,
+    hold: Hold = None,
+    text: Words = None,
+    by: By = "",
+    dry_run: DryRun = False,
+    data: DataFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let held orders go on with what holds them, by ids or by filters (the held ones among them, 500 at most)."""
+    _check_hold(hold)
+    given = any((interface, hold, text))
+    wanted = Filters(
+        interface=interface, system=None, klass=None, owner=None, text=text, hold=(hold or "any") if given else None
+    )
+    _act(
+        "release",
+        ids,
+        wanted,
+        lambda c, chosen: release(c, chosen, by=account(by), origin="cli", reason=reason),
         dry_run,
         data,
         as_json,
@@ -201,6 +236,11 @@ def _act(
     _report(with_database(data, run), as_json)
 
 
+def _check_hold(hold: str | None) -> None:
+    if hold is not None and hold not in (*KINDS, "any"):
+        raise typer.BadParameter(f"use {', '.join(KINDS)} or any", param_hint="--hold")
+
+
 async def _find(conn: Connection, wanted: Filters, state: str | None, limit: int) -> list[CaseRow]:
     return await list_cases(
         conn,
@@ -211,6 +251,7 @@ async def _find(conn: Connection, wanted: Filters, state: str | None, limit: int
         owner=wanted.owner,
         text=wanted.text,
         limit=limit,
+        hold=wanted.hold,
     )
 
 
@@ -234,7 +275,7 @@ def _print_list(cases: list[CaseRow]) -> None:
             plain(case.key),
             plain(case.interface + (f" → {case.system}" if case.system else "")),
             plain(case.step),
-            plain(case.klass + retried),
+            plain((f"held: {case.hold}" if case.hold else case.klass) + retried),
             plain(case.field),
             plain(case.reason[:160]),
             money(case.money, case.currency),
@@ -253,6 +294,7 @@ def _print_case(detail: CaseDetail) -> None:
         "field": case.field,
         "value": case.value,
         "fix": case.fix,
+        "held": case.hold,
         "class": f"{case.klass} ({case.rule})" if case.rule else case.klass,
         "step": f"{case.step}, {case.interface}" + (f" → {case.system}" if case.system else ""),
         "owner": case.owner,
@@ -268,6 +310,9 @@ def _print_case(detail: CaseDetail) -> None:
     if case.deadline and case.state == "open":
         facts.add_row("deadline", until(case.deadline))
     out.print(facts)
+    for one in detail.failures[:20]:
+        kind = f"hold, {one.hold}" if one.mark else one.hold or "must be mended"
+        out.print(plain(f"{one.field or '-'} ({one.rule}; {kind}): {one.reason}; fix: {one.fix}"))
     for exchange in detail.document.exchanges[:5]:
         went = f"{exchange.method} {exchange.url} → {exchange.status}"
         out.print(plain(f"try {exchange.number}: {went} {exchange.outcome}"))

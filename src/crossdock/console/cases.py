@@ -155,6 +155,7 @@ def _told(verb: str, number: str) -> str:
     what = f"{int(number):,} case{'' if number == '1' else 's'}"
     return {
         "retried": f"{what} retried. A case stays open until its document succeeds, then it closes by itself.",
+        "released": f"{what} released. The order is tried again; what was let through is kept with it.",
         "edited": "Saved, and the document goes on from where it stopped.",
         "dismissed": f"{what} dismissed. The reason is kept with the document.",
     }.get(verb, "")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an operator does to cases from the page: retry, edit, dismiss; each ends by saying what it did."""
+"""What an operator does to cases from the page: retry, release, edit, dismiss; each ends by saying what it did."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from crossdock.console.reading import MAX_ID, transaction
 from crossdock.errors import CrossdockError, NeedsEdit
 from crossdock.triage.dismiss import dismiss
 from crossdock.triage.edit import edit
+from crossdock.triage.release import release
 from crossdock.triage.retry import retry
 
 MAX_AT_ONCE: Final = 500
@@ -38,6 +39,22 @@ async def retry_cases(request: Request[Any, Any, Any]) -> Response[str] | Redire
     except CrossdockError as error:
         return await _back(request, form, error)
     return _done(form, "retried", number)
+
+
+@post("/cases/release", include_in_schema=False)
+async def release_cases(request: Request[Any, Any, Any]) -> Response[str] | Redirect:
+    """Release every case named `id` in the form, for the `reason` it gives."""
+    form = await request.form()
+    reason = _text(form, "reason")
+    try:
+        if not reason:
+            raise NeedsEdit("Write why before releasing", field="reason", fix="The reason is kept with the order.")
+        ids = _ids(form)
+        async with transaction(request) as conn:
+            number = await release(conn, ids, by=_by(request, form), origin="console", reason=reason)
+    except CrossdockError as error:
+        return await _back(request, form, error)
+    return _done(form, "released", number)
 
 
 @post("/cases/dismiss", include_in_schema=False)

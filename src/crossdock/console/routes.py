@@ -16,7 +16,7 @@ from crossdock.console.document import document_page, trace_page
 from crossdock.console.guard import add_headers, refuse_foreign
 from crossdock.console.inventory import inventory_page
 from crossdock.console.live import live_figures
-from crossdock.console.mend import dismiss_cases, edit_case, retry_cases
+from crossdock.console.mend import dismiss_cases, edit_case, release_cases, retry_cases
 from crossdock.console.overview import overview_page
 from crossdock.console.render import fragment
 from crossdock.console.search import search_page
@@ -65,6 +65,7 @@ def routes() -> list[ControllerRouterHandler]:
                 trace_page,
                 cases_page,
                 retry_cases,
+                release_cases,
                 dismiss_cases,
                 edit_case,
                 systems_page,

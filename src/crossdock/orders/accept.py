@@ -18,6 +18,7 @@ from crossdock.journal.decided import Decided, NewDelivery, NewEvent, Routed, Tr
 from crossdock.orders.changes import MOVES_GOODS, Known, Meaning, content_of, meaning_of
 from crossdock.orders.examine import ChannelRules, examine
 from crossdock.orders.follow import Begun, begin
+from crossdock.orders.holds import Waived, name_holds
 from crossdock.orders.life import FIRST
 from crossdock.orders.others import likeness_of
 from crossdock.runtime.postgres import load_queries
@@ -34,6 +35,7 @@ class Prepared(Struct, kw_only=True):
     routed: Routed
     content: int
     likeness: int | None = None
+    waived: tuple[Waived, ...] = ()
 
 
 def prepare(
@@ -59,11 +61,21 @@ def prepare(
     likeness = None
     if rules.checks.duplicates is not None:
         likeness = likeness_of(enriched) if rules.others is None else rules.others.likeness(enriched)
-    return Prepared(item=item, order=enriched, routed=routed, content=content_of(order), likeness=likeness)
+    return Prepared(
+        item=item,
+        order=enriched,
+        routed=routed,
+        content=content_of(order),
+        likeness=likeness,
+        waived=examined.waived,
+    )
 
 
 def refused(order: SalesOrder, error: CrossdockError) -> Decided:
     """The decision on an order that may not go on, with the money that waits."""
+    if isinstance(error, NeedsEdit):
+        # Those of checks have their names already, with our account in place.
+        name_holds(order, (one for one in error.every if not one.hold))
     return Decided(error=error, money=order.total.amount, currency=order.total.currency)
 
 

@@ -170,10 +170,12 @@ def _folded(text: str) -> str:
 def _duplicate(order: SalesOrder, other: tuple[str, str]) -> NeedsEdit:
     key, number = other
     po_number = f"PO number {order.po_number}" if order.po_number else "no PO number"
-    return edit(
+    failure = edit(
         "po_number",
         "duplicate",
         order.po_number,
         f"order {number} ({key}) of the same customer says the same: {po_number}, lines and address",
         "dismiss this one, or put another PO number",
     )
+    failure.about = key
+    return failure

@@ -17,6 +17,7 @@ from crossdock.canonical.sales_order import SalesOrder
 from crossdock.catalog.cache import Catalog
 from crossdock.errors import NeedsEdit
 from crossdock.orders.checks import NO_CHECKS, NO_OTHERS, Checks, check
+from crossdock.orders.holds import NO_RELEASES, ReleaseRule, Waived, let_through, name_holds
 from crossdock.orders.others import OtherOrders
 from crossdock.orders.validate import failures_of
 
@@ -25,7 +26,7 @@ class ChannelRules(Struct, frozen=True, kw_only=True):
     """What an order must keep to on its channel. `customer`: the account unknown customers are booked on, "" = none.
 
     `locations`: the places that a line may name; None = not looked at. `checks`: what else its orders are checked for;
-    `others`: what other orders say; None = not asked.
+    `others`: what other orders say; None = not asked. `releases`: standing releases of the estate.
     """
 
     currency: str
@@ -34,16 +35,18 @@ class ChannelRules(Struct, frozen=True, kw_only=True):
     locations: Container[str] | None = None
     checks: Checks = NO_CHECKS
     others: OtherOrders | None = None
+    releases: tuple[ReleaseRule, ...] = ()
 
 
 class Examined(Struct, frozen=True):
     """What an examination found: the customer with the account that the order is booked on (None: there is none), and
     everything that is wrong with the order; nothing is when it may go on. `settled`: we have a version as new, or one
-    that asks for the same, so that its channel's checks were not made again."""
+    that asks for the same, so that its channel's checks were not made again. `waived`: holds that were let through."""
 
     customer: Party | None
     failures: list[NeedsEdit]
     settled: bool = False
+    waived: tuple[Waived, ...] = ()
 
 
 def examine(order: SalesOrder, catalog: Catalog, rules: ChannelRules, source: str) -> Examined:
@@ -81,7 +84,13 @@ def examine(order: SalesOrder, catalog: Catalog, rules: ChannelRules, source: st
         return Examined(customer, failures, settled=True)
     ours = order if customer is None else msgspec.structs.replace(order, customer=customer)
     others = NO_OTHERS if rules.others is None or customer is None else rules.others.of(ours, rules.checks)
-    return Examined(customer, [*failures, *check(ours, catalog, rules.checks, others)])
+    found = check(ours, catalog, rules.checks, others)
+    if not found:
+        return Examined(customer, failures)
+    name_holds(ours, found)
+    released = NO_RELEASES if rules.others is None else rules.others.released(order.order_key)
+    left, waived = let_through(ours, found, rules.releases, released)
+    return Examined(customer, [*failures, *left], waived=waived)
 
 
 def with_account(order: SalesOrder, catalog: Catalog, rules: ChannelRules, source: str) -> SalesOrder:

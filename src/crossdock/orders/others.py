@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -15,6 +15,8 @@ from crossdock.canonical.party import Address
 from crossdock.canonical.sales_order import OrderLine, SalesOrder
 from crossdock.orders.changes import content_of
 from crossdock.orders.checks import Checks, Others
+from crossdock.orders.holds import NO_RELEASES, Release
+from crossdock.orders.released import releases_of
 from crossdock.runtime.clock import now
 from crossdock.runtime.postgres import load_queries
 from crossdock.sdk.receiving import digest_of
@@ -51,6 +53,7 @@ class OtherOrders:
         self._owing: set[tuple[str, datetime]] = set()
         self._open: dict[tuple[str, datetime, str], Decimal] = {}
         self._before: dict[str, _Before] = {}
+        self._released: dict[str, dict[str, Release]] = {}
         self._alike: dict[str, tuple[str, str]] = {}
         # Orders of this batch by what they say: when they were placed, key and number.
         self._taken: dict[int, list[tuple[datetime, str, str]]] = {}
@@ -59,7 +62,8 @@ class OtherOrders:
         self._moved: dict[tuple[str, str], list[tuple[datetime, Decimal]]] = {}
 
     async def read(self, conn: asyncpg.Connection, asking: Sequence[Asking]) -> None:
-        """Read what is known; at most three indexed statements."""
+        """Read what is known; at most four indexed statements."""
+        self._released = await releases_of(conn, [one.order.order_key for one in asking])
         for row in await conn.fetch(SQL.orders_before, [one.order.order_key for one in asking]):
             self._before[row["order_key"]] = _Before(
                 row["customer_id"],
@@ -99,6 +103,10 @@ class OtherOrders:
             return False
         same = before.status == order.status and before.content == content_of(order)
         return same or order.version <= before.version
+
+    def released(self, order_key: str) -> Mapping[str, Release]:
+        """What persons have released of an order, by mark."""
+        return self._released.get(order_key, NO_RELEASES)
 
     def of(self, order: SalesOrder, checks: Checks) -> Others:
         """What others say of `order`; of credit nothing when nobody asked for what its account has open."""

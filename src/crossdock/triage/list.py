@@ -14,6 +14,7 @@ from msgspec import Struct
 from crossdock.errors import Refused
 from crossdock.journal.view import DocumentView, Payload, document_view, payload
 from crossdock.triage.edit import editable
+from crossdock.triage.failures import CaseFailure, failures_of
 from crossdock.triage.open import SQL
 
 MAX_LISTED = 500
@@ -21,8 +22,9 @@ _MAX_SHOWN = 256 * 1024
 
 
 class CaseRow(Struct, frozen=True, kw_only=True, rename={"klass": "class"}):
-    """One case. `klass` is the error's code, `field` the place in the document, `fix` what to do; `retried_at`: last
-    retry or edit, None = never; `money` with its ISO 4217 `currency` is what is at stake."""
+    """One case. `klass` is the error's code, `field` the place in the document, `fix` what to do; `hold`: kinds of hold
+    an order waits for ("credit,fraud"), "" = there is something to mend; `retried_at`: last retry, edit or release,
+    None = never; `money` with its ISO 4217 `currency` is what is at stake."""
 
     id: int
     document_id: int
@@ -46,18 +48,21 @@ class CaseRow(Struct, frozen=True, kw_only=True, rename={"klass": "class"}):
     closed_at: datetime | None
     closed_by: str
     close_reason: str
+    hold: str
     retried_at: datetime | None
     retried_by: str
 
 
 class CaseDetail(Struct, frozen=True, kw_only=True):
-    """A case with its document, and what an edit would replace (`stage` "" = nothing can be edited)."""
+    """A case with its document, and what an edit would replace (`stage` "" = nothing can be edited). `failures`: all
+    that is wrong, where it is more than the case says, or holds an order."""
 
     case: CaseRow
     document: DocumentView
     stage: str
     object: str
     body: Payload
+    failures: tuple[CaseFailure, ...] = ()
 
 
 class CaseGroup(Struct, frozen=True, kw_only=True, rename={"klass": "class"}):
@@ -88,14 +93,16 @@ async def list_cases(  # CD003: filters are named and each may be left out
     text: str | None = None,
     limit: int = 100,
     after: int | None = None,
+    hold: str | None = None,
 ) -> list[CaseRow]:
     """Cases that fit every filter given, the newest first, at most `limit` (500 at most).
 
     `text` is looked for in key, reason, field and value, case does not matter. `after`: go on below this case id.
+    `hold`: only held orders, of this kind of hold or of "any".
     """
     pattern = None if not text else "%" + _escaped(text[:200]) + "%"
     rows = await conn.fetch(
-        SQL.list_cases, state, interface, system, klass, owner, pattern, min(max(limit, 1), MAX_LISTED), after
+        SQL.list_cases, state, interface, system, klass, owner, pattern, min(max(limit, 1), MAX_LISTED), after, hold
     )
     return await _with_retries(conn, rows)
 
@@ -109,12 +116,13 @@ async def show_case(conn: asyncpg.Connection, case_id: int) -> CaseDetail:
         )
     (case,) = await _with_retries(conn, [row])
     view = await document_view(conn, case.document_id)
+    failures = failures_of(await conn.fetchval(SQL.failures_of, case_id))
     try:
         now = await editable(conn, case_id)
     except Refused:
-        return CaseDetail(case=case, document=view, stage="", object="", body=payload(b"", 0))
+        return CaseDetail(case=case, document=view, stage="", object="", body=payload(b"", 0), failures=failures)
     body = payload(now.body[:_MAX_SHOWN], len(now.body))
-    return CaseDetail(case=case, document=view, stage=now.stage, object=now.object, body=body)
+    return CaseDetail(case=case, document=view, stage=now.stage, object=now.object, body=body, failures=failures)
 
 
 async def group_cases(conn: asyncpg.Connection, limit: int = 100) -> list[CaseGroup]:

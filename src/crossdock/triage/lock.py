@@ -60,9 +60,7 @@ def author(by: str, origin: Origin, reason: str, *, reason_needed: bool) -> Auth
     if not by:
         raise Refused("nobody is named as doing this", field="by", rule="author", fix="say who you are")
     if reason_needed and not reason:
-        raise Refused(
-            "giving up a document needs a reason", field="reason", rule="reason", fix="say why it needs no delivery"
-        )
+        raise Refused("this needs a reason", field="reason", rule="reason", fix="say why, for whoever asks later")
     return Author(by=by, origin=origin, reason=reason)
 
 

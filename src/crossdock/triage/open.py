@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from crossdock.errors import CrossdockError
 from crossdock.runtime.postgres import load_queries
+from crossdock.triage.failures import failures_kept, hold_of
 
 SQL = load_queries(__package__)
 _MAX_TEXT = 2000
@@ -76,6 +77,8 @@ def _columns(cases: Sequence[NewCase]) -> tuple[list[object], ...]:
         [c.deadline for c in cases],
         [c.money for c in cases],
         [c.currency for c in cases],
+        [hold_of(c.error) for c in cases],
+        [failures_kept(c.error) for c in cases],
     )
 
 

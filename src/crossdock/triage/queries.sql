@@ -2,22 +2,25 @@
 -- Brings open cases of the same documents and deliveries up to date with what is wrong now.
 UPDATE triage_case c
 SET step = i.step, class = i.class, rule = i.rule, field = i.field, value = i.value, reason = i.reason, fix = i.fix,
-    owner = i.owner, deadline = i.deadline, money = i.money, currency = i.currency
+    owner = i.owner, deadline = i.deadline, money = i.money, currency = i.currency, hold = i.hold,
+    failures = i.failures
 FROM unnest(
     $1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-    $10::text[], $11::text[], $12::text[], $13::text[], $14::timestamptz[], $15::numeric[], $16::text[]
+    $10::text[], $11::text[], $12::text[], $13::text[], $14::timestamptz[], $15::numeric[], $16::text[], $17::text[],
+    $18::bytea[]
 ) AS i (document_id, delivery_id, interface, system, key, step, class, rule, field, value, reason, fix, owner, deadline,
-        money, currency)
+        money, currency, hold, failures)
 WHERE c.document_id = i.document_id AND c.delivery_id IS NOT DISTINCT FROM i.delivery_id AND c.state = 'open'
 RETURNING c.id, c.document_id, c.delivery_id
 
 -- name: open_cases
 -- Opens a case for each document and delivery given.
 INSERT INTO triage_case (document_id, delivery_id, interface, system, key, step, class, rule, field, value, reason, fix,
-                         owner, deadline, money, currency)
+                         owner, deadline, money, currency, hold, failures)
 SELECT * FROM unnest(
     $1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-    $10::text[], $11::text[], $12::text[], $13::text[], $14::timestamptz[], $15::numeric[], $16::text[]
+    $10::text[], $11::text[], $12::text[], $13::text[], $14::timestamptz[], $15::numeric[], $16::text[], $17::text[],
+    $18::bytea[]
 )
 RETURNING id, document_id, delivery_id
 
@@ -140,25 +143,34 @@ UPDATE delivery SET body = $2 WHERE id = $1
 -- Cases that fit every filter given, the newest first, from below id $8, with their last retry.
 SELECT c.id, c.document_id, c.delivery_id, c.interface, c.system, c.key, c.step, c.class, c.rule, c.field, c.value,
        c.reason, c.fix, c.owner, c.deadline, c.money, c.currency, c.state, c.opened_at, c.closed_at, c.closed_by,
-       c.close_reason
+       c.close_reason, c.hold
 FROM triage_case c
 WHERE ($1::text IS NULL OR c.state = $1) AND ($2::text IS NULL OR c.interface = $2)
   AND ($3::text IS NULL OR c.system = $3) AND ($4::text IS NULL OR c.class = $4)
   AND ($5::text IS NULL OR c.owner = $5)
   AND ($6::text IS NULL OR c.key ILIKE $6 OR c.reason ILIKE $6 OR c.field ILIKE $6 OR c.value ILIKE $6)
   AND ($8::bigint IS NULL OR c.id < $8)
+  AND ($9::text IS NULL OR (c.hold <> '' AND ($9 = 'any' OR $9 = ANY(string_to_array(c.hold, ',')))))
 ORDER BY c.id DESC LIMIT $7
 
+-- name: failures_of
+-- All that is wrong with what a case is about, as JSON.
+SELECT failures FROM triage_case WHERE id = $1
+
+-- name: holding
+-- What holds these cases.
+SELECT id, hold, failures FROM triage_case WHERE id = ANY($1::bigint[])
+
 -- name: retried
--- The last retry or edit of each case.
+-- The last retry, edit or release of each case.
 SELECT DISTINCT ON (what) what, at, who FROM audit
-WHERE what = ANY($1::text[]) AND action IN ('case.retry', 'case.edit') ORDER BY what, id DESC
+WHERE what = ANY($1::text[]) AND action IN ('case.retry', 'case.edit', 'case.release') ORDER BY what, id DESC
 
 -- name: show_case
 -- One case with the columns list_cases shows.
 SELECT c.id, c.document_id, c.delivery_id, c.interface, c.system, c.key, c.step, c.class, c.rule, c.field, c.value,
        c.reason, c.fix, c.owner, c.deadline, c.money, c.currency, c.state, c.opened_at, c.closed_at, c.closed_by,
-       c.close_reason
+       c.close_reason, c.hold
 FROM triage_case c WHERE c.id = $1
 
 -- name: group_cases

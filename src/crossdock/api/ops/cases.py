@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`/v1/ops/cases`: list, show, retry, edit and dismiss, each with `dry_run`."""
+"""`/v1/ops/cases`: list, show, retry, release, edit and dismiss, each with `dry_run`."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from crossdock.triage.dismiss import dismiss
 from crossdock.triage.edit import MAX_BODY, edit
 from crossdock.triage.list import CaseDetail, CaseGroup, CaseRow, group_cases, list_cases, show_case
 from crossdock.triage.lock import MAX_CASES
+from crossdock.triage.release import release
 from crossdock.triage.retry import retry
 
 # A full edited body, escaped as a JSON string, and the words around it.
@@ -83,10 +84,12 @@ async def get_cases(  # CD003: every query parameter is one, that is how litesta
     error_class: Annotated[str | None, QueryParameter(name="class")] = None,
     owner: FromQuery[str | None] = None,
     text: FromQuery[str | None] = None,
+    hold: FromQuery[str | None] = None,
     limit: Limit = 100,
     after: FromQuery[int | None] = None,
 ) -> list[CaseRow]:
-    """Cases that fit every filter, the newest first; `after` goes on below a case id."""
+    """Cases that fit every filter, the newest first; `after` goes on below a case id. `hold`: orders held by this kind
+    of hold, or by `any`."""
     async with connection(state) as conn:
         return await list_cases(
             conn,
@@ -98,6 +101,7 @@ async def get_cases(  # CD003: every query parameter is one, that is how litesta
             text=text,
             limit=limit,
             after=after,
+            hold=hold,
         )
 
 
@@ -120,6 +124,14 @@ async def post_retry(state: State, scope: Scope, data: JSONBody[CaseAction]) -> 
     """Make the documents and deliveries due now, each from the step where it stopped."""
     by = _by(scope, data.by)
     return await _acted(state, data, lambda c: retry(c, data.case_ids, by=by, origin="api", reason=data.reason))
+
+
+@post("/v1/ops/cases:release", summary="Release held orders", tags=["triage"], status_code=200, guards=[from_a_program])
+async def post_release(state: State, scope: Scope, data: JSONBody[CaseAction]) -> Acted:
+    """Let through all that holds the orders, and try them again; a reason is required. 409 when there is anything that
+    must be mended."""
+    by = _by(scope, data.by)
+    return await _acted(state, data, lambda c: release(c, data.case_ids, by=by, origin="api", reason=data.reason))
 
 
 @post("/v1/ops/cases:dismiss", summary="Dismiss cases", tags=["triage"], status_code=200, guards=[from_a_program])
@@ -170,6 +182,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     get_groups,
     get_case,
     post_retry,
+    post_release,
     post_dismiss,
     post_edit,
 ]
