@@ -208,7 +208,7 @@ def _obligations(rules: Rules, outcome: Outcome) -> list[Obligation]:
             interface=rules.outgoing.get(
                 (delivery.system, delivery.operation), f"{delivery.system}.{delivery.operation}"
             ),
-            key=outcome.key,
+            key=delivery.key or outcome.key,
             delivery=delivery,
         )
         for delivery in outcome.decided.deliveries

@@ -48,7 +48,7 @@ class EventKind(Struct, frozen=True):
 
 _ORDER = "order/{channel}/{number}"
 _RETURN = "return/{channel}/{id}"
-_DELIVERED = "the key of the document that was delivered"
+_DELIVERED = "the key of the document that was delivered; of a return told to ERP or store, its order's"
 
 EVENTS: Mapping[str, EventKind] = {
     "availability.changed": EventKind(
@@ -75,11 +75,15 @@ EVENTS: Mapping[str, EventKind] = {
     "price_list.changed": EventKind(
         "a price list was taken in or retired", PriceListTold, "price_list/{price_list_id}"
     ),
+    "refund.delivered": EventKind(
+        "an ERP credited, or a store gave back, the money for what came back", DeliveryTold, _DELIVERED
+    ),
     "reservation.committed": EventKind("a buyer has ordered", ReservationState, "reservation/{id}"),
     "reservation.created": EventKind("goods are held before there is an order", Reservation, "reservation/{id}"),
     "reservation.expired": EventKind("its time was over", ReservationState, "reservation/{id}"),
     "reservation.extended": EventKind("it is held longer", ReservationState, "reservation/{id}"),
     "reservation.released": EventKind("its owner gave it back", ReservationState, "reservation/{id}"),
+    "return_receipt.delivered": EventKind("an ERP took in what came back", DeliveryTold, _DELIVERED),
     "sales_order.accepted": EventKind("a new order was accepted", OrderTold, _ORDER),
     "sales_order.cancelled": EventKind("an order was cancelled at its source", OrderTold, _ORDER),
     "sales_order.changed": EventKind(

@@ -36,13 +36,15 @@ class Routed(Struct, frozen=True, kw_only=True):
 
 
 class NewDelivery(Struct, frozen=True, kw_only=True):
-    """An obligation to bring an object to a system; `body` None = the document itself."""
+    """An obligation to bring an object to a system; `body` None = the document itself. `key`: it goes after what the
+    system is owed under this business key, "" = the document's own."""
 
     system: str
     operation: str
     object: str
     reference: str
     body: bytes | None = None
+    key: str = ""
 
 
 class NewEvent(Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from crossdock.canonical.quantity import Quantity
 from crossdock.errors import CrossdockError, NeedsEdit, RetryLater
 from crossdock.journal.decided import Decided, NewDelivery, NewEvent, Translated
 from crossdock.returns.check import facts_of, impossible, states_of
-from crossdock.returns.context import ReturnContext
+from crossdock.returns.context import ReturnContext, to_erp
 from crossdock.returns.failure import edit
 from crossdock.returns.lines import ZERO, LineState, dump
 from crossdock.returns.policy import Asked, ReturnPolicy, broken
@@ -125,7 +125,7 @@ def _approve(
     approved = replace(asked, location=location)
     row = _row(item, approved, sold, states, "approved")
     told = (
-        *context.tell(sold.erp, "return_authorization", "goods_return", asked.return_key),
+        *context.tell(to_erp(sold, "return_authorization", "goods_return", asked.return_key)),
         *_expect(approved, states, context),
     )
     note = f"let pass by a person: {asked.override}" if asked.override else _passed(facts, policy)
@@ -150,7 +150,11 @@ def _expect(approved: GoodsReturn, states: dict[str, LineState], context: Return
     )
     body = encode(replace(approved, lines=lines))
     system = context.system_of[approved.location]
-    return context.tell(system, "expected_return", "goods_return", approved.return_key, body)
+    return context.tell(_to_warehouse(system, "expected_return", approved.return_key, body))
+
+
+def _to_warehouse(system: str, operation: str, return_key: str, body: bytes | None = None) -> NewDelivery:
+    return NewDelivery(system=system, operation=operation, object="goods_return", reference=return_key, body=body)
 
 
 def _end(
@@ -174,8 +178,8 @@ def _end(
     told: tuple[NewDelivery, ...] = ()
     if known is not None and known.state not in GONE:
         told = (
-            *context.tell(sold.erp, "return_cancel", "goods_return", asked.return_key),
-            *context.tell(context.system_of.get(location, ""), "return_cancel", "goods_return", asked.return_key),
+            *context.tell(to_erp(sold, "return_cancel", "goods_return", asked.return_key)),
+            *context.tell(_to_warehouse(context.system_of.get(location, ""), "return_cancel", asked.return_key)),
         )
     if asked.status == "declined":
         event = NewEvent(type="goods_return.declined", data=summary(row))

@@ -26,10 +26,12 @@ class ReturnContext(Struct, frozen=True, kw_only=True):
     channel_system: Mapping[str, str]
     told: Container[tuple[str, str]]
 
-    def tell(
-        self, system: str, operation: str, kind: str, reference: str, body: bytes | None = None
-    ) -> tuple[NewDelivery, ...]:
-        """The obligation to tell `system`, none when it is not told of such."""
-        if (system, operation) not in self.told:
-            return ()
-        return (NewDelivery(system=system, operation=operation, object=kind, reference=reference, body=body),)
+    def tell(self, wanted: NewDelivery) -> tuple[NewDelivery, ...]:
+        """The obligation, none when its system is not told of such."""
+        return (wanted,) if (wanted.system, wanted.operation) in self.told else ()
+
+
+def to_erp(sold: Sold, operation: str, kind: str, reference: str, body: bytes | None = None) -> NewDelivery:
+    """What the ERP of an order is told of its return: after the order itself and what has left of it."""
+    key = f"order/{sold.order.order_key}"
+    return NewDelivery(system=sold.erp, operation=operation, object=kind, reference=reference, body=body, key=key)

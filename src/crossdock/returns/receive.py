@@ -11,14 +11,16 @@ from collections.abc import Mapping, Sequence
 
 import asyncpg
 from msgspec import Struct
+from msgspec.structs import replace
 
 from crossdock.canonical.goods_return import Refund, ReturnReceipt
 from crossdock.canonical.objects import encode
+from crossdock.canonical.quantity import Quantity
 from crossdock.canonical.stock import StockMovements
 from crossdock.errors import CrossdockError, NeedsEdit, RetryLater
 from crossdock.journal.decided import Decided, NewDelivery, NewEvent, Translated
 from crossdock.returns.accept import write_returns
-from crossdock.returns.context import ReturnContext
+from crossdock.returns.context import ReturnContext, to_erp
 from crossdock.returns.failure import edit
 from crossdock.returns.give_back import give_back
 from crossdock.returns.match import matched
@@ -70,7 +72,7 @@ async def receive(
             refund = _count(receipt, sold, row, backs, context)
             taken.append(_Taken(item, row, refund))
             movements = movements_of(receipt, backs, context.products)
-            found.append(Received(_decide(receipt, sold, row, refund, context), movements))
+            found.append(Received(_decide(_named(receipt, backs), sold, row, refund, context), movements))
     await write_returns(conn, {one.row.return_key: one.row for one in taken}.values())
     await _write_receipts(conn, taken)
     return found
@@ -103,14 +105,21 @@ def _count(
     return give_back(sold, row, before, keeps, receipt.received_at, key)
 
 
+def _named(receipt: ReturnReceipt, backs: Sequence[Back]) -> ReturnReceipt:
+    """The receipt with the order line that each of its goods is of, in the unit they are kept in."""
+    lines = tuple(replace(back.said, line=back.line, quantity=Quantity(back.quantity, back.unit)) for back in backs)
+    return replace(receipt, lines=lines)
+
+
 def _decide(receipt: ReturnReceipt, sold: Sold, row: KnownReturn, refund: Refund, context: ReturnContext) -> Decided:
-    body = encode(refund)
     kept = "" if refund.fee is None else f", {refund.fee} kept"
+    named = encode(receipt)
     return Decided(
-        deliveries=_owed(sold, row, refund, body, context),
+        body=named,
+        deliveries=_owed(receipt, sold, row, refund, context),
         events=(
-            NewEvent(type="goods_return.received", data=encode(receipt)),
-            NewEvent(type="goods_return.refunded", data=body),
+            NewEvent(type="goods_return.received", data=named),
+            NewEvent(type="goods_return.refunded", data=encode(refund)),
         ),
         accepted=True,
         note=f"{refund.total} given back{kept}",
@@ -120,15 +129,41 @@ def _decide(receipt: ReturnReceipt, sold: Sold, row: KnownReturn, refund: Refund
     )
 
 
-def _owed(sold: Sold, row: KnownReturn, refund: Refund, body: bytes, context: ReturnContext) -> tuple[NewDelivery, ...]:
-    """The ERP credits it; where the money goes back the way it came, the channel sends it."""
-    told = context.tell(sold.erp, "credit_memo", "refund", refund.refund_key, body)
-    if refund.resolution == "credit":
-        return told
-    return (
-        *context.tell(context.channel_system.get(row.channel, ""), "refund", "refund", refund.refund_key, body),
-        *told,
+def _in_order_units(named: ReturnReceipt, refund: Refund) -> ReturnReceipt:
+    """The receipt as the ERP counts: in the units of the order's lines, of those that came back in whole."""
+    whole = {one.line: one.quantity for one in refund.lines}
+    by_line = {one.line: one for one in named.lines}
+    lines = [one for one in named.lines if one.quantity.unit == whole[one.line].unit]
+    lines += [
+        replace(one, quantity=whole[name])
+        for name, one in by_line.items()
+        if one.quantity.unit != whole[name].unit and whole[name].value > 0
+    ]
+    return replace(named, lines=tuple(lines))
+
+
+def _owed(
+    named: ReturnReceipt, sold: Sold, row: KnownReturn, refund: Refund, context: ReturnContext
+) -> tuple[NewDelivery, ...]:
+    """The ERP takes the goods in and credits them; the channel sends the money back where it goes the way it came."""
+    body, ordered = encode(refund), _in_order_units(named, refund)
+    came = context.tell(to_erp(sold, "item_receipt", "return_receipt", refund.refund_key, encode(ordered)))
+    erp = (
+        *(came if ordered.lines else ()),
+        *context.tell(to_erp(sold, "credit_memo", "refund", refund.refund_key, body)),
     )
+    if refund.resolution == "credit":
+        return erp
+    channel = NewDelivery(
+        system=context.channel_system.get(row.channel, ""),
+        operation="refund",
+        object="refund",
+        reference=refund.refund_key,
+        body=body,
+        # After the store knows what has left.
+        key=f"order/{row.order_key}",
+    )
+    return (*context.tell(channel), *erp)
 
 
 async def _write_receipts(conn: asyncpg.Connection, taken: Sequence[_Taken]) -> None:

@@ -37,4 +37,5 @@ WHERE d.key = $1 ORDER BY w.id DESC LIMIT $2
 
 -- name: problems_of
 -- What a person is asked to mend of a return.
-SELECT rule, field, reason, fix, deadline FROM triage_case WHERE key = $1 AND state = 'open' ORDER BY id LIMIT $2
+SELECT rule, field, reason, fix, deadline FROM triage_case
+WHERE state = 'open' AND document_id IN (SELECT id FROM document WHERE key = $1) ORDER BY id LIMIT $2

@@ -74,9 +74,7 @@ async def _match(
     for package in shipment.packages:
         for line in package.lines:
             wanted[names["sku"].get(line.sku, line.sku)] += line.quantity.value
-    item_of = _known_items(stored.item.items, wanted)
-    if wanted.keys() - item_of.values():
-        item_of = await _asked_items(client, stored.item.items, wanted)
+    item_of = await skus_of(client, stored.item.items, wanted)
     location = names["location"].get(shipment.location)
     lines = []
     for ordered in stored.item.items:
@@ -103,6 +101,12 @@ async def _match(
             fix="compare the sales order in NetSuite with the shipment, then mend the one that is wrong",
         )
     return lines
+
+
+async def skus_of(client: RestClient, lines: Sequence[OrderLine], wanted: Mapping[str, Decimal]) -> dict[int, str]:
+    """SKU per line of a record, for the SKUs wanted; asked for where NetSuite's answer does not name them."""
+    item_of = _known_items(lines, wanted)
+    return await _asked_items(client, lines, wanted) if wanted.keys() - item_of.values() else item_of
 
 
 def _known_items(lines: Sequence[OrderLine], wanted: Mapping[str, Decimal]) -> dict[int, str]:

@@ -150,4 +150,79 @@ ITEM_FULFILLMENT: Final = Mapping(
     ),
 )
 
-MAPPINGS: Final = (SALES_ORDER, CHARGE_LINE, ITEM_FULFILLMENT)
+_RETURN_LINES: Final = Rule(
+    target="item.items", source="lines", required=True, note="matched to the record's lines by the sender"
+)
+
+RETURN_AUTHORIZATION: Final = Mapping(
+    name="netsuite.return_authorization",
+    version=1,
+    direction="out",
+    source="NetSuite returnAuthorization as the body of a transform, record v1 2026.1",
+    target="json",
+    rules=(
+        Rule(target="externalId", source="reference", required=True),
+        Rule(target="tranDate", source="document.requested_at", via=("iso_date",)),
+        Rule(target="memo", source="document.number", via=(("cut", 999),)),
+        Rule(target="orderStatus.id", const="B", note="pending receipt: approved, nothing has come back"),
+        Rule(target="location.id", source="document.location", via=(("pick", "$.names.location"),)),
+        _RETURN_LINES,
+    ),
+    dropped=(
+        "known",
+        "document.return_key",
+        "document.order_key",
+        "document.channel",
+        "document.version",
+        "document.status",
+        "document.updated_at",
+        "document.resolution",
+        "document.lines",
+        "document.note",
+        "document.override",
+    ),
+)
+
+ITEM_RECEIPT: Final = Mapping(
+    name="netsuite.item_receipt",
+    version=1,
+    direction="out",
+    source="NetSuite itemReceipt as the body of a transform, record v1 2026.1",
+    target="json",
+    rules=(
+        Rule(target="externalId", source="reference", required=True),
+        Rule(target="tranDate", source="document.received_at", via=("iso_date",)),
+        Rule(target="memo", source="document.receipt_id", via=(("cut", 999),)),
+        _RETURN_LINES,
+    ),
+    dropped=("known", "names", "document.source", "document.return_key", "document.location", "document.lines"),
+)
+
+CREDIT_MEMO: Final = Mapping(
+    name="netsuite.credit_memo",
+    version=1,
+    direction="out",
+    source="NetSuite creditMemo as the body of a transform, record v1 2026.1",
+    target="json",
+    rules=(
+        Rule(target="externalId", source="reference", required=True),
+        Rule(target="tranDate", source="document.refunded_at", via=("iso_date",)),
+        Rule(target="memo", source="document.refund_key", via=(("cut", 999),)),
+        _RETURN_LINES,
+    ),
+    dropped=(
+        "known",
+        "names",
+        "document.return_key",
+        "document.order_key",
+        "document.channel",
+        "document.number",
+        "document.resolution",
+        "document.currency",
+        "document.lines",
+        "document.fee",
+        "document.total",
+    ),
+)
+
+MAPPINGS: Final = (SALES_ORDER, CHARGE_LINE, ITEM_FULFILLMENT, RETURN_AUTHORIZATION, ITEM_RECEIPT, CREDIT_MEMO)

@@ -30,6 +30,7 @@ class OrderNames(Struct, frozen=True, kw_only=True):
     charge_items: Mapping[str, str]
     default_customer: str = ""
     subsidiary: str | None = None
+    scrap_location: str = ""
 
 
 class ItemRef(Struct, rename="camel"):
@@ -73,6 +74,7 @@ def names_of(config: SystemConfig) -> OrderNames:
         charge_items=settings.get("charge_items") or {},
         default_customer=str(settings.get("default_customer") or ""),
         subsidiary=str(subsidiary) if subsidiary else None,
+        scrap_location=str(settings.get("scrap_location") or ""),
     )
 
 

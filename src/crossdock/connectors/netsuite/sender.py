@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Guaranteed Delivery to a NetSuite account: sales orders, their cancellation, item fulfillments."""
+"""Guaranteed Delivery to a NetSuite account: sales orders, their cancellation, item fulfillments, returns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ import msgspec
 
 from crossdock.connectors.netsuite.client import CallFailed, RestClient, sql_list
 from crossdock.connectors.netsuite.fulfillment import find_fulfillments, fulfill
-from crossdock.connectors.netsuite.mapping import CHARGE_LINE, ITEM_FULFILLMENT, SALES_ORDER
+from crossdock.connectors.netsuite.goods_return import OPERATIONS, ReturnsDesk
+from crossdock.connectors.netsuite.mapping import (
+    CHARGE_LINE,
+    CREDIT_MEMO,
+    ITEM_FULFILLMENT,
+    ITEM_RECEIPT,
+    RETURN_AUTHORIZATION,
+    SALES_ORDER,
+)
 from crossdock.connectors.netsuite.order import (
     cancel_order,
     external_id,
@@ -35,9 +43,15 @@ class NetSuiteSender:
         self._order = config.translate[SALES_ORDER.name]
         self._charge = config.translate[CHARGE_LINE.name]
         self._fulfillment = config.translate[ITEM_FULFILLMENT.name]
+        returns = {
+            one.name.rpartition(".")[2]: config.translate[one.name]
+            for one in (RETURN_AUTHORIZATION, ITEM_RECEIPT, CREDIT_MEMO)
+        }
+        self._returns = ReturnsDesk(self._client, self._names, returns)
 
     async def send(self, operation: str, batch: Sequence[Outgoing]) -> list[Outcome]:
-        """`sales_order`, `order_cancel` or `item_fulfillment`, one by one. Outcomes in the order of `batch`."""
+        """`sales_order`, `order_cancel`, `item_fulfillment` or one of `goods_return.OPERATIONS`, one by one. Outcomes
+        in the order of `batch`."""
         return [await self._send(operation, item) for item in batch]
 
     async def find(self, operation: str, batch: Sequence[Outgoing]) -> list[Delivered | None]:
@@ -45,6 +59,8 @@ class NetSuiteSender:
         try:
             if operation == "item_fulfillment":
                 return await find_fulfillments(self._client, batch)
+            if operation in OPERATIONS:
+                return await self._returns.find(operation, batch)
             if operation == "order_cancel":
                 return [await self._find_cancelled(item) for item in batch]
             return await self._find_orders(batch)
@@ -62,6 +78,8 @@ class NetSuiteSender:
             if operation == "item_fulfillment":
                 names = {"sku": self._names.sku, "location": self._names.location}
                 return await fulfill(self._client, item, self._internal_id(item), names, self._fulfillment)
+            if operation in OPERATIONS:
+                return await self._returns.send(item)
             if operation == "order_cancel":
                 internal_id = self._internal_id(item) or await order_id(self._client, item.reference)
                 return await cancel_order(self._client, item, internal_id)

@@ -105,15 +105,83 @@ INVENTORY_ITEM = {
     ),
 }
 
+RETURN_AUTHORIZATION = {
+    **_HEAD,
+    **_LINKS,
+    **_typed(
+        string="otherRefNum email message integrationId",
+        number="exchangeRate discountRate discountTotal subtotal taxTotal total",
+        reference="customForm subsidiary location department class entity currency createdFrom discountItem",
+        boolean="isCrossSubTransaction toBeEmailed",
+        enumeration="orderStatus status source",
+        address="shippingAddress billingAddress",
+    ),
+}
+RETURN_AUTHORIZATION_LINE = {
+    **_LINKS,
+    **_typed(
+        string="lineUniqueKey description units serialNumbers",
+        number="quantity quantityReceived quantityBilled rate rateIncludingTax amount grossAmt taxRate1 tax1Amt",
+        reference="item price taxCode location inventorylocation orderDoc",
+        integer="line orderLine",
+        boolean="isClosed isOpen isTaxable",
+        any="inventoryDetail",
+    ),
+}
+ITEM_RECEIPT = {
+    **_HEAD,
+    **_LINKS,
+    **_typed(
+        number="exchangeRate",
+        reference="customForm subsidiary location postingPeriod createdFrom entity currency",
+        enumeration="status",
+    ),
+}
+ITEM_RECEIPT_LINE = _typed(
+    string="description itemName units serialNumbers binNumbers",
+    number="quantity quantityRemaining rate",
+    reference="item location",
+    integer="line orderLine",
+    boolean="itemReceive",
+    any="inventoryDetail",
+)
+CREDIT_MEMO = {
+    **_HEAD,
+    **_LINKS,
+    **_typed(
+        string="otherRefNum email message",
+        number="exchangeRate shippingCost handlingCost discountRate discountTotal subtotal taxTotal total",
+        reference="""customForm subsidiary location department class entity currency createdFrom postingPeriod account
+            discountItem""",
+        boolean="autoApply toBeEmailed",
+        enumeration="status source",
+        address="shippingAddress billingAddress",
+    ),
+}
+CREDIT_MEMO_LINE = _typed(
+    string="description units serialNumbers",
+    number="quantity rate amount grossAmt taxRate1 tax1Amt",
+    reference="item price taxCode location",
+    integer="line orderLine",
+    boolean="isTaxable",
+    any="inventoryDetail",
+)
+
 RECORDS: dict[str, dict[str, str]] = {
     "salesOrder": SALES_ORDER,
     "itemFulfillment": ITEM_FULFILLMENT,
+    "returnAuthorization": RETURN_AUTHORIZATION,
+    "itemReceipt": ITEM_RECEIPT,
+    "creditMemo": CREDIT_MEMO,
     "customer": CUSTOMER,
     "inventoryItem": INVENTORY_ITEM,
 }
 SUBLISTS: dict[str, dict[str, dict[str, str]]] = {
     "salesOrder": {"item": SALES_ORDER_LINE},
     "itemFulfillment": {"item": ITEM_FULFILLMENT_LINE, "package": PACKAGE},
+    "returnAuthorization": {"item": RETURN_AUTHORIZATION_LINE},
+    "itemReceipt": {"item": ITEM_RECEIPT_LINE},
+    "creditMemo": {"item": CREDIT_MEMO_LINE},
     "customer": {},
     "inventoryItem": {},
 }
@@ -152,6 +220,16 @@ SALES_ORDER_STATUS = {
     "E": "Pending Billing/Partially Fulfilled",
     "F": "Pending Billing",
     "G": "Billed",
+    "H": "Closed",
+}
+RETURN_STATUS = {
+    "A": "Pending Approval",
+    "B": "Pending Receipt",
+    "C": "Cancelled",
+    "D": "Partially Received",
+    "E": "Pending Refund/Partially Received",
+    "F": "Pending Refund",
+    "G": "Refunded",
     "H": "Closed",
 }
 SHIP_STATUS = {"A": "Picked", "B": "Packed", "C": "Shipped"}

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the simulated account holds: seeded master data, sales orders, item fulfillments, and the indexes they are
-found by."""
+"""What the simulated account holds: seeded master data, sales orders, item fulfillments, returns, and the indexes
+they are found by."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from crossdock.sandbox.netsuite.problems import NetSuiteError
 CURRENCIES = {"1": "USD", "2": "CAD", "3": "EUR", "4": "GBP"}
 SUBSIDIARIES = {"1": "Crossdock Distribution Inc."}
 FIRST_CUSTOMER, FIRST_ITEM, FIRST_TRANSACTION = 1000, 5000, 100_000
+
+TRANSACTIONS = ("salesOrder", "itemFulfillment", "returnAuthorization", "itemReceipt", "creditMemo")
 
 Record = dict[str, Any]
 
@@ -44,7 +46,7 @@ class Account:
         if not self.books.table("inventoryItem"):
             self._seed_master()
         self.external, self.by_other_ref, self.by_origin = {}, {}, {}
-        for kind in ("customer", "inventoryItem", "salesOrder", "itemFulfillment"):
+        for kind in ("customer", "inventoryItem", *TRANSACTIONS):
             for record in self.books.table(kind).values():
                 self._index(kind, record)
 
@@ -123,7 +125,7 @@ class Account:
             self.external[kind, external] = record["id"]
         if kind == "salesOrder" and record.get("otherRefNum"):
             self.by_other_ref.setdefault(record["otherRefNum"], set()).add(record["id"])
-        if kind == "itemFulfillment":
+        if kind in TRANSACTIONS and kind != "salesOrder":
             made = self.by_origin.setdefault(record["createdFrom"]["id"], [])
             if record["id"] not in made:
                 made.append(record["id"])

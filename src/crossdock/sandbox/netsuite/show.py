@@ -6,10 +6,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from crossdock.sandbox.netsuite.fields import SALES_ORDER_STATUS, SHIP_STATUS, SUBLISTS
+from crossdock.sandbox.netsuite.fields import RETURN_STATUS, SALES_ORDER_STATUS, SHIP_STATUS, SUBLISTS
 from crossdock.sandbox.netsuite.records import Record
 
 ENUM_NAMES = {"status": SALES_ORDER_STATUS, "shipStatus": SHIP_STATUS}
+STATUSES = {
+    "returnAuthorization": RETURN_STATUS,
+    "itemReceipt": {"Y": "Received"},
+    "creditMemo": {"A": "Open", "B": "Fully Applied", "V": "Voided"},
+}
 HIDDEN = frozenset({"relieved"})
 
 
@@ -23,7 +28,8 @@ def show(kind: str, record: Record, base: str, *, expand: bool, fields: frozense
         if name in SUBLISTS[kind]:
             shown[name] = _sublist(value, f"{address}/{name}", expand=expand)
         elif name in ENUM_NAMES and isinstance(value, str):
-            shown[name] = {"id": value, "refName": ENUM_NAMES[name][value]}
+            names = STATUSES.get(kind, ENUM_NAMES[name]) if name == "status" else ENUM_NAMES[name]
+            shown[name] = {"id": value, "refName": names[value]}
         elif value is not None:
             shown[name] = value
     return shown

@@ -15,6 +15,7 @@ from crossdock.sandbox.catalog import make_catalog
 from crossdock.sandbox.host import SimConfig, Simulator, json_response
 from crossdock.sandbox.netsuite.assertion import GrantError, TokenDesk
 from crossdock.sandbox.netsuite.fields import RECORDS
+from crossdock.sandbox.netsuite.goods_return import ReturnMaker
 from crossdock.sandbox.netsuite.problems import NetSuiteError, error_response
 from crossdock.sandbox.netsuite.records import Account, Record
 from crossdock.sandbox.netsuite.show import show
@@ -29,6 +30,13 @@ RECORD_PATH = "/services/rest/record/v1"
 QUERY_PATH = "/services/rest/query/v1/suiteql"
 LIMITS_PATH = "/services/rest/system/v1/governanceLimits"
 MAX_PAGE = 1_000
+_RETURNS = frozenset(
+    {
+        ("salesOrder", "returnAuthorization"),
+        ("returnAuthorization", "itemReceipt"),
+        ("returnAuthorization", "creditMemo"),
+    }
+)
 
 
 class NetSuiteConfig(SimConfig, kw_only=True):
@@ -87,6 +95,7 @@ class NetSuiteSim(Simulator):
         )
         self.writer = Writer(self.account)
         self.transformer = Transformer(self.account, self.config.ship_status)
+        self.returns = ReturnMaker(self.account)
         self.running = 0
         self.most_running = 0
 
@@ -190,7 +199,18 @@ class NetSuiteSim(Simulator):
                 body = await self._body(request, "itemFulfillment")
                 made = self.transformer.fulfill(self.account.get(kind, key), body)
                 return self._made("itemFulfillment", made)
+            case "POST", [key, "!transform", target] if (kind, target) in _RETURNS:
+                made = self._return(kind, target, key, await self._body(request, target), _replaced(request))
+                return self._made(target, made)
         raise NetSuiteError(405, "METHOD_NOT_ALLOWED", f"{request.method} is not allowed (or not simulated) here.")
+
+    def _return(self, kind: str, target: str, key: str, body: dict[str, Any], replaced: frozenset[str]) -> Record:
+        source, whole = self.account.get(kind, key), "item" in replaced
+        if target == "returnAuthorization":
+            return self.returns.authorize(source, body, replaced=whole)
+        if target == "itemReceipt":
+            return self.returns.receive(source, body)
+        return self.returns.credit(source, body, replaced=whole)
 
     async def _upsert(self, request: web.BaseRequest, kind: str, key: str) -> web.Response:
         body = await self._body(request, kind)
@@ -201,6 +221,8 @@ class NetSuiteSim(Simulator):
         return self._made(kind, self._update(kind, record, body, _replaced(request)))
 
     def _update(self, kind: str, record: Record, body: dict[str, Any], replaced: frozenset[str]) -> Record:
+        if kind == "returnAuthorization" and set(body) == {"item"}:
+            return self.returns.close(record, body["item"])
         if kind == "itemFulfillment" and isinstance(body.get("shipStatus"), dict):
             body["shipStatus"] = body["shipStatus"]["id"]
         changed = self.writer.update(kind, record, body, replaced)
@@ -253,6 +275,9 @@ class NetSuiteSim(Simulator):
             "requests": self.requests,
             "sales_orders": len(self.account.all("salesOrder")),
             "item_fulfillments": len(self.account.all("itemFulfillment")),
+            "return_authorizations": len(self.account.all("returnAuthorization")),
+            "item_receipts": len(self.account.all("itemReceipt")),
+            "credit_memos": len(self.account.all("creditMemo")),
             "created_more_than_once_by_external_id": sum(1 for made in external.values() if len(made) > 1),
             "created_more_than_once_by_other_ref": sum(1 for made in other.values() if len(made) > 1),
             "most_calls_at_once": self.most_running,
@@ -263,6 +288,9 @@ class NetSuiteSim(Simulator):
         tables = {
             "sales_orders": "salesOrder",
             "item_fulfillments": "itemFulfillment",
+            "return_authorizations": "returnAuthorization",
+            "item_receipts": "itemReceipt",
+            "credit_memos": "creditMemo",
             "customers": "customer",
             "items": "inventoryItem",
         }

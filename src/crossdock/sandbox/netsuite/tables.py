@@ -14,6 +14,16 @@ Candidates = dict[str, frozenset[str]]
 """Columns that must be one of some values."""
 
 
+TYPES = {
+    "salesOrder": "SalesOrd",
+    "itemFulfillment": "ItemShip",
+    "returnAuthorization": "RtnAuth",
+    "itemReceipt": "ItemRcpt",
+    "creditMemo": "CustCred",
+}
+_MONEY = frozenset({"salesOrder", "returnAuthorization", "creditMemo"})
+
+
 class Table(NamedTuple):
     """The columns of a table, and its rows for an account."""
 
@@ -34,7 +44,7 @@ def _pick(account: Account, kind: str, exact: Candidates) -> Iterator[Record]:
         idents = [account.external.get((kind, name), "") for name in exact["externalid"]]
     elif kind == "salesOrder" and "otherrefnum" in exact:
         idents = [ident for name in exact["otherrefnum"] for ident in account.by_other_ref.get(name, ())]
-    elif kind == "itemFulfillment" and "createdfrom" in exact:
+    elif kind != "salesOrder" and "createdfrom" in exact:
         idents = [ident for name in exact["createdfrom"] for ident in account.by_origin.get(name, ())]
     if idents is None:
         yield from list(records.values())
@@ -53,14 +63,14 @@ def _transaction(record: Record, kind: str) -> Row:
         "id": record["id"],
         "externalid": record.get("externalId"),
         "tranid": record["tranId"],
-        "type": "SalesOrd" if order else "ItemShip",
+        "type": TYPES[kind],
         "recordtype": kind.lower(),
         "otherrefnum": record.get("otherRefNum"),
         "entity": record["entity"]["id"],
-        "status": record["status"] if order else record["shipStatus"],
+        "status": record["shipStatus"] if kind == "itemFulfillment" else record["status"],
         "currency": (record.get("currency") or {}).get("id"),
         "memo": record.get("memo"),
-        "foreigntotal": f"{total:.2f}" if order else None,
+        "foreigntotal": f"{total:.2f}" if kind in _MONEY else None,
         "trandate": _moment(record.get("tranDate") or record["createdDate"]),
         "createddate": _moment(record["createdDate"]),
         "lastmodifieddate": _moment(record["lastModifiedDate"]),
@@ -80,6 +90,9 @@ def _shipments(account: Account, exact: Candidates) -> Iterator[Row]:
 def _transactions(account: Account, exact: Candidates) -> Iterator[Row]:
     yield from _orders(account, exact)
     yield from _shipments(account, exact)
+    for kind in ("returnAuthorization", "itemReceipt", "creditMemo"):
+        for record in _pick(account, kind, exact):
+            yield _transaction(record, kind)
 
 
 def _lines(account: Account, exact: Candidates) -> Iterator[Row]:
