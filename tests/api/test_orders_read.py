@@ -12,9 +12,12 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 
 from crossdock.api.orders import PATH
 from crossdock.orders import listing
+from crossdock.orders.check_fraud import Fraud
+from crossdock.orders.checks import Checks
 from crossdock.orders.follow import follow
 from tests.api.ordering import ORDER, TOTAL, Desk, an_order, desk_on, problem
 
@@ -114,6 +117,20 @@ async def test_an_order_that_needs_a_person_says_why(desk: Desk) -> None:
     await desk.pool.execute("UPDATE document SET state = 'rejected'")
     assert await state(desk, one) == "rejected"
     assert problem(await desk.cancel(one)) == (409, "order.rejected", "")
+
+
+async def test_who_placed_an_order_is_not_told_why_it_is_suspicious(desk: Desk) -> None:
+    one = await placed(desk)
+    limits = Checks(fraud=Fraud(above=Decimal(1)))
+    desk._rules = replace(desk._rules, checks={"portal": limits})
+    await desk.decide()
+    told = (await desk.read(one)).json
+    assert told["state"] == "held"
+    assert [(each["rule"], each["reason"], each["fix"]) for each in told["problems"]] == [
+        ("order.held", "the order is looked at by a person", "wait")
+    ]
+    case = await desk.pool.fetchrow("SELECT rule, hold FROM triage_case")
+    assert tuple(case) == ("order.fraud_above", "fraud")
 
 
 async def test_an_etag_stands_as_long_as_the_order_does(desk: Desk) -> None:

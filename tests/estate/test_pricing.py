@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from crossdock.app.wiring import checks_of, prices_wanted
+from crossdock.app.order_rules import checks_of, prices_wanted
 from crossdock.canonical.money import Money
 from crossdock.canonical.party import Address
 from crossdock.canonical.price_list import PriceEntry, PriceList, QuantityBreak

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from crossdock.canonical.hold import HOLDS
 from crossdock.canonical.party import Address, Party
 from crossdock.canonical.quantity import Quantity
 from crossdock.canonical.sales_order import SalesOrder
@@ -21,7 +22,7 @@ from crossdock.errors import NeedsEdit
 from crossdock.orders.check_lines import Tolerance
 from crossdock.orders.checks import Checks, Others, check
 from crossdock.orders.examine import ChannelRules, examine
-from crossdock.orders.holds import HOLDS, Release, ReleaseRule, let_through, name_holds
+from crossdock.orders.holds import Release, ReleaseRule, let_through, name_holds
 from tests.catalog.pricing import entry, stated
 from tests.orders.making import line, order, usd
 

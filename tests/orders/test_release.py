@@ -23,6 +23,7 @@ from crossdock.orders.checks import Checks
 from crossdock.orders.holds import ReleaseRule
 from crossdock.sdk.receiving import Incoming, digest_of
 from crossdock.translate import Topic
+from crossdock.triage.look_again import look_again
 from crossdock.triage.release import release
 from crossdock.triage.retry import retry
 from tests.inventory.deciding import fill_catalog, rules
@@ -214,3 +215,41 @@ async def test_an_edit_that_leaves_another_hold_is_told_again(pool: asyncpg.Pool
     assert await desk.states() == ["case"]
     assert [data["kinds"] for _, data in await desk.events()] == [["credit"], ["credit"]]
     assert [len(data["holds"]) for _, data in await desk.events()] == [1, 2]
+
+
+async def looked_at(pool: asyncpg.Pool, seconds: int) -> None:
+    """As if every held order was last looked at so long ago."""
+    await pool.execute("UPDATE triage_case SET looked_at = now() - make_interval(secs => $1)", seconds)
+
+
+async def test_held_orders_are_looked_at_again_the_longest_held_first(pool: asyncpg.Pool) -> None:
+    desk = await Desk(pool).open()
+    await desk.take(*(order(str(n), line(1, "CD-1", "11", "10.00")) for n in (1, 2, 3)), order("4", line(1, "NO-SUCH")))
+    every = timedelta(minutes=15)
+    assert await look_again(pool, every) == 0
+    await looked_at(pool, 901)
+    await pool.execute("UPDATE triage_case SET looked_at = now() - interval '2 hours' WHERE key = 'order/shop/2'")
+    assert await look_again(pool, every, limit=1) == 1
+    due = await pool.fetch("SELECT key FROM document WHERE state = 'received'")
+    assert [row["key"] for row in due] == ["order/shop/2"]
+    # What must be mended waits for a person.
+    assert await look_again(pool, every) == 2
+    assert await look_again(pool, every) == 0
+
+
+async def test_looking_again_uses_up_no_tries_and_tells_nothing_until_the_order_goes_on(pool: asyncpg.Pool) -> None:
+    desk = await Desk(pool).open()
+    await desk.take(order("1", line(1, "CD-1", "11", "10.00")))
+    for _ in range(12):
+        await looked_at(pool, 901)
+        assert await look_again(pool, timedelta(minutes=15)) == 1
+        assert await desk.states() == ["case"]
+    assert await pool.fetchval("SELECT attempts FROM document") == 2
+    assert [kind for kind, _ in await desk.events()] == ["held"]
+    assert await pool.fetchval("SELECT count(*) FROM audit") == 0
+    await desk.account("110.00")
+    await looked_at(pool, 901)
+    assert await look_again(pool, timedelta(minutes=15)) == 1
+    assert await desk.states() == ["delivering"]
+    assert [kind for kind, _ in await desk.events()] == ["held", "accepted", "released"]
+    assert await pool.fetchval("SELECT state FROM triage_case") == "resolved"

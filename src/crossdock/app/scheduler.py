@@ -13,6 +13,7 @@ import asyncpg
 import structlog
 
 from crossdock.app.files import Keep, watch_feed
+from crossdock.app.holds import watch_holds
 from crossdock.app.planning import watch_planning
 from crossdock.app.reconciling import watch_stock
 from crossdock.app.wiring import Wired, source_of
@@ -58,6 +59,7 @@ async def run_scheduler(stop: asyncio.Event, wired: Wired, endpoints: Endpoints)
             group.create_task(_give_back(stop, pool))
             group.create_task(watch_stock(stop, pool, wired))
             group.create_task(watch_planning(stop, pool, wired))
+            group.create_task(watch_holds(stop, pool, bus, wired))
             within: dict[str, timedelta] = {
                 state: duration(text) for state, text in wired.estate.declared.orders.within.items()
             }

@@ -7,13 +7,13 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from decimal import Decimal
 from ipaddress import ip_network
 from pathlib import Path
 
 from msgspec import Struct
 
 from crossdock.app.order_interfaces import FULFILLMENT, is_told, order_interfaces, order_topics
+from crossdock.app.order_rules import checks_of, releases_of
 from crossdock.app.return_rules import return_rules_of
 from crossdock.catalog.cache import Catalog
 from crossdock.decide_orders import InterfaceFacts, Rules
@@ -31,8 +31,6 @@ from crossdock.inventory.mend import TOPIC
 from crossdock.inventory.rules import ChannelRule, Held, SkuRule, StockRules
 from crossdock.mapping.compile import Translator, compile_mapping
 from crossdock.mapping.load import load_mapping
-from crossdock.orders.check_lines import Tolerance
-from crossdock.orders.checks import Checks
 from crossdock.routing.policy import ChannelFacts, LocationFacts, Policy, RouteRule
 from crossdock.runtime.outward import Reach
 from crossdock.runtime.secrets import resolve
@@ -187,32 +185,9 @@ def rules_of(wired: Wired, catalog: Catalog) -> Rules:
         },
         stock=stock_rules_of(estate),
         checks=checks_of(estate),
+        releases=releases_of(estate),
         returns=return_rules_of(estate),
     )
-
-
-def prices_wanted(estate: CompiledEstate) -> bool:
-    """Whether orders of any channel are compared with price lists."""
-    return any(said.price for said in estate.declared.checks.values())
-
-
-def checks_of(estate: CompiledEstate) -> dict[str, Checks]:
-    """What orders of each channel are checked for besides what every order is."""
-    pricing = estate.declared.pricing
-    tolerance = Tolerance(percent=Decimal(str(pricing.percent)), amount=Decimal(str(pricing.amount)))
-    return {
-        name: Checks(
-            customer=said.customer,
-            product=said.product,
-            unit=said.unit,
-            price=tolerance if said.price else None,
-            terms=said.terms,
-            credit=timedelta(days=said.credit_days) if said.credit else None,
-            ship_to=said.ship_to,
-            duplicates=duration(said.duplicates_within) if said.duplicates_within else None,
-        )
-        for name, said in estate.declared.checks.items()
-    }
 
 
 def own_interface(system: str) -> str:

@@ -13,10 +13,10 @@ import asyncpg
 import structlog
 
 from crossdock.app.metrics import tried, webhook_sent
+from crossdock.app.order_rules import prices_wanted
 from crossdock.app.waking import Waker
 from crossdock.app.wiring import (
     Wired,
-    prices_wanted,
     reach_of,
     rules_of,
     source_of,

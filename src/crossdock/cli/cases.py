@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
+from crossdock.canonical.hold import KINDS
 from crossdock.cli.connect import Connection, DataFolder, with_database
 from crossdock.cli.options import By, account
 from crossdock.cli.output import EXIT_NO, EXIT_USAGE, AsJson, console, money, plain, print_json, table, until
 from crossdock.cli.revise import revise
-from crossdock.orders.holds import KINDS
 from crossdock.triage.act import act
 from crossdock.triage.dismiss import dismiss
 from crossdock.triage.edit import edit, editable

@@ -255,6 +255,7 @@ def _rules_version(estate: Estate) -> str:
         estate.locations,
         estate.pricing,
         estate.checks,
+        *([estate.orders.release] if estate.orders.release else ()),
         # An estate without returns decides as it did before there were any.
         *([estate.returns] if estate.returns is not None else ()),
     )

@@ -12,6 +12,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from crossdock.canonical.party import Address
 from crossdock.canonical.sales_order import SalesOrder
@@ -19,6 +20,8 @@ from crossdock.catalog.accounts import CustomerFacts
 from crossdock.catalog.book import PriceBook
 from crossdock.catalog.cache import Catalog, ProductFacts
 from crossdock.errors import NeedsEdit
+from crossdock.orders.check_address import check_address, folded
+from crossdock.orders.check_fraud import Fraud, check_fraud
 from crossdock.orders.check_lines import Tolerance, check_prices, check_products, check_units
 from crossdock.orders.failure import edit
 
@@ -27,7 +30,8 @@ _ADDRESS_FIELDS = ("street", "street2", "city", "region", "postal_code", "countr
 
 class Checks(Struct, frozen=True, kw_only=True):
     """What orders of a channel are checked for. `credit`: how far back open orders count against the limit, None = not
-    checked; `duplicates`: how far back another order that says the same is looked for, None = there may be one."""
+    checked; `duplicates`: how far back another order that says the same is looked for, None = there may be one;
+    `fraud`: what is suspicious, None = nothing."""
 
     customer: bool = False
     product: bool = False
@@ -37,6 +41,13 @@ class Checks(Struct, frozen=True, kw_only=True):
     credit: timedelta | None = None
     ship_to: bool = False
     duplicates: timedelta | None = None
+    address: bool = False
+    fraud: Fraud | None = None
+
+    @property
+    def told(self) -> Checks:
+        """Those whose failures whoever asks may be told: not how to get by unsuspected."""
+        return self if self.fraud is None else replace(self, fraud=None)
 
     @property
     def ask_others(self) -> bool:
@@ -78,6 +89,10 @@ def _check(order: SalesOrder, catalog: Catalog, checks: Checks, others: Others) 
         yield from _account(order, account, checks)
         if checks.credit is not None:
             yield from _credit(order, account, others.open)
+    if checks.address and order.ship_to is not None:
+        yield from check_address(order.ship_to)
+    if checks.fraud is not None:
+        yield from check_fraud(order, checks.fraud)
     if checks.duplicates is not None and others.alike is not None:
         yield _duplicate(order, others.alike)
 
@@ -160,11 +175,7 @@ def _ship_to(given: Address, known: tuple[Address, ...], customer: str) -> Itera
 
 def _differences(one: Address, other: Address) -> list[str]:
     """The fields that differ, beyond case, blanks and points."""
-    return [name for name in _ADDRESS_FIELDS if _folded(getattr(one, name)) != _folded(getattr(other, name))]
-
-
-def _folded(text: str) -> str:
-    return "".join(text.casefold().replace(".", "").replace(",", "").split())
+    return [name for name in _ADDRESS_FIELDS if folded(getattr(one, name)) != folded(getattr(other, name))]
 
 
 def _duplicate(order: SalesOrder, other: tuple[str, str]) -> NeedsEdit:

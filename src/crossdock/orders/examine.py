@@ -25,8 +25,9 @@ from crossdock.orders.validate import failures_of
 class ChannelRules(Struct, frozen=True, kw_only=True):
     """What an order must keep to on its channel. `customer`: the account unknown customers are booked on, "" = none.
 
-    `locations`: the places that a line may name; None = not looked at. `checks`: what else its orders are checked for;
-    `others`: what other orders say; None = not asked. `releases`: standing releases of the estate.
+    `locations`: the places that a line may name; None = not looked at. `checks`: what else its orders are checked for.
+    `others`: what other orders say; None = not asked: somebody outside wants to know, who is not told of fraud checks.
+    `releases`: standing releases of the estate.
     """
 
     currency: str
@@ -84,7 +85,8 @@ def examine(order: SalesOrder, catalog: Catalog, rules: ChannelRules, source: st
         return Examined(customer, failures, settled=True)
     ours = order if customer is None else msgspec.structs.replace(order, customer=customer)
     others = NO_OTHERS if rules.others is None or customer is None else rules.others.of(ours, rules.checks)
-    found = check(ours, catalog, rules.checks, others)
+    checks = rules.checks.told if rules.others is None else rules.checks
+    found = check(ours, catalog, checks, others)
     if not found:
         return Examined(customer, failures)
     name_holds(ours, found)

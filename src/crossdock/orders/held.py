@@ -92,7 +92,12 @@ async def held_before(conn: asyncpg.Connection, documents: Sequence[int]) -> dic
     if not documents:
         return {}
     rows = await conn.fetch(SQL.held_before, list(documents))
-    return {row["document_id"]: _NOTED.decode(row["failures"]) for row in rows}
+    return {row["document_id"]: noted(row["failures"]) for row in rows}
+
+
+def noted(failures: bytes) -> Held:
+    """What is kept with a case of all that is wrong, where it is kept."""
+    return _NOTED.decode(failures) if failures else ()
 
 
 def tell_hold(order: SalesOrder, decided: Decided, before: Held, deadline: datetime) -> Decided:

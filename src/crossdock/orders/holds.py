@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Holds: what is well formed and still waits for a yes. Which failures are holds, and what releases them.
 
-A failure of a rule in `HOLDS` is a hold, every other one a fault that must be mended. A person releases exactly what
-was found (`mark_of`), a standing rule of the estate what it is about; a fault is never released, whatever is asked for.
+A failure of a rule in `canonical.hold.HOLDS` is a hold, every other one a fault that must be mended. A person releases
+exactly what was found (`mark_of`), a standing rule of the estate what it is about; a fault is never released, whatever
+is asked for.
 """
 
 from __future__ import annotations
@@ -11,43 +12,18 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import Literal
 
 from msgspec import Struct
 
+from crossdock.canonical.hold import HOLDS
 from crossdock.canonical.objects import encode
 from crossdock.canonical.sales_order import SalesOrder
 from crossdock.errors import NeedsEdit
 from crossdock.sdk.receiving import digest_of
 
-Kind = Literal["address", "credit", "duplicate", "fraud", "price", "stock"]
 How = Literal["itself", "person", "rule"]
 _LINE = re.compile(r"lines\[(\d{1,9})\]")
-
-
-class Hold(Struct, frozen=True):
-    """Who may let an order go on. Not `releasable`: nobody's word makes it true, as goods that are not there."""
-
-    kind: Kind
-    releasable: bool = True
-
-
-HOLDS: Mapping[str, Hold] = MappingProxyType(
-    {
-        "order.contract_price": Hold("price"),
-        "order.credit_currency": Hold("credit"),
-        "order.credit_limit": Hold("credit"),
-        "order.customer_blocked": Hold("credit"),
-        "order.duplicate": Hold("duplicate"),
-        "order.price_known": Hold("price"),
-        "order.ship_to_known": Hold("address"),
-        "order.stock": Hold("stock", releasable=False),
-        "order.terms": Hold("credit"),
-        "order.terms_known": Hold("credit"),
-    }
-)
-"""Rule → the hold that its failures are."""
-KINDS: tuple[str, ...] = get_args(Kind)
 
 
 class Release(Struct, frozen=True):

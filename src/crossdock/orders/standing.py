@@ -15,6 +15,7 @@ from crossdock.canonical.objects import decode
 from crossdock.canonical.party import Address, Party
 from crossdock.canonical.sales_order import Charge, OrderLine, SalesOrder
 from crossdock.errors import Refused
+from crossdock.orders.held import noted
 from crossdock.orders.life import STATES as LIFE
 from crossdock.orders.placed import CANCEL_TOPIC, SQL, interface_of
 from crossdock.orders.progress import (
@@ -218,7 +219,7 @@ async def _assemble(conn: asyncpg.Connection, order: SalesOrder, found: _Waiting
     invoices = tuple(_invoice(row) for row in billed)
     payments = tuple(OrderPayment(**row) for row in paid)
     deliveries = tuple(OrderDelivery(**row) for row in reversed(await conn.fetch(SQL.deliveries_of, key, MOST)))
-    problems = tuple(OrderProblem(**row) for row in await conn.fetch(SQL.problems_of, key, MOST))
+    problems = tuple(_problem(row) for row in await conn.fetch(SQL.problems_of, key, MOST))
     faces = [interface_of(order.channel)]
     cancelling = await conn.fetchval(SQL.cancellation_under_way, key, CANCEL_TOPIC, faces)
     view = OrderView(
@@ -263,6 +264,15 @@ def _state(found: _Waiting, cancelling: bool, problems: Sequence[OrderProblem]) 
     if not found.known:
         return {"case": "held", "rejected": "rejected"}.get(found.state, "received")
     return "held" if problems and found.state in _EARLY else found.state
+
+
+def _problem(row: asyncpg.Record) -> OrderProblem:
+    said = dict(row)
+    if any(one.hold == "fraud" for one in noted(said.pop("failures"))):
+        # Whoever placed it is not told how to get by unsuspected.
+        reason = "the order is looked at by a person"
+        return OrderProblem(rule="order.held", field="", reason=reason, fix="wait", deadline=said["deadline"])
+    return OrderProblem(**said)
 
 
 def _invoice(row: asyncpg.Record) -> OrderInvoice:

@@ -45,7 +45,7 @@ WHERE d.key = $1 ORDER BY w.id DESC LIMIT $2
 
 -- name: problems_of
 -- What a person is asked to mend of an order.
-SELECT rule, field, reason, fix, deadline FROM triage_case WHERE key = $1 AND state = 'open' ORDER BY id LIMIT $2
+SELECT rule, field, reason, fix, deadline, failures FROM triage_case WHERE key = $1 AND state = 'open' ORDER BY id LIMIT $2
 
 -- name: invoices_of
 -- The invoices and credit memos of an order.

@@ -92,6 +92,23 @@ SET state = 'due', next_at = now(),
 WHERE v.id = ANY($1::bigint[]) AND v.state IN ('case', 'due')
 RETURNING v.id, v.document_id
 
+-- name: long_held
+-- Held orders that were not looked at for so long, the longest first, at most $2.
+SELECT id, document_id FROM triage_case
+WHERE state = 'open' AND hold <> '' AND looked_at < now() - $1::interval ORDER BY looked_at, id LIMIT $2
+
+-- name: mark_looked_at
+-- Notes that these cases are looked at now, unless somebody else has just done so.
+UPDATE triage_case SET looked_at = now()
+WHERE id = ANY($1::bigint[]) AND state = 'open' AND hold <> '' AND looked_at < now() - $2::interval
+RETURNING document_id
+
+-- name: look_at_documents
+-- Makes held documents due at once, with one try at most behind them, so that looking never makes them fail.
+UPDATE document SET state = 'received', next_at = now(), attempts = least(attempts, 1)
+WHERE id = ANY($1::bigint[]) AND state = 'case' AND step IN ('translate', 'decide')
+RETURNING id
+
 -- name: reject_documents
 -- Gives up documents that stopped before delivery.
 UPDATE document SET state = 'rejected', step = 'done', settled_at = now(), note = $2

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What orders are checked for and what is let through, as orders take it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+from crossdock.estate.compile import CompiledEstate
+from crossdock.estate.durations import duration
+from crossdock.estate.shape import FraudChecks
+from crossdock.orders.check_fraud import Fraud
+from crossdock.orders.check_lines import Tolerance
+from crossdock.orders.checks import Checks
+from crossdock.orders.holds import ReleaseRule
+
+
+def prices_wanted(estate: CompiledEstate) -> bool:
+    """Whether orders of any channel are compared with price lists."""
+    return any(said.price for said in estate.declared.checks.values())
+
+
+def checks_of(estate: CompiledEstate) -> dict[str, Checks]:
+    """What orders of each channel are checked for besides what every order is."""
+    pricing = estate.declared.pricing
+    tolerance = Tolerance(percent=Decimal(str(pricing.percent)), amount=Decimal(str(pricing.amount)))
+    channels = estate.declared.channels
+    return {
+        name: Checks(
+            customer=said.customer,
+            product=said.product,
+            unit=said.unit,
+            price=tolerance if said.price else None,
+            terms=said.terms,
+            credit=timedelta(days=said.credit_days) if said.credit else None,
+            ship_to=said.ship_to,
+            duplicates=duration(said.duplicates_within) if said.duplicates_within else None,
+            address=said.address,
+            fraud=None if said.fraud is None else _fraud(said.fraud, channels[name].customer),
+        )
+        for name, said in estate.declared.checks.items()
+    }
+
+
+def releases_of(estate: CompiledEstate) -> tuple[ReleaseRule, ...]:
+    """The standing releases, in the order of the file."""
+    return tuple(
+        ReleaseRule(
+            number=number,
+            rule=said.rule,
+            reason=said.reason,
+            channel=said.channel,
+            customer=said.customer,
+            total_below=_amount(said.total_below),
+        )
+        for number, said in enumerate(estate.declared.orders.release, 1)
+    )
+
+
+def _fraud(said: FraudChecks, default_account: str) -> Fraud:
+    return Fraud(
+        above=_amount(said.above),
+        countries=frozenset(said.countries),
+        addresses_differ=said.addresses_differ,
+        unknown_account_above=_amount(said.unknown_account_above) if default_account else None,
+        default_account=default_account,
+    )
+
+
+def _amount(number: float | None) -> Decimal | None:
+    return None if number is None else Decimal(str(number))
