@@ -92,3 +92,8 @@ REFUSED_FULFILLMENT: Final = Recovery(
     reason="Shopify refused the fulfillment",
     fix="compare the order in the store's admin with the shipment, then retry",
 )
+REFUSED_REFUND: Final = Recovery(
+    error=NeedsEdit,
+    reason="Shopify refused the refund",
+    fix="compare the order in the store's admin with the refund; mend it, or refund it there and dismiss this",
+)

@@ -303,6 +303,35 @@ FULFILLMENT: Final = Mapping(
     ),
 )
 
+REFUND: Final = Mapping(
+    name="shopify.refund",
+    version=1,
+    direction="out",
+    source="Shopify RefundInput, API 2026-10",
+    target="json",
+    rules=(
+        Rule(target="orderId", source="names.order", required=True),
+        Rule(target="note", source="reference", required=True, note="how we find our refund again"),
+        Rule(target="notify", source="names.notify_customer"),
+        Rule(target="refundLineItems", source="lines"),
+        Rule(target="transactions", source="transactions", note="by the payments the store has, found by the sender"),
+    ),
+    dropped=(
+        "known",
+        "document.refund_key",
+        "document.return_key",
+        "document.order_key",
+        "document.channel",
+        "document.number",
+        "document.resolution",
+        "document.currency",
+        "document.refunded_at",
+        "document.lines",
+        "document.fee",
+        "document.total",
+    ),
+)
+
 STOCK_LEVEL: Final = Mapping(
     name="shopify.stock_level",
     version=1,
@@ -337,4 +366,4 @@ STOCK_LEVEL: Final = Mapping(
     ),
 )
 
-MAPPINGS: Final = (ORDER, FULFILLMENT, STOCK_LEVEL)
+MAPPINGS: Final = (ORDER, FULFILLMENT, STOCK_LEVEL, REFUND)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Guaranteed Delivery to a Shopify store: fulfillments and stock levels."""
+"""Guaranteed Delivery to a Shopify store: fulfillments, refunds and stock levels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from crossdock.canonical.fulfillment import Shipment
 from crossdock.connectors.shopify.client import AdminClient, CallFailed
 from crossdock.connectors.shopify.fulfill import find_fulfillment, send_fulfillment
-from crossdock.connectors.shopify.mapping import FULFILLMENT, STOCK_LEVEL
+from crossdock.connectors.shopify.mapping import FULFILLMENT, REFUND, STOCK_LEVEL
+from crossdock.connectors.shopify.refund import find_refund, send_refund
 from crossdock.connectors.shopify.stock import StockPublisher
 from crossdock.errors import CrossdockError
 from crossdock.sdk.connector import SystemConfig
@@ -24,25 +25,29 @@ class ShopifySender:
         self._locations = config.names.get("location", {})
         self._carriers = config.names.get("carrier", {})
         self._fulfillment = config.translate[FULFILLMENT.name]
+        self._refund = config.translate[REFUND.name]
         self._stock = StockPublisher(
             self._client, config.translate[STOCK_LEVEL.name], self._locations, config.names.get("sku", {})
         )
 
     async def send(self, operation: str, batch: Sequence[Outgoing]) -> list[Outcome]:
-        """`fulfillment` (one at a time) or `stock_levels` (up to 250). Outcomes in the order of `batch`."""
+        """`fulfillment`, `refund` (one at a time) or `stock_levels` (up to 250). Outcomes in the order of `batch`."""
         try:
             if operation == "stock_levels":
                 return await self._stock.send(batch)
-            return [await self._fulfill(item) for item in batch]
+            give = self._give_back if operation == "refund" else self._fulfill
+            return [await give(item) for item in batch]
         except CallFailed as failed:
             return [Failed(error=failed.error, exchange=failed.exchange) for _ in batch]
 
     async def find(self, operation: str, batch: Sequence[Outgoing]) -> list[Delivered | None]:
-        """Fulfillments by tracking number. Stock levels are absolute: sent again, never looked for."""
+        """Fulfillments by tracking number, refunds by their note. Stock levels are absolute: sent again, never looked
+        for."""
         if operation == "stock_levels":
             return [None] * len(batch)
         try:
-            return [await find_fulfillment(self._client, item) for item in batch]
+            look = find_refund if operation == "refund" else find_fulfillment
+            return [await look(self._client, item) for item in batch]
         except CallFailed as failed:
             raise failed.error from failed
 
@@ -58,6 +63,15 @@ class ShopifySender:
         }
         try:
             return await send_fulfillment(self._client, item, self._fulfillment, names, self._locations)
+        except CallFailed as failed:
+            return Failed(error=failed.error, exchange=failed.exchange)
+        except CrossdockError as error:
+            return Failed(error=error)
+
+    async def _give_back(self, item: Outgoing) -> Outcome:
+        names = {"notify_customer": bool(self._config.settings.get("notify_customer", False))}
+        try:
+            return await send_refund(self._client, item, self._refund, names)
         except CallFailed as failed:
             return Failed(error=failed.error, exchange=failed.exchange)
         except CrossdockError as error:

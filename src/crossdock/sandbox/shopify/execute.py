@@ -25,6 +25,7 @@ from crossdock.sandbox.shopify.cost import MAX_QUERY_COST, CostBucket, QueryCost
 from crossdock.sandbox.shopify.fulfill import FulfillmentCreator
 from crossdock.sandbox.shopify.inventory import InventorySetter
 from crossdock.sandbox.shopify.queries import Queries
+from crossdock.sandbox.shopify.refund import RefundCreator
 from crossdock.sandbox.shopify.store import Store
 from crossdock.sandbox.shopify.views import Views
 
@@ -49,7 +50,13 @@ class Executor:
     """Parses once per query text, checks the price, executes."""
 
     def __init__(
-        self, store: Store, views: Views, setter: InventorySetter, creator: FulfillmentCreator, bucket: CostBucket
+        self,
+        store: Store,
+        views: Views,
+        setter: InventorySetter,
+        creator: FulfillmentCreator,
+        refunds: RefundCreator,
+        bucket: CostBucket,
     ) -> None:
         self.schema = load_schema()
         self.bucket = bucket
@@ -60,6 +67,7 @@ class Executor:
             raise RuntimeError("the reduced schema has lost its mutations")
         mutation.fields["inventorySetQuantities"].resolve = setter.set_quantities
         mutation.fields["fulfillmentCreate"].resolve = creator.create
+        mutation.fields["refundCreate"].resolve = refunds.create
         self._root = Queries(store, views).fields()
 
     async def run(self, request: GraphQLRequest, *, throttle: bool = False) -> dict[str, Any]:

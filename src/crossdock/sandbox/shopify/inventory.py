@@ -51,6 +51,20 @@ def user_error(code: str, message: str, *field: str) -> UserError:
     return {"code": code, "field": ["input", *field], "message": message}
 
 
+def key_of(info: GraphQLResolveInfo[Any]) -> str:
+    """The key of the @idempotent directive, which is required. GraphQLError without one."""
+    directive = info.schema.get_directive("idempotent")
+    given = None if directive is None else get_directive_values(directive, info.field_nodes[0], info.variable_values)
+    if not given:
+        raise GraphQLError(
+            "The @idempotent directive is required for this mutation.", extensions={"code": "BAD_REQUEST"}
+        )
+    key = str(given["key"])
+    if not key.strip():
+        raise GraphQLError("The idempotency key cannot be blank.", extensions={"code": "BAD_REQUEST"})
+    return key
+
+
 class InventorySetter:
     """Idempotent Receiver of absolute quantities."""
 
@@ -65,7 +79,7 @@ class InventorySetter:
     async def set_quantities(
         self, _root: Any, info: GraphQLResolveInfo[Any], *, input: dict[str, Any]
     ) -> dict[str, Any]:
-        key = self._key(info)
+        key = key_of(info)
         quantities = input["quantities"]
         if len(quantities) > MAX_INPUT:
             raise GraphQLError(
@@ -89,20 +103,6 @@ class InventorySetter:
             return self._do(key, print_of, input)
         finally:
             self._running.discard(key)
-
-    def _key(self, info: GraphQLResolveInfo[Any]) -> str:
-        directive = info.schema.get_directive("idempotent")
-        given = (
-            None if directive is None else get_directive_values(directive, info.field_nodes[0], info.variable_values)
-        )
-        if not given:
-            raise GraphQLError(
-                "The @idempotent directive is required for this mutation.", extensions={"code": "BAD_REQUEST"}
-            )
-        key = str(given["key"])
-        if not key.strip():
-            raise GraphQLError("The idempotency key cannot be blank.", extensions={"code": "BAD_REQUEST"})
-        return key
 
     def _earlier(self, key: str, print_of: str) -> dict[str, Any] | None:
         held = self.keys.get(key)

@@ -18,6 +18,7 @@ from crossdock.sandbox.shopify.execute import Executor, GraphQLRequest
 from crossdock.sandbox.shopify.fulfill import FulfillmentCreator
 from crossdock.sandbox.shopify.inventory import InventorySetter
 from crossdock.sandbox.shopify.place import OrdersRequest, OrderStream, make_plan
+from crossdock.sandbox.shopify.refund import RefundCreator
 from crossdock.sandbox.shopify.signing import API_VERSION, hmac_sha256
 from crossdock.sandbox.shopify.store import Store, stamp
 from crossdock.sandbox.shopify.views import Views
@@ -77,7 +78,8 @@ class ShopifySim(Simulator):
         views = Views(self.store, "Crossdock Sandbox", stamp())
         self.bucket = CostBucket(self.config.bucket, self.config.restore)
         setter = InventorySetter(self.store, views, self.config.write_seconds)
-        self.executor = Executor(self.store, views, setter, FulfillmentCreator(self.store, views), self.bucket)
+        creator, refunds = FulfillmentCreator(self.store, views), RefundCreator(self.store, views)
+        self.executor = Executor(self.store, views, setter, creator, refunds, self.bucket)
         self.placing = OrderStream(self.store, self.catalog, self.emitter)
         self.runs = Runs()
 
@@ -136,6 +138,7 @@ class ShopifySim(Simulator):
             "broken": broken,
             "cancelled": sum(1 for order in orders if order["cancelled_at"]),
             "fulfillments": sum(len(order["fulfillments"]) for order in orders),
+            "refunds": sum(len(order.get("refunds", [])) for order in orders),
             "orders_fulfilled_twice": sum(1 for order in orders if _fulfilled_twice(order)),
             "counters": self.books.counters,
             "webhooks": self.emitter.counts(),

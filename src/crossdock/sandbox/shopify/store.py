@@ -132,6 +132,8 @@ class Store:
             "taxes_included": payload["taxes_included"],
             "presentment": payload["total_price_set"]["presentment_money"],
             "lines": lines,
+            "transactions": self._paid(payload),
+            "refunds": [],
             "fulfillments": [],
             "fulfillment_orders": self._split(payload["id"], lines, rng),
         }
@@ -141,6 +143,21 @@ class Store:
         if self.commit_stock:
             self._move_committed(order, 1)
         return order
+
+    def _paid(self, payload: dict[str, Any]) -> list[dict[str, Any]]:
+        """What the buyer paid, all at once."""
+        if not float(payload["total_price"]) > 0:
+            return []
+        return [
+            {
+                "id": 3_893_000_000_000_000_000 + payload["id"] % 1_000_000_000_000,
+                "kind": "SALE",
+                "status": "SUCCESS",
+                "gateway": "bogus",
+                "amount": payload["total_price_set"]["presentment_money"]["amount"],
+                "created_at": payload["created_at"],
+            }
+        ]
 
     def keep(self, order: dict[str, Any]) -> None:
         self.books.put("orders", str(order["id"]), order)

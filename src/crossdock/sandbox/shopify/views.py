@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from crossdock.sandbox.shopify.stock_views import StockViews, View, connection
@@ -72,7 +73,7 @@ class Views(StockViews):
             "closed": False,
             "confirmed": True,
             "currencyCode": order["currency"],
-            "displayFinancialStatus": "PAID",
+            "displayFinancialStatus": financial_status(order),
             "displayFulfillmentStatus": fulfillment_status(order),
             "email": order["email"],
             "note": order["note"],
@@ -83,6 +84,37 @@ class Views(StockViews):
             "fulfillmentOrders": fulfillment_orders,
             "lineItems": line_items,
             "fulfillments": fulfillments,
+            "transactions": lambda _info, first=None: [
+                self.transaction(order, one) for one in order.get("transactions", [])[:first]
+            ],
+            "refunds": lambda _info, first=None: [
+                self.refund(order, made) for made in order.get("refunds", [])[:first]
+            ],
+        }
+
+    def transaction(self, order: dict[str, Any], one: dict[str, Any]) -> View:
+        parent = next((other for other in order["transactions"] if other["id"] == one.get("parent")), None)
+        return {
+            "__typename": "OrderTransaction",
+            "id": gid("OrderTransaction", one["id"]),
+            "kind": one["kind"],
+            "status": one["status"],
+            "gateway": one["gateway"],
+            "createdAt": one["created_at"],
+            "test": False,
+            "amountSet": _bag(order, one["amount"]),
+            "parentTransaction": None if parent is None else lambda _info: self.transaction(order, parent),
+        }
+
+    def refund(self, order: dict[str, Any], made: dict[str, Any]) -> View:
+        return {
+            "__typename": "Refund",
+            "id": gid("Refund", made["id"]),
+            "legacyResourceId": str(made["id"]),
+            "note": made["note"],
+            "createdAt": made["created_at"],
+            "totalRefundedSet": _bag(order, made["total"]),
+            "order": lambda _info: self.order(order),
         }
 
     def fulfillment_order(self, order: dict[str, Any], held: dict[str, Any]) -> View:
@@ -168,6 +200,27 @@ class Views(StockViews):
             "fulfillmentLineItems": lines,
             "fulfillmentOrders": held_orders,
         }
+
+
+def refundable(order: dict[str, Any], paid: dict[str, Any]) -> Decimal:
+    """What is left to refund of a payment."""
+    back = sum(
+        (Decimal(one["amount"]) for one in order.get("transactions", []) if one.get("parent") == paid["id"]), Decimal(0)
+    )
+    return Decimal(paid["amount"]) - back
+
+
+def financial_status(order: dict[str, Any]) -> str:
+    """The display status of an order's payments: everything is paid when it is placed."""
+    if not order.get("refunds"):
+        return "PAID"
+    left = sum((refundable(order, one) for one in order["transactions"] if one["kind"] == "SALE"), Decimal(0))
+    return "PARTIALLY_REFUNDED" if left > 0 else "REFUNDED"
+
+
+def _bag(order: dict[str, Any], amount: str) -> View:
+    money = {"amount": amount, "currencyCode": order["presentment"]["currency_code"]}
+    return {"presentmentMoney": money, "shopMoney": {"amount": amount, "currencyCode": order["currency"]}}
 
 
 def fulfillment_status(order: dict[str, Any]) -> str:

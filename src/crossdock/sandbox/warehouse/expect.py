@@ -132,7 +132,7 @@ class ReturnDesk:
         for one in came:
             sku, quantity = expected[one.line]["sku"], Decimal(one.quantity)
             if one.disposition != "scrap":
-                self._warehouse.find(sku, content["location"], quantity)
+                self._warehouse.put_back(sku, content["location"], quantity)
             self._warehouse.books.bump(f"returned.{one.disposition}", int(quantity))
         held["received"] = {str(n): format(Decimal(line["quantity"]) - due[n], "f") for n, line in expected.items()}
         held["status"] = "partly_received" if any(due.values()) else "received"

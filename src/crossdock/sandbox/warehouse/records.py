@@ -120,6 +120,12 @@ class Warehouse:
         level = Decimal(self.stock.get(key, {}).get("on_hand", "0")) + quantity
         self.books.put("stock", key, {"on_hand": format(max(level, Decimal(0)), "f"), "updated_at": now_text()})
 
+    def put_back(self, sku: str, location: str, quantity: Decimal) -> None:
+        """Goods of a return are in the building again, without a movement: the return tells of them."""
+        key = f"{sku}@{location}"
+        level = Decimal(self.stock.get(key, {}).get("on_hand", "0")) + quantity
+        self.books.put("stock", key, {"on_hand": format(level, "f"), "updated_at": now_text()})
+
     def tell_movements(self, movements: list[dict[str, Any]]) -> None:
         for start in range(0, len(movements), MAX_MOVEMENTS):
             self.tell("stock.movements", {"movements": movements[start : start + MAX_MOVEMENTS]}, "movements")
