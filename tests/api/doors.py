@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from crossdock.api.access_table import TABLE, Route
 from crossdock.api.door import Door
 from crossdock.api.plain import App, Receive, Scope, Send, answer, answering
+from crossdock.api.route_watch import RouteWatch
 from crossdock.app.access import Access
 from crossdock.app.gateway import Front, web
 from crossdock.estate.consumers import SCOPES
@@ -66,10 +67,12 @@ class Staged:
         return await self.client.request(method, path, headers=sent)
 
 
-def front_of(pool: asyncpg.Pool, door: Door | None, hot: dict[str, App] | None = None) -> Front:
+def front_of(
+    pool: asyncpg.Pool, door: Door | None, hot: dict[str, App] | None = None, watch: RouteWatch | None = None
+) -> Front:
     hooks = HookIntake({}, GroupCommit(nothing_kept, max_batch=1), now, lambda _interface, _outcome: None)
     handlers = {name: answering(echo) for name in HOT} if hot is None else hot
-    return Front(hooks, web(pool, "127.0.0.1"), handlers, door)
+    return Front(hooks, web(pool, "127.0.0.1"), handlers, door, watch)
 
 
 async def keys_of(pool: asyncpg.Pool) -> dict[str, str]:
@@ -106,8 +109,8 @@ async def keys_of(pool: asyncpg.Pool) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def staged_in(pool: asyncpg.Pool, folder: Path) -> AsyncIterator[Staged]:
-    """The gateway; its estate's file is in `folder`."""
+async def staged_in(pool: asyncpg.Pool, folder: Path, watch: RouteWatch | None = None) -> AsyncIterator[Staged]:
+    """The gateway; its estate's file is in `folder`. `watch` stands behind its door."""
     async with authority() as (issuer, address):
         credentials = await keys_of(pool)
         unsigned = base64.urlsafe_b64encode(b'{"alg":"none","kid":"k1"}').rstrip(b"=").decode()
@@ -131,7 +134,7 @@ async def staged_in(pool: asyncpg.Pool, folder: Path) -> AsyncIterator[Staged]:
         estate = write(folder, address)
         access = Access(load_estate(estate), pool)
         await access.look()
-        staged = Staged(front_of(pool, access.door), credentials, estate)
+        staged = Staged(front_of(pool, access.door, watch=watch), credentials, estate)
         async with staged.client:
             yield staged
         await access.close()

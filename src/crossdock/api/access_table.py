@@ -70,6 +70,7 @@ TABLE: tuple[Route, ...] = (
     Route("GET", "/v1/ops/reconciliations", "ops", costly=True),
     Route("GET", "/v1/ops/reconciliations/{comparison_id}", "ops", costly=True),
     Route("GET", "/v1/ops/kpis/{name}", "ops", costly=True),
+    Route("GET", "/v1/ops/usage", "ops", costly=True),
 )
 """Every route that asks for a credential where the estate has consumers."""
 

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
-from litestar import Request
+from litestar import Litestar, Request
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
@@ -21,15 +22,10 @@ from crossdock.api import (
     webhook_contract,
 )
 from crossdock.api.contract_parts import in_path, problem
+from crossdock.api.route_life import HEADERS, Endings, with_endings
 
 PATH = "/openapi.json"
-_LIFECYCLE: dict[str, Any] = {
-    "Deprecation": {
-        "description": "of an interface that should not be used any more: since when (RFC 9745)",
-        "schema": {"type": "string", "pattern": "^@-?[0-9]+$"},
-    },
-    "Sunset": {"description": "when it will be gone (RFC 8594)", "schema": {"type": "string"}},
-}
+_LIFECYCLE = {name: HEADERS[name] for name in ("Deprecation", "Sunset")}
 HOT_PATHS: dict[str, Any] = {
     "/hooks/{system}/{topic}": {
         "post": {
@@ -90,24 +86,30 @@ HOT_SCHEMAS: dict[str, Any] = {
 """What they refer to under `#/components/schemas/`."""
 
 
-def with_hot_paths(schema: dict[str, Any]) -> dict[str, Any]:
-    """The framework's document with the hot routes in it."""
+def with_hot_paths(schema: dict[str, Any], endings: Endings = MappingProxyType({})) -> dict[str, Any]:
+    """The framework's document with the hot routes in it, those of `endings` marked as deprecated."""
     components = schema.get("components", {})
     schemas = {**components.get("schemas", {}), **HOT_SCHEMAS}
     schemes = {**components.get("securitySchemes", {}), **access_contract.SCHEMES}
     return {
         **schema,
-        "paths": access_contract.with_access({**HOT_PATHS, **schema["paths"]}),
+        "paths": with_endings(access_contract.with_access({**HOT_PATHS, **schema["paths"]}), endings),
         "webhooks": webhook_contract.WEBHOOKS,
         "components": {**components, "schemas": schemas, "securitySchemes": schemes},
     }
+
+
+def endings_in(app: Litestar) -> Endings:
+    """The routes that end, as an application was told of them."""
+    found: Endings = app.state.get("endings", {})
+    return found
 
 
 class _Contract(JsonRenderPlugin):
     """The whole contract as JSON."""
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
-        return super().render(request, with_hot_paths(openapi_schema))
+        return super().render(request, with_hot_paths(openapi_schema, endings_in(request.app)))
 
 
 def openapi() -> OpenAPIConfig:

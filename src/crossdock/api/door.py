@@ -15,6 +15,7 @@ import structlog
 
 from crossdock.api.access_table import AccessTable, Route
 from crossdock.api.plain import App, NotAllowed, Receive, Scope, Send, answering, not_found
+from crossdock.api.route_watch import found_route
 from crossdock.errors import Busy, Refused, RetryLater
 from crossdock.governance.caller import Caller, let_in
 from crossdock.governance.key import PREFIX
@@ -71,6 +72,7 @@ class Door:
             try:
                 route = self._route(scope, caller)
                 let_in(scope, caller)
+                found_route(scope, route)
                 if route.costly:
                     async with self._places.place(caller.plan, meter.limits.weight):
                         await _in_time(inside, scope, receive, telling)

@@ -7,7 +7,7 @@ from litestar.types import ControllerRouterHandler
 
 from crossdock.api import asyncapi, health, metrics, schemas, subscriptions
 from crossdock.api.docs import page as docs_page
-from crossdock.api.ops import audit, books, cases, documents, overview, reconciliations
+from crossdock.api.ops import audit, books, cases, documents, overview, reconciliations, usage
 from crossdock.observe.overview import OverviewReader
 
 
@@ -27,4 +27,5 @@ def routes() -> list[ControllerRouterHandler]:
         *documents.HANDLERS,
         *overview.handlers(reader),
         *reconciliations.HANDLERS,
+        *usage.HANDLERS,
     ]

@@ -26,14 +26,17 @@ from crossdock.api.plain import App
 from crossdock.api.problems import EXCEPTION_HANDLERS
 from crossdock.api.reservations import ReservationsHandler
 from crossdock.api.returns import ReturnsHandler
+from crossdock.api.route_life import Endings, endings_of
+from crossdock.api.route_watch import RouteWatch
 from crossdock.api.routes import routes as api_routes
 from crossdock.api.subscription_body import ANYWHERE_PUBLIC, Outward
-from crossdock.app.access import access_of
+from crossdock.app.access import Access, access_of
 from crossdock.app.hosts import answering_to, answers_to, own_names
 from crossdock.app.master import master_routes
 from crossdock.app.metrics import received, reservation_call
 from crossdock.app.orders import Orders
 from crossdock.app.stock import Stock
+from crossdock.app.usage import CallCounts
 from crossdock.app.waking import Waker
 from crossdock.app.wiring import Wired, hook_routes, reach_of, source_of
 from crossdock.console.routes import routes as console_routes
@@ -73,7 +76,8 @@ class Front:
     """The ASGI application: the hottest routes are answered here, everything else by Litestar.
 
     `hot`: who answers `/v1/NAME`, everything below it and its actions (`/v1/NAME:ACTION`), by NAME. `door`: stands
-    before all that is not open; None: nobody is asked who they are. Webhooks are judged by their signature.
+    before all that is not open; None: nobody is asked who they are. `watch`: behind it, before all of /v1; it counts.
+    Webhooks are judged by their signature.
     """
 
     def __init__(
@@ -82,10 +86,12 @@ class Front:
         rest: Litestar,
         hot: Mapping[str, App] = MappingProxyType({}),
         door: Door | None = None,
+        watch: RouteWatch | None = None,
     ) -> None:
         self._hooks = hooks
         self._rest = rest
         self._hot = hot
+        self._watched = watch.before(self._routed) if watch is not None else self._routed
         self._door = door.before(self._inside) if door is not None else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,10 +105,14 @@ class Front:
         return await self._inside(scope, receive, send)
 
     def _inside(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["type"] == "http":
-            resource = _RESOURCE.match(scope["path"])
-            if resource is not None and (app := self._hot.get(resource[1])) is not None:
-                return app(scope, receive, send)
+        if scope["type"] == "http" and scope["path"].startswith("/v1/"):
+            return self._watched(scope, receive, send)
+        return self._rest(scope, receive, send)  # type: ignore[arg-type]  # ASGI's own loose types
+
+    def _routed(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        resource = _RESOURCE.match(scope["path"])
+        if resource is not None and (app := self._hot.get(resource[1])) is not None:
+            return app(scope, receive, send)
         return self._rest(scope, receive, send)  # type: ignore[arg-type]  # ASGI's own loose types
 
 
@@ -129,10 +139,12 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
     }
     hot = answering_as(host, {**apps, **master_routes(wired.estate, orders.memory, pool)})
     access = access_of(wired, pool)
+    endings, counts = endings_of(wired.estate.declared), CallCounts(pool)
+    running: list[CallCounts | Access] = [counts, *([] if access is None else [access])]
     ready = [stock.problem, orders.problem, *([] if access is None else [access.problem])]
-    rest = web(pool, host, stock.view, ready, Outward(reach_of(wired), source_of(wired)))
+    rest = web(pool, host, stock.view, ready, Outward(reach_of(wired), source_of(wired)), endings)
     server = Server(
-        Front(hooks, rest, hot, None if access is None else access.door),
+        Front(hooks, rest, hot, None if access is None else access.door, RouteWatch(counts.tally, endings)),
         address=host,
         port=port,
         interface=Interfaces.ASGI,
@@ -151,8 +163,8 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
             orders.remember(),
         )
     ]
-    if access is not None:
-        access.start()
+    for one in running:
+        one.start()
     log.info("gateway.listens", host=host, port=port)
     try:
         await asyncio.wait({serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
@@ -163,8 +175,7 @@ async def run_gateway(stop: asyncio.Event, wired: Wired, endpoints: Endpoints, h
             task.cancel()
         feed = getattr(rest.state, "console_feed", None)
         # What was acknowledged is committed before counts are told.
-        first = (commit, reservations, keeper)
-        await close_all(*first, *(one for one in (access, feed) if one is not None), bus, pool)
+        await close_all(commit, reservations, keeper, *running, *([] if feed is None else [feed]), bus, pool)
 
 
 async def close_all(*those: Closable) -> None:
@@ -193,17 +204,19 @@ def web(
     stock: StockView | None = None,
     ready: Sequence[Callable[[], str]] = (),
     outward: Outward = ANYWHERE_PUBLIC,
+    endings: Endings = MappingProxyType({}),
 ) -> Litestar:
     """API and console as a Litestar application on `pool`; listening on a loopback `host` it answers loopback names.
 
     `stock`: the view of stock that is kept up; the console explains numbers by its rules and figures. `ready`: each
-    says what is not ready yet, "" when it is; /readyz tells. `outward`: where webhooks may be sent.
+    says what is not ready yet, "" when it is; /readyz tells. `outward`: where webhooks may be sent. `endings`: routes
+    that end, which the contract tells.
     """
     names = own_names(host)
     return Litestar(
         route_handlers=[*api_routes(), *console_routes()],
         guards=[answers_to(names)] if names is not None else [],
-        state=State({"pool": pool, "stock_view": stock, "ready": ready, "outward": outward}),
+        state=State({"pool": pool, "stock_view": stock, "ready": ready, "outward": outward, "endings": endings}),
         exception_handlers=EXCEPTION_HANDLERS,
         openapi_config=openapi(),
         request_max_body_size=MOST_BODY,

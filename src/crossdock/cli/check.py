@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from crossdock.api.route_life import unknown_routes
 from crossdock.errors import NeedsConfig
 from crossdock.estate.check import check
 from crossdock.estate.compile import compile_estate
@@ -33,7 +34,7 @@ def findings_of(path: Path) -> list[Finding]:
         estate = load_estate(path)
     except EstateError as error:
         return list(error.findings)
-    findings = check(estate)
+    findings = [*check(estate), *unknown_routes(estate)]
     if not any(finding.severity == "error" for finding in findings):
         try:
             compiled = compile_estate(estate)

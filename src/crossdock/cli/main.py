@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "contract": ("crossdock.cli.contract", "app"),
     "reservations": ("crossdock.cli.reservations", "app"),
     "key": ("crossdock.cli.key", "app"),
+    "consumers": ("crossdock.cli.consumers", "app"),
     "subscriptions": ("crossdock.cli.subscriptions", "app"),
     "migrate": ("crossdock.cli.migrate", "migrate"),
 }

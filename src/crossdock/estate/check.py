@@ -11,6 +11,7 @@ from crossdock.canonical.identifiers import is_gln
 from crossdock.errors import NeedsConfig
 from crossdock.estate.check_api import check_api
 from crossdock.estate.check_consumers import check_consumers
+from crossdock.estate.check_deprecations import check_deprecations
 from crossdock.estate.check_feeds import check_feeds
 from crossdock.estate.check_interfaces import check_interfaces
 from crossdock.estate.check_inventory import check_inventory
@@ -41,6 +42,7 @@ def check(estate: Estate) -> list[Finding]:
         *_places(estate),
         *check_interfaces(estate, manifests),
         *check_api(estate),
+        *check_deprecations(estate),
         *check_routing(estate),
         *check_orders(estate),
         *check_inventory(estate),

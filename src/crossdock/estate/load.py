@@ -16,6 +16,7 @@ from crossdock.estate.feeds import Feed
 from crossdock.estate.findings import EstateError, Finding
 from crossdock.estate.shape import (
     Channel,
+    Deprecation,
     Entity,
     Interface,
     Inventory,
@@ -45,6 +46,7 @@ ENTRIES: dict[str, type[Struct]] = {
     "channels": Channel,
     "locations": Location,
     "interfaces": Interface,
+    "deprecations": Deprecation,
     "stock_publication": StockPublication,
     "checks": OrderChecks,
     "crosswalks": Table,
@@ -80,6 +82,7 @@ class Estate(Struct, frozen=True, kw_only=True):
     channels: dict[str, Channel]
     locations: dict[str, Location]
     interfaces: dict[str, Interface]
+    deprecations: dict[str, Deprecation]
     stock_publication: dict[str, StockPublication]
     checks: dict[str, OrderChecks]
     crosswalks: dict[str, Table]

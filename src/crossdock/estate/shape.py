@@ -128,6 +128,20 @@ class Interface(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     note: str = ""
 
 
+class Deprecation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A route of the API that comes to an end; its callers are told with every answer.
+
+    Dates as of an interface. `replaced_by`: the route to use instead; `link`: a page that tells more; `retired`: it is
+    not answered any more.
+    """
+
+    deprecated_on: date | None = None
+    sunset: date | None = None
+    replaced_by: str = ""
+    link: str = ""
+    retired: bool = False
+
+
 class RoutingWhen(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a routing rule looks at; all that are given must hold."""
 

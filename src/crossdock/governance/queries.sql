@@ -66,3 +66,30 @@ SELECT consumer, plan, day - date '1970-01-01' AS day, requests FROM added
 UNION ALL
 SELECT consumer, plan, day - date '1970-01-01', a.requests
 FROM u JOIN api_usage a USING (consumer, plan, day) WHERE u.requests = 0
+
+-- name: add_route_usage
+-- Adds requests to what consumers have asked of routes, by UTC day. In one order, so that gateways do not lock each
+-- other out.
+INSERT INTO route_usage AS r (consumer, method, path, day, requests, last_at)
+SELECT consumer, method, path, date '1970-01-01' + day, requests, last_at
+FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::bigint[], $6::timestamptz[])
+    AS u (consumer, method, path, day, requests, last_at)
+ORDER BY 4, 1, 2, 3
+ON CONFLICT (day, consumer, method, path) DO UPDATE
+SET requests = r.requests + excluded.requests, last_at = greatest(r.last_at, excluded.last_at)
+
+-- name: forget_route_usage
+-- Takes away what was before a day.
+DELETE FROM route_usage WHERE day < $1
+
+-- name: route_usage
+-- Requests since a day by consumer and route, and by day too when $6; of one consumer or of all (""), of all routes
+-- when $3 or of those given.
+SELECT consumer, method, path, CASE WHEN $6 THEN day END AS day, count(*) AS days,
+       sum(requests)::bigint AS requests, max(last_at) AS last_at
+FROM route_usage
+WHERE day >= $1 AND ($2 = '' OR consumer = $2)
+  AND ($3 OR (method, path) IN (SELECT * FROM unnest($4::text[], $5::text[])))
+GROUP BY consumer, method, path, CASE WHEN $6 THEN day END
+ORDER BY 4 DESC NULLS LAST, requests DESC, consumer, path, method
+LIMIT $7

@@ -14,7 +14,7 @@ from litestar import Litestar, MediaType, Request, Response, get
 from litestar.types import ControllerRouterHandler
 from markupsafe import Markup, escape
 
-from crossdock.api.contract import with_hot_paths
+from crossdock.api.contract import endings_in, with_hot_paths
 
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -118,7 +118,7 @@ def render(contract: dict[str, Any]) -> str:
 @lru_cache(maxsize=1)
 def _page_of(app: Litestar) -> str:
     """The page of an application, drawn once: anybody may ask for it, and drawing it keeps the process busy."""
-    return render(with_hot_paths(app.openapi_schema.to_schema()))
+    return render(with_hot_paths(app.openapi_schema.to_schema(), endings_in(app)))
 
 
 @get("/docs", summary="The contract as a page", tags=["contracts"], media_type=MediaType.HTML, sync_to_thread=False)
