@@ -137,7 +137,8 @@ class RestClient:
             return None
         code, failure = _failure(answer, page=extension and "(" not in path)
         if method == "GET" and isinstance(failure, OutcomeUnknown):
-            failure = RetryLater(failure.reason, rule=failure.rule)
+            told = failure.reason.partition(": ")[2] or f"HTTP {answer.status}"
+            failure = RetryLater(f"Business Central could not say what it has: {told}", rule=failure.rule)
         raise CallFailed(failure, exchange, code)
 
     async def page(
