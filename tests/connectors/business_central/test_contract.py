@@ -17,7 +17,11 @@ from crossdock.connectors.business_central.stored import external_number
 from crossdock.sdk.conformance.kit import load_kit
 
 CONTRACT = Path(__file__).parents[4] / "shared" / "contracts" / "business-central" / "bc_api_v2.0_entities.derived.json"
-SETS = {"business_central.sales_order": "salesOrders", "business_central.charge_line": "salesOrderLines"}
+SETS = {
+    "business_central.sales_order": "salesOrders",
+    "business_central.charge_line": "salesOrderLines",
+    "business_central.credit_memo": "salesCreditMemos",
+}
 GOLDEN = [golden for golden in load_kit("business_central").golden if golden.mapping in SETS]
 
 
@@ -27,8 +31,8 @@ def test_fields_can_be_written(golden: Any) -> None:
         pytest.skip(f"the derived entities are not here: {CONTRACT}")
     entities = json.loads(CONTRACT.read_bytes())["entitySets"]
     body = json.loads(golden.expected.read_bytes())
-    lines = body.pop("salesOrderLines", [])
-    for name, records in ((SETS[golden.mapping], [body]), ("salesOrderLines", lines)):
+    inserted = {name: body.pop(name) for name in ("salesOrderLines", "salesCreditMemoLines") if name in body}
+    for name, records in ((SETS[golden.mapping], [body]), *inserted.items()):
         written = {field["name"] for field in entities[name]["fields"] if not field["readOnly"]}
         assert {field for record in records for field in record} <= written
 

@@ -26,11 +26,12 @@ from crossdock.sandbox.faults import Fault
 from crossdock.sdk.connector import SystemConfig, load_connector
 from crossdock.sdk.sending import Delivered, Failed
 from tests.connectors.business_central.documents import line, order, shipment
+from tests.connectors.business_central.test_returns import receipt, refund
 from tests.connectors.listing import act, all_pages
 
 CLIENT, SECRET = "app-1", "s3cret/with+signs"
 CONFIG = BusinessCentralConfig(
-    clients={CLIENT: SECRET}, extra_items=("FREIGHT",), catalog=CatalogConfig(products=12, locations=2)
+    clients={CLIENT: SECRET}, extra_items=("FREIGHT", "REFUND", "FEE"), catalog=CatalogConfig(products=12, locations=2)
 )
 
 
@@ -53,7 +54,7 @@ async def _given(sim: BusinessCentralSim, config: BusinessCentralConfig = CONFIG
             "company": await _company_id(sim, config),
             "client_id": CLIENT,
             "default_customer": "WEB-STORE",
-            "charge_items": {"shipping": "FREIGHT"},
+            "charge_items": {"shipping": "FREIGHT", "refund": "REFUND", "fee": "FEE"},
             **changed,
         },
         "secrets": {"client_secret": SECRET},
@@ -190,6 +191,33 @@ async def test_order_ships_in_two_parts_and_no_more(
     assert await _doubles(sim) == {}
 
 
+async def test_what_comes_back_comes_into_stock_and_is_credited(
+    sim: BusinessCentralSim, open_sender: Any, open_lister: Any
+) -> None:
+    given = await _given(sim)
+    sender, lister = open_sender("business_central", **given), open_lister("business_central", **given)
+    sold = order(line(1, "CD-00001", 4, location="DC-EAST"))
+    number = await _sent(sender, sold)
+    await _sent(sender, shipment(("CD-00001", 4)), "item_fulfillment")
+    await act(sim.url, "invoice", {"number": number})
+    before = {(row.sku, row.location): row.quantity for row in (await all_pages(lister))[0]}
+    back, given_back = receipt(("CD-00001", 2, "restock"), ("CD-00001", 1, "scrap")), refund(fee="2.50")
+    for item in (back, given_back):
+        assert await sender.find(item.operation, [item]) == [None]
+        reference = await _sent(sender, item, item.operation)
+        assert await _sent(sender, item, item.operation) == reference
+        (found,) = await sender.find(item.operation, [item])
+        assert found.reference == reference
+    after = {(row.sku, row.location): row.quantity for row in (await all_pages(lister))[0]}
+    moved = {key: after[key] - before[key] for key in before if after[key] != before[key]}
+    assert moved == {("CD-00001", "DC-EAST"): 2}, "the credit memo brings no goods"
+    (memo,) = (await act(sim.url, "credit_memos"))["credit_memos"]
+    assert memo["totalAmountIncludingTax"] == 23
+    assert len((await act(sim.url, "return_orders"))["return_orders"]) == 1
+    assert len((await act(sim.url, "receipts"))["receipts"]) == 1
+    assert await _doubles(sim) == {}
+
+
 @pytest.mark.parametrize("kind", ["cut_after", "error_after"])
 async def test_what_was_done_without_an_answer_is_found(
     sim: BusinessCentralSim, sender: Any, monkeypatch: Any, kind: Any
@@ -203,18 +231,26 @@ async def test_what_was_done_without_an_answer_is_found(
             sim.faults.add(Fault(kind=kind, count=1))
         return await ask(method, path, **rest)
 
-    for operation, owed in (("sales_order", item), ("item_fulfillment", shipment(("CD-00001", 1)))):
-        monkeypatch.setattr(sender._client, "record", spoilt)
-        (outcome,) = await sender.send(operation, [owed])
-        monkeypatch.setattr(sender._client, "record", ask)
-        assert isinstance(outcome, Failed), outcome
-        assert isinstance(outcome.error, OutcomeUnknown)
-        sim.faults.clear()
-        (found,) = await sender.find(operation, [owed])
-        assert found is not None, operation
+    for operation, owed in (
+        ("sales_order", item),
+        ("item_fulfillment", shipment(("CD-00001", 1))),
+        ("item_receipt", receipt(("CD-00001", 1, "restock"))),
+        ("credit_memo", refund()),
+    ):
+        found = None
+        while found is None:
+            # Returns take two calls: each is lost once.
+            monkeypatch.setattr(sender._client, "record", spoilt)
+            (outcome,) = await sender.send(operation, [owed])
+            monkeypatch.setattr(sender._client, "record", ask)
+            sim.faults.clear()
+            assert isinstance(outcome, Failed), outcome
+            assert isinstance(outcome.error, OutcomeUnknown)
+            (found,) = await sender.find(operation, [owed])
         assert await _sent(sender, owed, operation) == found.reference
     assert await _doubles(sim) == {}
-    assert len((await act(sim.url, "shipments"))["shipments"]) == 1
+    for what in ("shipments", "return_orders", "receipts", "credit_memos"):
+        assert len((await act(sim.url, what))[what]) == 1, what
 
 
 async def test_cancelled_order_is_gone(sim: BusinessCentralSim, sender: Any) -> None:

@@ -185,4 +185,85 @@ SHIPMENT: Final = Mapping(
     ),
 )
 
-MAPPINGS: Final = (SALES_ORDER, CHARGE_LINE, SHIPMENT)
+RETURN_ORDER: Final = Mapping(
+    name="business_central.return_order",
+    version=1,
+    direction="out",
+    source="salesReturnOrders of Crossdock's extension, v1.0",
+    target="json",
+    rules=(
+        Rule(target="externalDocumentNumber", source="names.external_number", required=True),
+        Rule(target="customerNumber", source="names.customer", required=True),
+        Rule(target="orderNumber", source="names.order_number"),
+        Rule(
+            target="lines",
+            source="lines",
+            required=True,
+            note="what came into stock, priced by the sender as it was sold",
+            each=(
+                Rule(target="itemNumber", source="item", required=True),
+                Rule(target="quantity", source="quantity", via=("json_number",), required=True),
+                Rule(target="unitPrice", source="price", via=("json_number",), required=True),
+                Rule(target="locationCode", source="location"),
+            ),
+        ),
+    ),
+    dropped=(
+        "known",
+        "names",
+        "reference",
+        "document.receipt_id",
+        "document.source",
+        "document.return_key",
+        "document.location",
+        "document.received_at",
+        "document.lines",
+    ),
+)
+
+CREDIT_MEMO: Final = Mapping(
+    name="business_central.credit_memo",
+    version=1,
+    direction="out",
+    source="Business Central salesCreditMemo, API v2.0",
+    target="json",
+    rules=(
+        Rule(target="externalDocumentNumber", source="names.external_number", required=True),
+        Rule(target="creditMemoDate", source="document.refunded_at", via=("iso_date",)),
+        Rule(target="customerNumber", source="names.customer", required=True),
+        Rule(
+            target="currencyCode",
+            source="document.currency",
+            via=(("pick", "$.names.currency", "$.document.currency"),),
+        ),
+        Rule(
+            target="salesCreditMemoLines",
+            source="lines",
+            required=True,
+            note="services: the goods themselves come with the return order",
+            each=(
+                Rule(target="lineType", const="Item"),
+                Rule(target="lineObjectNumber", source="item", required=True),
+                Rule(target="description", source="description", via=(_LINE_TEXT,)),
+                Rule(target="quantity", source="quantity", via=("json_number",), required=True),
+                Rule(target="unitPrice", source="price.amount", via=("json_number",), required=True),
+            ),
+        ),
+    ),
+    dropped=(
+        "known",
+        "names",
+        "reference",
+        "document.refund_key",
+        "document.return_key",
+        "document.order_key",
+        "document.channel",
+        "document.number",
+        "document.resolution",
+        "document.lines",
+        "document.fee",
+        "document.total",
+    ),
+)
+
+MAPPINGS: Final = (SALES_ORDER, CHARGE_LINE, SHIPMENT, RETURN_ORDER, CREDIT_MEMO)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Guaranteed Delivery to a company of Business Central: sales orders, their cancellation, shipments."""
+"""Guaranteed Delivery to a company of Business Central: sales orders, their cancellation, shipments, returns."""
 
 from __future__ import annotations
 
@@ -7,8 +7,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from crossdock.connectors.business_central.client import CallFailed, RestClient
+from crossdock.connectors.business_central.goods_return import CREDIT_MEMO as CREDITS
+from crossdock.connectors.business_central.goods_return import ITEM_RECEIPT, OPERATIONS, ReturnsDesk
 from crossdock.connectors.business_central.locations import LocationIds
-from crossdock.connectors.business_central.mapping import CHARGE_LINE, SALES_ORDER, SHIPMENT
+from crossdock.connectors.business_central.mapping import (
+    CHARGE_LINE,
+    CREDIT_MEMO,
+    RETURN_ORDER,
+    SALES_ORDER,
+    SHIPMENT,
+)
 from crossdock.connectors.business_central.order import (
     bring_order,
     cancel_order,
@@ -35,9 +43,17 @@ class BusinessCentralSender:
         self._order = config.translate[SALES_ORDER.name]
         self._charge = config.translate[CHARGE_LINE.name]
         self._shipment = config.translate[SHIPMENT.name]
+        mappings = {ITEM_RECEIPT: RETURN_ORDER, CREDITS: CREDIT_MEMO}
+        self._returns = ReturnsDesk(
+            self._client,
+            self._names,
+            self._order_key,
+            str(config.settings.get("scrap_location") or ""),
+            {operation: config.translate[mapping.name] for operation, mapping in mappings.items()},
+        )
 
     async def send(self, operation: str, batch: Sequence[Outgoing]) -> list[Outcome]:
-        """`sales_order`, `order_cancel` or `item_fulfillment`, one by one. Outcomes in the order of `batch`."""
+        """An operation of the manifest, item by item. Outcomes in the order of `batch`."""
         return [await self._send(operation, item) for item in batch]
 
     async def find(self, operation: str, batch: Sequence[Outgoing]) -> list[Delivered | None]:
@@ -55,6 +71,8 @@ class BusinessCentralSender:
         try:
             if operation == "item_fulfillment":
                 return await ship(self._client, item, self._names, self._locations, self._shipment)
+            if operation in OPERATIONS:
+                return await self._returns.send(item)
             if operation == "order_cancel":
                 return await cancel_order(self._client, item, self._known(item))
             return await bring_order(self._client, item, await self._body(item), self._known(item))
@@ -68,6 +86,8 @@ class BusinessCentralSender:
     async def _find(self, operation: str, item: Outgoing) -> Delivered | None:
         if operation == "item_fulfillment":
             return await find_shipment(self._client, item)
+        if operation in OPERATIONS:
+            return await self._returns.find(item)
         if operation == "order_cancel":
             return await look_for_cancelled(self._client, item, self._known(item))
         return await look_for_order(self._client, item, await self._body(item), self._known(item))
