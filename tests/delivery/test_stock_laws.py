@@ -7,6 +7,7 @@ import asyncio
 import random
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 import asyncpg
 import pytest
@@ -21,6 +22,10 @@ from crossdock.sdk.sending import Delivered, Failed, Outcome, Outgoing
 from tests.delivery.publishing import SHOP, at_rest, publishing
 from tests.delivery.scripted import until
 from tests.inventory.test_apply import entered, movement
+
+
+def key_of(document: Any) -> tuple[str, str]:
+    return document.sku, getattr(document, "location", "")
 
 
 class Flaky:
@@ -38,10 +43,15 @@ class Flaky:
             return [Failed(error=RetryLater("429", throttled=True, after=0.05))] * len(batch)
         if 0.2 <= how < 0.3:
             return [Failed(error=RetryLater("503", after=0.05))] * len(batch)
-        self.shows.update({(one.document.sku, one.document.location): one.document.on_hand for one in batch})
+        self.shows.update({key_of(one.document): self.number(one.document) for one in batch})
         if how < 0.6:
             return [Failed(error=OutcomeUnknown("cut"))] * len(batch)
         return [Delivered(reference="ok") for _ in batch]
+
+    def number(self, document: Any) -> Decimal:
+        """What the channel shows from now on."""
+        shown: Decimal = document.on_hand
+        return shown
 
     async def find(self, operation: str, batch: Sequence[Outgoing]) -> list[Delivered | None]:
         return [None] * len(batch)

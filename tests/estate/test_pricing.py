@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from crossdock.app.order_rules import checks_of, prices_wanted
+from crossdock.app.order_rules import checks_of
+from crossdock.app.price_rules import price_rules_of, prices_wanted
 from crossdock.canonical.money import Money
 from crossdock.canonical.party import Address
 from crossdock.canonical.price_list import PriceEntry, PriceList, QuantityBreak
@@ -185,6 +186,19 @@ def test_what_decides_about_orders_is_in_the_version_of_the_rules(tmp_path: Path
 @pytest.mark.parametrize(
     ("section", "prices", "where", "what"),
     [
+        ("price_publication: {mars: {}}\n", PRICES, "price_publication.mars", "there is no 'mars' among the channels"),
+        (
+            "price_publication: {shop: {round: '0.0'}}\n",
+            PRICES,
+            "price_publication.shop.round",
+            "no price is a multiple of nothing",
+        ),
+        (
+            "pricing: {reconcile: {every: now}}\n",
+            PRICES,
+            "pricing.reconcile.every",
+            "'now' is not a duration: write a whole number and a unit, such as 90s, 15m, 4h or 2d",
+        ),
         ("checks: {mars: {unit: true}}\n", PRICES, "checks.mars", "there is no 'mars' among the channels"),
         (
             "checks: {shop: {duplicates_within: often}}\n",
@@ -214,3 +228,20 @@ def test_what_decides_about_orders_is_in_the_version_of_the_rules(tmp_path: Path
 )
 def test_what_is_wrong_is_found(tmp_path: Path, section: str, prices: str, where: str, what: str) -> None:
     assert found(tmp_path, section, prices) == [(where, what)]
+
+
+def test_what_channels_show_of_prices(tmp_path: Path) -> None:
+    said = "price_publication: {shop: {group: dealers, taxes_included: true, round: '0.05', sku_prefixes: [CD-]}}\n"
+    assert found(tmp_path, said) == []
+    estate = compile_estate(load_estate(tmp_path / "estate.yaml"))
+    assert prices_wanted(estate)
+    (rule,) = price_rules_of(estate).values()
+    assert (rule.channel, rule.currency, rule.group, rule.step) == ("shop", "GBP", "dealers", Decimal("0.05"))
+    assert (rule.taxes_included, rule.prefixes, rule.system) == (
+        True,
+        ("CD-",),
+        estate.declared.channels["shop"].system,
+    )
+    assert found(tmp_path, "price_publication: {shop: {currency: JPY}}\n") == []
+    (rule,) = price_rules_of(compile_estate(load_estate(tmp_path / "estate.yaml"))).values()
+    assert (rule.currency, rule.step, rule.taxes_included, rule.prefixes) == ("JPY", Decimal(1), None, ())

@@ -61,7 +61,7 @@ async def stage(
     portal: MarketSim, pool: asyncpg.Pool, database: str, bus: Bus, nats_url: str, tmp_path: Path
 ) -> AsyncIterator[Stage]:
     """The whole path with the portal beside the store."""
-    async with _staged(portal, pool, database, nats_url, tmp_path) as running:
+    async with portal_staged(portal, pool, database, nats_url, tmp_path) as running:
         yield running
 
 
@@ -70,14 +70,16 @@ async def governed(
     portal: MarketSim, pool: asyncpg.Pool, database: str, bus: Bus, nats_url: str, tmp_path: Path
 ) -> AsyncIterator[Stage]:
     """The same, and the portal is told what it may sell."""
-    async with _staged(portal, pool, database, nats_url, tmp_path, PUBLISHED) as running:
+    async with portal_staged(portal, pool, database, nats_url, tmp_path, PUBLISHED) as running:
         yield running
 
 
 @asynccontextmanager
-async def _staged(
+async def portal_staged(
     portal: MarketSim, pool: asyncpg.Pool, database: str, nats_url: str, folder: Path, more: str = ""
 ) -> AsyncIterator[Stage]:
+    """The whole path with `portal` beside the store, and `more` in the estate."""
+
     def add(estate: str) -> str:
         start = estate.index("channels: {shopify-us")
         end = estate.index("\n", start) + 1

@@ -25,6 +25,7 @@ from crossdock.api.event_data import (
     WebhookGivenUp,
 )
 from crossdock.canonical.billing import Invoice, Payment
+from crossdock.canonical.channel_price import ChannelPrice
 from crossdock.canonical.fulfillment import Shipment
 from crossdock.canonical.goods_return import Refund, ReturnReceipt
 from crossdock.canonical.stock import Availability
@@ -72,6 +73,7 @@ EVENTS: Mapping[str, EventKind] = {
     "inventory.level.changed": EventKind("a level moved", LevelTold, "stock/{sku}@{location}", placed=True),
     "invoice.accepted": EventKind("an invoice or credit memo, or a newer version of it, was taken", Invoice, _ORDER),
     "payment.accepted": EventKind("a payment or refund, or a newer version of it, was taken", Payment, _ORDER),
+    "price.changed": EventKind("a channel acknowledged a price", ChannelPrice, "price/{channel}/{sku}"),
     "price_list.changed": EventKind(
         "a price list was taken in or retired", PriceListTold, "price_list/{price_list_id}"
     ),

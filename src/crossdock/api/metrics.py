@@ -13,20 +13,25 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
+from crossdock.api.price_metrics import price_metrics
 from crossdock.api.reading import connection
 from crossdock.errors import EngineAway
 from crossdock.inventory.reconcile import ACCURACY
 from crossdock.inventory.reconciled import KpiPoint, newest
 from crossdock.observe.overview import Overview, OverviewReader
+from crossdock.observe.prices import PriceFigures, price_figures
 from crossdock.runtime.telemetry import render_metrics
 
 
 class FiguresCollector(Collector):
     """The figures of one moment as gauges."""
 
-    def __init__(self, figures: Overview, accuracy: Sequence[KpiPoint] = ()) -> None:
+    def __init__(
+        self, figures: Overview, accuracy: Sequence[KpiPoint] = (), prices: Sequence[PriceFigures] = ()
+    ) -> None:
         self._figures = figures
         self._inventory = accuracy
+        self._prices = prices
 
     def collect(self) -> Iterator[Metric]:
         """One family per figure."""
@@ -34,6 +39,7 @@ class FiguresCollector(Collector):
         yield from self._systems()
         yield from self._channels()
         yield _accuracy(self._inventory)
+        yield from price_metrics(self._prices)
 
     def _interfaces(self) -> Iterator[Metric]:
         documents = GaugeMetricFamily(
@@ -131,7 +137,8 @@ def handlers(reader: OverviewReader) -> list[ControllerRouterHandler]:
         try:
             async with connection(state) as conn:
                 figures = await reader.read(conn)
-                registry.register(FiguresCollector(figures, await newest(conn, ACCURACY)))
+                accuracy, prices = await newest(conn, ACCURACY), await price_figures(conn)
+                registry.register(FiguresCollector(figures, accuracy, prices))
         except EngineAway:
             up = GaugeMetricFamily("crossdock_database_up", "1 while PostgreSQL answers", value=0)
         registry.register(_Fixed(up))

@@ -15,11 +15,6 @@ from crossdock.orders.checks import Checks
 from crossdock.orders.holds import ReleaseRule
 
 
-def prices_wanted(estate: CompiledEstate) -> bool:
-    """Whether orders of any channel are compared with price lists."""
-    return any(said.price for said in estate.declared.checks.values())
-
-
 def checks_of(estate: CompiledEstate) -> dict[str, Checks]:
     """What orders of each channel are checked for besides what every order is."""
     pricing = estate.declared.pricing

@@ -9,6 +9,7 @@ from crossdock.app.order_interfaces import order_interfaces
 from crossdock.app.wiring import Wired, own_interfaces, stock_rules_of
 from crossdock.catalog.accept import accept_crosswalks, accept_customers, accept_products
 from crossdock.catalog.accept_prices import accept_price_lists
+from crossdock.catalog.channel_prices import SQL as PRICES
 from crossdock.inventory.publish import SQL as PUBLISH
 from crossdock.journal.keep import SQL
 from crossdock.journal.outbox import ensure_cursor
@@ -18,7 +19,7 @@ from crossdock.runtime.postgres import open_pool
 
 async def prepare(database_url: str, wired: Wired) -> list[str]:
     """Bring the database up to date with the schema and the estate; the migrations that were run. Systems that the
-    estate tells no stock any more are shown as told no longer.
+    estate tells no stock or prices any more are shown as told no longer.
 
     Safe to repeat. Seeds replace what they say and leave everything else alone.
     """
@@ -31,6 +32,7 @@ async def prepare(database_url: str, wired: Wired) -> list[str]:
             estate = wired.estate
             channels = stock_rules_of(estate).channels.values()
             await conn.execute(PUBLISH.forget_publications, [one.system for one in channels if one.publish])
+            await conn.execute(PRICES.forget_publications, list(estate.declared.price_publication))
             await accept_products(conn, [(None, product) for product in estate.products()])
             await accept_customers(conn, [(None, customer) for customer in estate.customers()])
             rows = [(row.name, row.system, row.theirs, row.ours) for row in estate.crosswalks]

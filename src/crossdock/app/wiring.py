@@ -14,11 +14,14 @@ from msgspec import Struct
 
 from crossdock.app.order_interfaces import FULFILLMENT, is_told, order_interfaces, order_topics
 from crossdock.app.order_rules import checks_of, releases_of
+from crossdock.app.price_rules import price_rules_of
 from crossdock.app.return_rules import return_rules_of
 from crossdock.catalog.cache import Catalog
+from crossdock.catalog.shown import PriceRule
 from crossdock.decide_orders import InterfaceFacts, Rules
+from crossdock.delivery.price import OPERATION as PRICES
+from crossdock.delivery.stock import OPERATION as STOCK_LEVELS
 from crossdock.delivery.system import System
-from crossdock.delivery.tell import OPERATION as STOCK_LEVELS
 from crossdock.errors import NeedsConfig
 from crossdock.estate.check import check
 from crossdock.estate.compile import CompiledEstate, compile_estate
@@ -297,14 +300,21 @@ def systems_of(wired: Wired) -> list[System]:
     rules = stock_rules_of(wired.estate)
     # The check lets one channel of a system be published at most.
     channels = {channel.system: channel for channel in rules.channels.values() if channel.publish}
+    prices = {rule.system: rule for rule in price_rules_of(wired.estate).values()}
     return [
-        _system(wired, name, connector, channels)
+        _system(wired, name, connector, channels, prices)
         for name, connector in wired.connectors.items()
         if connector.make_sender is not None
     ]
 
 
-def _system(wired: Wired, name: str, connector: Connector, channels: Mapping[str, ChannelRule]) -> System:
+def _system(
+    wired: Wired,
+    name: str,
+    connector: Connector,
+    channels: Mapping[str, ChannelRule],
+    prices: Mapping[str, PriceRule],
+) -> System:
     manifest = connector.manifest
     limits = wired.estate.limits(name, manifest.limits)
     outbound = [mapping for mapping in connector.mappings if mapping.direction == "out"]
@@ -318,10 +328,12 @@ def _system(wired: Wired, name: str, connector: Connector, channels: Mapping[str
     )
     if connector.make_sender is None:
         raise NeedsConfig(f"connector {manifest.name} sends nothing", field=f"systems.{name}")
+    operations = {sends.operation: sends for sends in manifest.sends}
     return System(
         name=name,
         sender=connector.make_sender(config),
-        operations={sends.operation: sends for sends in manifest.sends},
+        operations=operations,
         limits=limits,
-        channel=channels.get(name) if any(one.operation == STOCK_LEVELS for one in manifest.sends) else None,
+        channel=channels.get(name) if STOCK_LEVELS in operations else None,
+        prices=prices.get(name) if PRICES in operations else None,
     )

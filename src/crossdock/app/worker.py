@@ -13,7 +13,7 @@ import asyncpg
 import structlog
 
 from crossdock.app.metrics import tried, webhook_sent
-from crossdock.app.order_rules import prices_wanted
+from crossdock.app.price_rules import prices_wanted
 from crossdock.app.waking import Waker
 from crossdock.app.wiring import (
     Wired,

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from crossdock.canonical.billing import Invoice, Payment
+from crossdock.canonical.channel_price import ChannelPrice
 from crossdock.canonical.envelope import CloudEvent
 from crossdock.canonical.fulfillment import FulfillmentOrder, Shipment
 from crossdock.canonical.goods_return import GoodsReturn, Refund, ReturnReceipt
@@ -47,6 +48,7 @@ OBJECTS: dict[str, tuple[int, type[Struct]]] = {
     "product": (1, Product),
     "customer": (1, Customer),
     "price_list": (1, PriceList),
+    "channel_price": (1, ChannelPrice),
     "event": (1, CloudEvent),
 }
 KIND_OF: dict[type[Struct], str] = {cls: kind for kind, (_, cls) in OBJECTS.items()}

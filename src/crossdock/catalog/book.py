@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -59,6 +59,9 @@ class PriceBook:
         self.stamp = -1
         self._scope_of: dict[str, tuple[Scope, tuple[str, ...]]] = {}
         self._offers: dict[Scope, dict[str, tuple[Offer, ...]]] = {}
+        # When each list that has a beginning or an end takes effect, and until when.
+        self._dated: dict[str, tuple[datetime, datetime]] = {}
+        self._listeners: list[Callable[[Scope, Iterable[str]], None]] = []
         for one in lists:
             self.put(one)
 
@@ -91,6 +94,9 @@ class PriceBook:
         for sku, added in by_sku.items():
             offers[sku] = tuple(sorted((*offers.get(sku, ()), *added), key=_turn))
         self._scope_of[facts.id] = (scope, tuple(by_sku))
+        if (facts.since, facts.until) != _ALWAYS:
+            self._dated[facts.id] = (facts.since, facts.until)
+        self._tell(scope, by_sku)
 
     def drop(self, list_id: str) -> None:
         """Forget a list."""
@@ -104,6 +110,25 @@ class PriceBook:
                 del offers[sku]
         if scope in self._offers and not offers:
             del self._offers[scope]
+        self._dated.pop(list_id, None)
+        self._tell(scope, skus)
+
+    def listen(self, listener: Callable[[Scope, Iterable[str]], None]) -> None:
+        """Tell `listener` from now on for whom a list is that came, changed or went, and which SKUs it prices."""
+        self._listeners.append(listener)
+
+    def turns(self, after: datetime, until: datetime) -> list[tuple[Scope, tuple[str, ...]]]:
+        """Lists that take or lose effect later than `after` and no later than `until`: for whom each is, its SKUs."""
+        return [self._scope_of[name] for name, turns in self._dated.items() if any(after < at <= until for at in turns)]
+
+    def next_turn(self, after: datetime) -> datetime | None:
+        """The first moment later than `after` at which a list takes or loses effect; None when none will."""
+        coming = (at for turns in self._dated.values() for at in turns if after < at < _ALWAYS[1])
+        return min(coming, default=None)
+
+    def _tell(self, scope: Scope, skus: Iterable[str]) -> None:
+        for listener in self._listeners:
+            listener(scope, skus)
 
     def scopes(self, currency: str, customer: str, group: str, channel: str) -> list[dict[str, tuple[Offer, ...]]]:
         """What lists for this customer offer, SKU → offers, by scope: contract, group, channel, base. Of each, those

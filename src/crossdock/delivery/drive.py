@@ -21,6 +21,7 @@ from crossdock.delivery.breaker import Breaker
 from crossdock.delivery.claim import LEASE_SECONDS, claim, hold, release, take_over
 from crossdock.delivery.judge import Verdict, judge
 from crossdock.delivery.owe import SQL
+from crossdock.delivery.price import PricePublisher
 from crossdock.delivery.rate import TokenBucket
 from crossdock.delivery.record import record
 from crossdock.delivery.send import send
@@ -55,7 +56,7 @@ log = structlog.get_logger(__name__)
 class Driver:
     """Drives one system until `stop` is set. `tried` is told (system, outcome, seconds) of every try, for metrics.
 
-    `feed`: where a channel's stock is read from; it is told none of it without.
+    `feed`: where a channel's stock is read from, with the catalog for its prices; it is told neither without.
     """
 
     def __init__(
@@ -94,9 +95,11 @@ class Driver:
         self._last_round = 0
         ahead = system.limits.concurrency * AHEAD * max(s.batch for s in system.operations.values())
         self._most = min(ahead, MOST_RECORDED)
-        self._stock: StockPublisher | None = None
-        if system.channel is not None and feed is not None:
-            self._stock = StockPublisher(pool, system, system.channel, feed, self, stop)
+        self._publishers: list[StockPublisher | PricePublisher] = []
+        if feed is not None and system.channel is not None:
+            self._publishers.append(StockPublisher(pool, system, system.channel, feed, self, stop))
+        if feed is not None and system.prices is not None:
+            self._publishers.append(PricePublisher(pool, system, system.prices, feed.view.catalog, self, stop))
         self._breaker_changed = False
 
     @property
@@ -117,11 +120,9 @@ class Driver:
 
     async def run(self) -> None:
         """Drive the system until stopped; survives an absent database, and gives the lease back at the end."""
-        if self._stock is None:
-            await self._run()
-            return
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._stock.run())
+            for publisher in self._publishers:
+                group.create_task(publisher.run())
             group.create_task(self._run())
 
     async def _run(self) -> None:
@@ -307,8 +308,8 @@ class Driver:
         """Let calls end, write what they said, give the lease back."""
         if self._calls:
             await asyncio.wait(self._calls, timeout=self._system.limits.timeout)
-        if self._stock is not None:
-            await self._stock.ended()
+        for publisher in self._publishers:
+            await publisher.ended()
         try:
             with away():
                 await self._record()

@@ -14,17 +14,18 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from itertools import islice
-from typing import Protocol
 
 import asyncpg
 import structlog
 from msgspec import Struct
 
+from crossdock.canonical.stock import StockLevel
+from crossdock.delivery.line import Line
 from crossdock.delivery.owe import SQL as DELIVERY
 from crossdock.delivery.system import System
-from crossdock.delivery.tell import OPERATION, Answer, Teller
+from crossdock.delivery.tell import Answer, Teller
 from crossdock.errors import EngineAway
-from crossdock.inventory.conflate import GATHER_SECONDS, Conflation
+from crossdock.inventory.conflate import GATHER_SECONDS, Conflation, Number
 from crossdock.inventory.feed import Changes, StockFeed
 from crossdock.inventory.offer import offer
 from crossdock.inventory.publish import (
@@ -44,6 +45,7 @@ from crossdock.runtime.clock import now
 from crossdock.runtime.postgres import away
 from crossdock.sdk.sending import Exchange
 
+OPERATION = "stock_levels"
 IDLE_SECONDS = 0.25
 AWAY_SECONDS = 1.0
 SHOW_SECONDS = 1.5
@@ -56,26 +58,9 @@ HORIZON_SECONDS = 60.0
 log = structlog.get_logger(__name__)
 
 
-class Line(Protocol):
-    """What the driver of a system grants to those who call it beside its deliveries."""
-
-    @property
-    def fence(self) -> int:
-        """The fence of the system's lease while it is ours, else 0."""
-        ...
-
-    @property
-    def open(self) -> bool:
-        """Whether the system may be called now."""
-        ...
-
-    async def slot(self) -> asyncio.Semaphore:
-        """A slot for one call within the system's limits; the caller releases it."""
-        ...
-
-    def rest(self, seconds: float) -> None:
-        """Leave the system alone: it asked for that."""
-        ...
+def _level(number: Number, sequence: int, at: datetime) -> StockLevel:
+    """What may be sold, not what lies there: everything that is to be taken off has been."""
+    return StockLevel(sku=number.sku, location=number.location, on_hand=number.quantity, sequence=sequence, as_of=at)
 
 
 class _Ended(Struct, frozen=True):
@@ -98,7 +83,7 @@ class StockPublisher:
         self._line = line
         self._stop = stop
         self._size = system.operations[OPERATION].batch
-        self._teller = Teller(system)
+        self._teller = Teller(system, OPERATION, _level)
         self._queue = Conflation(self._size)
         self._tally = Tally(self._size, GATHER_SECONDS)
         self._lags = LagWindow()

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from crossdock.catalog.shown import PriceRule
 from crossdock.errors import NeedsEdit
 from crossdock.inventory.rules import ChannelRule
 from crossdock.sdk.manifest import Limits, Sends
@@ -15,13 +16,15 @@ from crossdock.sdk.sending import Outcome, Outgoing, Sender
 
 
 class System(Struct, frozen=True, kw_only=True):
-    """A system that we send to. `channel`: the one whose stock it is told, None when it is told none."""
+    """A system that we send to. `channel`: the one whose stock it is told; `prices`: which it is told. None: it is told
+    none."""
 
     name: str
     sender: Sender
     operations: Mapping[str, Sends]
     limits: Limits
     channel: ChannelRule | None = None
+    prices: PriceRule | None = None
 
     @property
     def needs_known(self) -> list[str]:

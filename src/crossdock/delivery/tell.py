@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One call that tells a channel numbers of stock: what is sent, and what its answer means for every number.
+"""One call that tells a channel numbers (of stock, or prices): what is sent, and what its answer means for each.
 
 A number the channel refuses waits for a mended mapping or listing and stands in nobody's way. When a whole call fails
 the channel is left alone for a while, and the next calls are smaller, until one is answered: so a number that spoils
@@ -8,13 +8,13 @@ its call is found soon.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from msgspec import Struct
 
-from crossdock.canonical.stock import StockLevel
 from crossdock.delivery.send import ask
 from crossdock.delivery.system import System
 from crossdock.errors import AlreadyDone, CrossdockError, NeedsConfig, OutcomeUnknown, RetryLater
@@ -23,12 +23,14 @@ from crossdock.runtime.backoff import backoff
 from crossdock.runtime.clock import now
 from crossdock.sdk.sending import Delivered, Exchange, Outcome, Outgoing
 
-OPERATION = "stock_levels"
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 FIRST_REFUSAL, LONGEST_REFUSAL = 5.0, 300.0
 CONFIG_PAUSE = 15.0
 # A number that has failed so often while others were taken, and fails alone, is the reason itself.
 LONELY_FAILURES = 3
+
+Document = Callable[[Number, int, datetime], Any]
+"""The canonical object that tells a number, under a sequence, at a moment."""
 
 
 class Answer(Struct, kw_only=True):
@@ -47,11 +49,17 @@ class Answer(Struct, kw_only=True):
 
 
 class Teller:
-    """Makes the calls to one system. `most`: how many numbers the next may tell."""
+    """Makes the calls of one operation to one system. `most`: how many numbers the next may tell. `longest_refusal`:
+    seconds after which at the latest a number that was refused is told again."""
 
-    def __init__(self, system: System) -> None:
+    def __init__(
+        self, system: System, operation: str, document: Document, longest_refusal: float = LONGEST_REFUSAL
+    ) -> None:
         self._system = system
-        self._batch = system.operations[OPERATION].batch
+        self._operation = operation
+        self._document = document
+        self._longest_refusal = longest_refusal
+        self._batch = system.operations[operation].batch
         self.most = self._batch
         self._failures = 0
         # Calls that were answered; what it was when a number failed first tells whether any were since.
@@ -59,7 +67,7 @@ class Teller:
 
     async def tell(self, numbers: Sequence[Number], sequence: int) -> Answer:
         """Make one call. Raises nothing but cancellation."""
-        outcomes = await ask(self._system, OPERATION, _outgoing(self._system.name, numbers, sequence))
+        outcomes = await ask(self._system, self._operation, self._outgoing(numbers, sequence))
         exchanges = {id(one.exchange): one.exchange for one in outcomes if one.exchange is not None}
         answer = Answer(told=[], kept=[], unknown=[], refused=[], exchanges=[*exchanges.values()], ended_at=now())
         errors = self._sort(numbers, outcomes, answer)
@@ -80,7 +88,7 @@ class Teller:
                 answer.unknown.append((number, error.reason))
                 errors.append(error)
             else:
-                answer.refused.append((number, error.reason, _refusal(number)))
+                answer.refused.append((number, error.reason, self._refusal(number)))
         return errors
 
     def _weigh(self, numbers: Sequence[Number], errors: Sequence[CrossdockError], answer: Answer) -> None:
@@ -92,7 +100,7 @@ class Teller:
         if len(numbers) == 1 and answer.unknown:
             ((number, reason),) = answer.unknown
             if number.failures >= LONELY_FAILURES and self._answered > number.answered_before:
-                answer.refused, answer.unknown = [(number, reason, _refusal(number))], []
+                answer.refused, answer.unknown = [(number, reason, self._refusal(number))], []
                 return
         self._failures = 0 if answered or not errors else self._failures + 1
         if not errors:
@@ -110,25 +118,22 @@ class Teller:
         if not answered and answer.unknown:
             self.most = max(1, len(numbers) // 2)
 
+    def _refusal(self, number: Number) -> float:
+        return backoff(number.refusals + 1, first=FIRST_REFUSAL, most=self._longest_refusal)
 
-def _refusal(number: Number) -> float:
-    return backoff(number.refusals + 1, first=FIRST_REFUSAL, most=LONGEST_REFUSAL)
-
-
-def _outgoing(system: str, numbers: Sequence[Number], sequence: int) -> list[Outgoing]:
-    at = now()
-    # One digest a call; the place in the call makes a UUID of each number.
-    call = str(uuid5(NAMESPACE_URL, f"{system}/{sequence}"))[:24]
-    return [
-        Outgoing(
-            delivery_id=0,
-            operation=OPERATION,
-            reference=f"{one.sku}@{one.location}",
-            idempotency_key=f"{call}{place:012x}",
-            # What may be sold, not what lies there: everything that is to be taken off has been.
-            document=StockLevel(sku=one.sku, location=one.location, on_hand=one.quantity, sequence=sequence, as_of=at),
-            known={},
-            attempt=one.failures + 1,
-        )
-        for place, one in enumerate(numbers)
-    ]
+    def _outgoing(self, numbers: Sequence[Number], sequence: int) -> list[Outgoing]:
+        at = now()
+        # One digest a call; the place in the call makes a UUID of each number.
+        call = str(uuid5(NAMESPACE_URL, f"{self._system.name}/{sequence}"))[:24]
+        return [
+            Outgoing(
+                delivery_id=0,
+                operation=self._operation,
+                reference=f"{one.sku}@{one.location}",
+                idempotency_key=f"{call}{place:012x}",
+                document=self._document(one, sequence, at),
+                known={},
+                attempt=one.failures + 1,
+            )
+            for place, one in enumerate(numbers)
+        ]

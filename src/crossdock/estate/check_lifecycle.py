@@ -78,4 +78,7 @@ def _needed_by(estate: Estate, operation: str, system: str) -> str:
             for name, rules in channels.items()
             if rules.publish and systems.get(name) == system
         ]
+    elif operation == "prices":
+        systems = {name: channel.system for name, channel in estate.channels.items()}
+        found = [f"price_publication.{name}" for name in estate.price_publication if systems.get(name) == system]
     return found[0] if found else ""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from crossdock.errors import NeedsConfig
 from crossdock.estate.durations import duration
@@ -14,8 +15,13 @@ from crossdock.estate.price_seeds import read_price_lists
 
 
 def check_pricing(estate: Estate) -> Iterator[Finding]:
-    """Findings about `pricing`, `checks` and `price_lists`."""
+    """Findings about `pricing`, `price_publication`, `checks` and `price_lists`."""
     yield from _time(estate, ("pricing", "stale_after"), estate.pricing.stale_after)
+    compared = estate.pricing.reconcile
+    for name in ("every", "look_again_after"):
+        if getattr(compared, name) or name != "every":
+            yield from _time(estate, ("pricing", "reconcile", name), getattr(compared, name))
+    yield from _publications(estate)
     for name, checks in estate.checks.items():
         yield from unresolved(estate, ("checks", name), "channels", name, estate.channels)
         if checks.duplicates_within:
@@ -28,6 +34,19 @@ def check_pricing(estate: Estate) -> Iterator[Finding]:
                     yield from unresolved(estate, at, "channels", stated.channel, estate.channels)
         except NeedsConfig as error:
             yield at_place(estate, at, error.reason, error.fix)
+
+
+def _publications(estate: Estate) -> Iterator[Finding]:
+    told: dict[str, str] = {}
+    for name, said in estate.price_publication.items():
+        at = ("price_publication", name)
+        yield from unresolved(estate, at, "channels", name, estate.channels)
+        if said.round and not Decimal(said.round):
+            yield at_place(estate, (*at, "round"), "no price is a multiple of nothing", 'write round: "0.05"')
+        system = estate.channels[name].system if name in estate.channels else ""
+        if system and told.setdefault(system, name) != name:
+            fix = "keep one of the two"
+            yield at_place(estate, at, f"{system} would be told prices by channel {told[system]} and by {name}", fix)
 
 
 def _time(estate: Estate, at: tuple[str | int, ...], text: str) -> Iterator[Finding]:

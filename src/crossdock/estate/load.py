@@ -25,6 +25,7 @@ from crossdock.estate.shape import (
     Orders,
     Owner,
     Planning,
+    PricePublication,
     Pricing,
     Returns,
     Routing,
@@ -48,6 +49,7 @@ ENTRIES: dict[str, type[Struct]] = {
     "interfaces": Interface,
     "deprecations": Deprecation,
     "stock_publication": StockPublication,
+    "price_publication": PricePublication,
     "checks": OrderChecks,
     "crosswalks": Table,
     "files": Feed,
@@ -84,6 +86,7 @@ class Estate(Struct, frozen=True, kw_only=True):
     interfaces: dict[str, Interface]
     deprecations: dict[str, Deprecation]
     stock_publication: dict[str, StockPublication]
+    price_publication: dict[str, PricePublication]
     checks: dict[str, OrderChecks]
     crosswalks: dict[str, Table]
     files: dict[str, Feed]

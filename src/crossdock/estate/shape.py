@@ -259,13 +259,39 @@ class Webhooks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     loopback: bool = False
 
 
+class PricePublication(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which prices a channel shows: those somebody without an account would be quoted there for one base unit, in
+    `currency` (null = the channel's).
+
+    `group`: those of a customer group in place of anybody's. `taxes_included`: only prices that include taxes, or do
+    not; null = either. `round`: the step of what is shown ("0.05"), "" = the currency's smallest. `sku_prefixes`: only
+    SKUs that begin with one of these are shown there; none = all.
+    """
+
+    currency: Currency | None = None
+    group: Annotated[str, Meta(max_length=200)] = ""
+    taxes_included: bool | None = None
+    round: Annotated[str, Meta(pattern=r"^(\d{1,9}(\.\d{1,9})?)?$")] = ""
+    sku_prefixes: tuple[Annotated[str, Meta(min_length=1, max_length=100)], ...] = ()
+
+
+class PriceReconcile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How prices are compared with what channels show. `every`: "" = only when asked. `look_again_after`: the pause
+    before the second look."""
+
+    every: str = ""
+    look_again_after: str = "5s"
+
+
 class Pricing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How prices are asked for and compared. A unit price may differ from the contract price by `percent` of it or by
-    `amount`, whichever is more. `stale_after`: what is answered of prices says so when it is older."""
+    `amount`, whichever is more. `stale_after`: what is answered of prices says so when it is older. `reconcile`: how
+    what channels show is compared."""
 
     percent: Share = 0
     amount: Share = 0
     stale_after: str = "5m"
+    reconcile: PriceReconcile = PriceReconcile()
 
 
 OpenState = Literal["accepted", "acknowledged", "allocated", "partly_shipped", "shipped", "invoiced"]

@@ -24,6 +24,11 @@ def available(values: list[Any]) -> int:
     return max(0, int(on_hand - sum((value for value in held if value is not None), _ZERO)))
 
 
+def plain_number(value: Any) -> str:
+    """A decimal as the contract's decimal string, without an exponent."""
+    return f"{value:f}"
+
+
 def line_number(value: Any) -> int:
     """An order line's id as the number above zero that the channel gave it. ValueError when it is none."""
     text = str(value)

@@ -29,7 +29,7 @@ STATUSES: Final[StatusTable] = status_table(
     }
 )
 
-# Of one level in a call that was answered with 207.
+# Of one level or price in a call that was answered with 207.
 UNLISTED: Final = Recovery(
     error=NeedsEdit,
     reason="the channel does not list this SKU",
@@ -41,3 +41,9 @@ REFUSED_LEVEL: Final = Recovery(
     fix="mend the field the channel names",
 )
 LEVEL_STATUSES: Final[StatusTable] = status_table({404: UNLISTED, 409: REFUSED_LEVEL, 422: REFUSED_LEVEL})
+REFUSED_PRICE: Final = Recovery(
+    error=NeedsEdit,
+    reason="the channel refuses the price",
+    fix="mend the field the channel names; its currency and its step are set under price_publication in the estate",
+)
+PRICE_STATUSES: Final[StatusTable] = status_table({404: UNLISTED, 409: REFUSED_PRICE, 422: REFUSED_PRICE})

@@ -8,29 +8,18 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
 
 from crossdock.canonical.stock import StockLevel
 from crossdock.connectors.channel_rest.errors import LEVEL_STATUSES
-from crossdock.errors import NeedsEdit, OutcomeUnknown, RetryLater
-from crossdock.sdk.http_status import error_for, error_of_status
-from crossdock.sdk.json_api import BatchCall, FieldError, JsonApi, send_batch, told_by
-from crossdock.sdk.sending import Delivered, Exchange, Failed, Outcome, Outgoing
+from crossdock.connectors.channel_rest.told import telling
+from crossdock.errors import NeedsEdit, RetryLater
+from crossdock.sdk.json_api import JsonApi, send_batch
+from crossdock.sdk.sending import Delivered, Outcome, Outgoing
 
 # Contract: 200 SKUs a look-up; fewer, so that the address stays below the 8 KB that web servers take.
 _SKUS_A_CALL: Final = 50
-
-
-class _Result(Struct):
-    sku: str | None
-    status: int
-    result: str = ""
-    sequence: int | None = None
-    errors: list[FieldError] = field(default_factory=list)
-
-
-class _Results(Struct):
-    results: list[_Result]
+_SET: Final = telling("/availability", LEVEL_STATUSES)
 
 
 class _Shown(Struct):
@@ -87,28 +76,3 @@ class LevelPublisher:
         source = {"document": level, "known": item.known, "reference": item.reference, "names": {"sku": self._skus}}
         made: dict[str, Any] = self._translate(source)
         return made
-
-
-def _outcome(result: _Result | None, sent: Mapping[str, Any], exchange: Exchange) -> Outcome:
-    if result is None or result.sku not in (sent["sku"], None):
-        unknown = OutcomeUnknown("the channel's answer leaves this SKU out", rule="answer")
-        return Failed(error=unknown, exchange=exchange)
-    if result.status == 200:
-        # Stale: an equal or newer number is shown, which is all that telling this one was for.
-        number = result.sequence if result.sequence is not None else sent["sequence"]
-        return Delivered(reference=f"sequence {number}", exchange=exchange)
-    first = result.errors[0] if result.errors else FieldError()
-    if result.status in LEVEL_STATUSES:
-        recovery = LEVEL_STATUSES[result.status]
-        error = error_for(
-            recovery, detail=told_by(result.errors), field=first.field, rule=first.code, value=sent["sku"]
-        )
-        return Failed(error=error, exchange=exchange)
-    return Failed(error=error_of_status(LEVEL_STATUSES, result.status), exchange=exchange)
-
-
-def _results(content: bytes) -> list[_Result]:
-    return msgspec.json.decode(content, type=_Results).results
-
-
-_SET: Final = BatchCall("PUT", "/availability", "items", _results, _outcome)

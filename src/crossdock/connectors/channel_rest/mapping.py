@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Message Translator: the channel's orders to sales orders; levels and shipments to what it takes."""
+"""Message Translator: the channel's orders to sales orders; levels, prices and shipments to what it takes."""
 
 from __future__ import annotations
 
@@ -108,6 +108,23 @@ AVAILABILITY: Final = Mapping(
     dropped=("known", "reference", "document.location", "document.incoming"),
 )
 
+PRICE: Final = Mapping(
+    name="channel_rest.price",
+    version=1,
+    direction="out",
+    source="Channel price item, contract version 1",
+    target="json",
+    functions=FUNCTIONS,
+    rules=(
+        Rule(target="sku", source="document.sku", via=(("pick", "$.names.sku", "$.document.sku"),), required=True),
+        Rule(target="price", source="document.price", via=("plain_number",), required=True),
+        Rule(target="currency", source="document.currency", required=True),
+        Rule(target="sequence", source="document.sequence", required=True),
+        Rule(target="as_of", source="document.as_of", via=("iso",), required=True),
+    ),
+    dropped=("known", "reference", "document.channel", "document.unit"),
+)
+
 SHIPMENT: Final = Mapping(
     name="channel_rest.shipment",
     version=1,
@@ -147,4 +164,4 @@ SHIPMENT: Final = Mapping(
     ),
 )
 
-MAPPINGS: Final = (ORDER, AVAILABILITY, SHIPMENT)
+MAPPINGS: Final = (ORDER, AVAILABILITY, PRICE, SHIPMENT)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Guaranteed Delivery to a sales channel: what it may sell, and what has left."""
+"""Guaranteed Delivery to a sales channel: what it may sell, what that costs, and what has left."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from msgspec import Struct
 from crossdock.canonical.fulfillment import Shipment
 from crossdock.connectors.channel_rest.client import open_client
 from crossdock.connectors.channel_rest.levels import LevelPublisher
-from crossdock.connectors.channel_rest.mapping import AVAILABILITY, SHIPMENT
+from crossdock.connectors.channel_rest.mapping import AVAILABILITY, PRICE, SHIPMENT
+from crossdock.connectors.channel_rest.prices import PriceTeller
 from crossdock.errors import CrossdockError, OutcomeUnknown, RetryLater
 from crossdock.sdk.connector import SystemConfig
 from crossdock.sdk.json_api import CallFailed
@@ -36,18 +37,24 @@ class ChannelSender:
         self._client = open_client(config)
         self._names = {"carrier": dict(config.names.get("carrier", {}))}
         self._shipment = config.translate[SHIPMENT.name]
-        self._levels = LevelPublisher(
-            self._client, config.translate[AVAILABILITY.name], dict(config.names.get("sku", {}))
-        )
+        skus = dict(config.names.get("sku", {}))
+        self._levels = LevelPublisher(self._client, config.translate[AVAILABILITY.name], skus)
+        self._prices = PriceTeller(self._client, config.translate[PRICE.name], skus)
 
     async def send(self, operation: str, batch: Sequence[Outgoing]) -> list[Outcome]:
-        """`stock_levels` (500 in a call) or `fulfillment` (one by one). Outcomes in the order of `batch`."""
+        """`stock_levels` and `prices` (500 in a call) or `fulfillment` (one by one). Outcomes in the order of
+        `batch`."""
         if operation == "stock_levels":
             return await self._levels.send(batch)
+        if operation == "prices":
+            return await self._prices.send(batch)
         return [await self._file(item) for item in batch]
 
     async def find(self, operation: str, batch: Sequence[Outgoing]) -> list[Delivered | None]:
-        """Shipments by our reference, levels by their sequence. Raises a CrossdockError when it cannot tell."""
+        """Shipments by our reference, levels by their sequence. Prices are absolute: told again, never looked for.
+        Raises a CrossdockError when it cannot tell."""
+        if operation == "prices":
+            return [None] * len(batch)
         try:
             if operation == "stock_levels":
                 return await self._levels.find(batch)

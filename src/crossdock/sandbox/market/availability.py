@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from crossdock.sandbox.market import fields
@@ -14,6 +15,8 @@ MAX_AVAILABLE = 1_000_000_000
 MAX_SEQUENCE = 2**63 - 1
 MAX_SKUS = 200
 MAX_PAGE = 1_000
+Show = Callable[[Market, str], dict[str, Any]]
+"""What is shown of a SKU, as a row of an answer."""
 ITEM_FIELDS = frozenset({"sku", "available", "sequence", "as_of"})
 
 
@@ -22,9 +25,9 @@ def set_item(market: Market, item: Any) -> dict[str, Any]:
     errors = _check(item)
     sku = item.get("sku") if isinstance(item, dict) else None
     if errors:
-        return _refused(market, sku, 422, errors)
+        return refused(market, "availability", sku, 422, errors)
     if sku not in market.products:
-        return _refused(market, sku, 404, [problem("sku", "unknown_sku", f"{sku} is not listed on this channel")])
+        return unlisted(market, "availability", sku)
     result, sequence = market.tell_number(item)
     return {"sku": sku, "status": 200, "result": result, "sequence": sequence, "errors": []}
 
@@ -37,16 +40,16 @@ def shown(market: Market, sku: str) -> dict[str, Any]:
     return {"sku": sku, **{name: held[name] for name in ("available", "told", "sequence", "as_of", "told_at")}}
 
 
-def shown_of(market: Market, skus: str) -> list[dict[str, Any]] | None:
+def shown_of(market: Market, skus: str, show: Show = shown) -> list[dict[str, Any]] | None:
     """What is shown of the SKUs in a comma-separated list, None when they are too many or none."""
     wanted = [entry for entry in skus.split(",") if entry]
     if not 1 <= len(wanted) <= MAX_SKUS:
         return None
-    return [shown(market, sku) for sku in dict.fromkeys(wanted) if sku in market.products]
+    return [show(market, sku) for sku in dict.fromkeys(wanted) if sku in market.products]
 
 
-def page(market: Market, offset: str, limit: str) -> dict[str, Any] | None:
-    """A page of everything that is shown, None when the bounds are wrong."""
+def page(market: Market, offset: str, limit: str, show: Show = shown) -> tuple[list[dict[str, Any]], int | None] | None:
+    """A page of everything that is shown and where the next begins, None when the bounds are wrong."""
     try:
         start, size = int(offset), int(limit)
     except ValueError:
@@ -55,8 +58,7 @@ def page(market: Market, offset: str, limit: str) -> dict[str, Any] | None:
         return None
     skus = sorted(market.products)
     end = start + size
-    rows = [shown(market, sku) for sku in skus[start:end]]
-    return {"availability": rows, "next_offset": end if end < len(skus) else None}
+    return [show(market, sku) for sku in skus[start:end]], end if end < len(skus) else None
 
 
 def _check(item: Any) -> list[Problem]:
@@ -71,7 +73,13 @@ def _check(item: Any) -> list[Problem]:
     ]
 
 
-def _refused(market: Market, sku: Any, status: int, errors: list[Problem]) -> dict[str, Any]:
-    market.books.bump("availability.refused")
+def refused(market: Market, what: str, sku: Any, status: int, errors: list[Problem]) -> dict[str, Any]:
+    """The entry of `results` for an item of `what` (the name of its call) that is refused."""
+    market.books.bump(f"{what}.refused")
     named = sku if isinstance(sku, str) else None
     return {"sku": named, "status": status, "result": "refused", "sequence": None, "errors": errors}
+
+
+def unlisted(market: Market, what: str, sku: Any) -> dict[str, Any]:
+    """The entry of `results` for an item of `what` whose SKU is not the channel's."""
+    return refused(market, what, sku, 404, [problem("sku", "unknown_sku", f"{sku} is not listed on this channel")])

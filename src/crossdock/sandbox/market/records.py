@@ -40,6 +40,7 @@ class Market:
         self.emitter = emitter
         self.products = catalog.by_sku()
         self.shown: dict[str, dict[str, Any]] = books.table("shown")
+        self.prices: dict[str, dict[str, Any]] = books.table("prices")
         self.orders: dict[str, dict[str, Any]] = books.table("orders")
 
     def tell_number(self, item: dict[str, Any]) -> tuple[str, int]:
@@ -60,6 +61,25 @@ class Market:
         self.books.put("tellings", f"{sku}#{times % TELLINGS_KEPT}", told)
         self.books.bump("availability.set")
         return "set", sequence
+
+    def tell_price(self, item: dict[str, Any]) -> tuple[str, int]:
+        """Show a checked item's price: ("set" or "stale", the sequence that is there now)."""
+        sku, sequence = item["sku"], item["sequence"]
+        held = self.prices.get(sku)
+        if held is not None and held["sequence"] is not None and held["sequence"] >= sequence:
+            self.books.bump("prices.stale")
+            return "stale", held["sequence"]
+        told = {"told": item["price"], "sequence": sequence, "as_of": item["as_of"], "told_at": now_text()}
+        times = held["times"] + 1 if held is not None else 1
+        self.books.put("prices", sku, {"price": item["price"], "currency": item["currency"], **told, "times": times})
+        self.books.bump("prices.set")
+        return "set", sequence
+
+    def misprice(self, sku: str, price: str) -> None:
+        """Show another price than was told, as a clerk of the market may: nothing else changes."""
+        nothing = {"told": None, "sequence": None, "as_of": None, "told_at": None, "times": 0}
+        held = self.prices.get(sku, {"currency": self.catalog.currency, **nothing})
+        self.books.put("prices", sku, {**held, "price": price})
 
     def available(self, sku: str) -> int:
         """What buyers see of a SKU now."""

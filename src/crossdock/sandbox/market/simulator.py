@@ -6,6 +6,7 @@ from __future__ import annotations
 import hmac
 import re
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -14,7 +15,8 @@ from aiohttp import web
 from crossdock.sandbox.catalog import make_catalog
 from crossdock.sandbox.emitting import Delivery, Emitter, EmitterRules, Subscription
 from crossdock.sandbox.host import ControlError, SimConfig, Simulator, json_response
-from crossdock.sandbox.market.availability import MAX_ITEMS, page, set_item, shown, shown_of
+from crossdock.sandbox.market.availability import MAX_ITEMS, Show, page, set_item, shown, shown_of
+from crossdock.sandbox.market.prices import set_price, shown_price
 from crossdock.sandbox.market.records import Market
 from crossdock.sandbox.market.sell import Seller, SellRequest, make_plan
 from crossdock.sandbox.market.shipments import ShipmentFile
@@ -53,6 +55,23 @@ class ShowRequest(msgspec.Struct, forbid_unknown_fields=True):
 
     sku: str
     available: int
+
+
+class PriceRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Show `price` of a SKU though something else was told, or nothing: a clerk of the market's."""
+
+    sku: str
+    price: str
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What is told item by item under a path of its own: how an item is set, and what is shown of a SKU."""
+
+    set_item: Callable[[Market, Any], dict[str, Any]]
+    show: Show
+
+
+TOLD = {"availability": Told(set_item, shown), "prices": Told(set_price, shown_price)}
 
 
 class MarketSim(Simulator):
@@ -104,17 +123,17 @@ class MarketSim(Simulator):
         if not self._bucket.take():
             return await self.throttled(request)
         parts = request.path.removeprefix("/api/v1").strip("/").split("/")
-        if parts == ["availability"]:
+        if len(parts) == 1 and parts[0] in TOLD:
             if request.method == "PUT":
-                return await self._set(request)
+                return await self._set(request, parts[0])
             if request.method == "GET":
-                return self._show(request)
-            return problem_response(405, "Not allowed", "GET or PUT the availability")
+                return self._show(request, parts[0])
+            return problem_response(405, "Not allowed", f"GET or PUT the {parts[0]}")
         if len(parts) == 3 and parts[0] == "orders" and parts[2] == "shipments":
             return await self._shipments(request, parts[1])
         return problem_response(404, "Not found", f"no {request.method} {request.path}")
 
-    async def _set(self, request: web.BaseRequest) -> web.Response:
+    async def _set(self, request: web.BaseRequest, what: str) -> web.Response:
         body = await request.read()
         if len(body) > MAX_BODY:
             return problem_response(413, "Too large", "a request holds at most 1 MB")
@@ -126,19 +145,20 @@ class MarketSim(Simulator):
             return problem_response(400, "Bad request", "items is an array of 1 to 500 items")
         if len(items) > MAX_ITEMS:
             return problem_response(413, "Too large", f"at most {MAX_ITEMS} items a call, {len(items)} were sent")
-        self.books.bump("availability.calls")
-        return json_response({"results": [set_item(self.market, item) for item in items]}, 207)
+        self.books.bump(f"{what}.calls")
+        return json_response({"results": [TOLD[what].set_item(self.market, item) for item in items]}, 207)
 
-    def _show(self, request: web.BaseRequest) -> web.Response:
+    def _show(self, request: web.BaseRequest, what: str) -> web.Response:
+        show = TOLD[what].show
         if "sku" in request.query:
-            rows = shown_of(self.market, request.query["sku"])
+            rows = shown_of(self.market, request.query["sku"], show)
             if rows is None:
                 return problem_response(400, "Bad request", "give 1 to 200 SKUs")
-            return json_response({"availability": rows, "next_offset": None})
-        found = page(self.market, request.query.get("offset", "0"), request.query.get("limit", "500"))
+            return json_response({what: rows, "next_offset": None})
+        found = page(self.market, request.query.get("offset", "0"), request.query.get("limit", "500"), show)
         if found is None:
             return problem_response(400, "Bad request", "offset is 0 or more, limit 1 to 1000, both whole numbers")
-        return json_response(found)
+        return json_response({what: found[0], "next_offset": found[1]})
 
     async def _shipments(self, request: web.BaseRequest, ident: str) -> web.Response:
         order = self.market.orders.get(ident)
@@ -185,6 +205,10 @@ class MarketSim(Simulator):
                 return {"orders": list(self.market.orders.values())}
             case "GET", "availability":
                 return {"availability": [self._told(sku) for sku in sorted(self.market.shown)]}
+            case "GET", "prices":
+                return {"prices": [shown_price(self.market, sku) for sku in sorted(self.market.prices)]}
+            case "POST", "price":
+                return self._misprice(msgspec.json.decode(await request.read(), type=PriceRequest))
             case "GET", "shipments":
                 return {"shipments": [{"order": row["order"], **self.shipments.shown(i)} for i, row in self._filed()]}
             case "GET", "sales":
@@ -213,6 +237,12 @@ class MarketSim(Simulator):
             raise ControlError(f"{wanted.sku!r} was never told")
         self.market.misshow(wanted.sku, wanted.available)
         return shown(self.market, wanted.sku)
+
+    def _misprice(self, wanted: PriceRequest) -> dict[str, Any]:
+        if wanted.sku not in self.market.products:
+            raise ControlError(f"{wanted.sku!r} is not listed")
+        self.market.misprice(wanted.sku, wanted.price)
+        return shown_price(self.market, wanted.sku)
 
     def _filed(self) -> list[tuple[str, dict[str, Any]]]:
         return list(self.shipments.rows.items())

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prices from the list to what a channel shows: the newest arrive whatever the channel does, what it refuses waits."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+
+import asyncpg
+import pytest_asyncio
+
+from crossdock.canonical.price_list import PriceEntry, PriceList
+from crossdock.runtime.nats import Bus
+from crossdock.sandbox.faults import Fault
+from crossdock.sandbox.market import MarketConfig, MarketSim
+from tests.delivery.pricing import at_rest, product, take
+from tests.flow.staging import MASTER, Stage
+from tests.flow.test_channel import portal_staged
+
+PRICED = "price_publication: {portal: {}}\n"
+
+
+@pytest_asyncio.fixture
+async def portal() -> AsyncIterator[MarketSim]:
+    async with MarketSim(MarketConfig(catalog=MASTER, rate=20, burst=5), name="portal") as simulator:
+        yield simulator
+
+
+@pytest_asyncio.fixture
+async def stage(
+    portal: MarketSim, pool: asyncpg.Pool, database: str, bus: Bus, nats_url: str, tmp_path: Path
+) -> AsyncIterator[Stage]:
+    """The whole path; the portal is told prices."""
+    async with portal_staged(portal, pool, database, nats_url, tmp_path, PRICED) as running:
+        yield running
+
+
+def prices_of(portal: MarketSim) -> dict[str, str]:
+    """What the portal shows."""
+    return {sku: row["price"] for sku, row in portal.market.prices.items()}
+
+
+def base(version: int, prices: dict[str, str]) -> PriceList:
+    entries = tuple(PriceEntry(sku=sku, price=Decimal(price)) for sku, price in prices.items())
+    return PriceList(price_list_id="BASE", version=version, currency="USD", entries=entries)
+
+
+async def test_a_channel_ends_at_the_newest_prices_whatever_it_does_to_the_calls(
+    stage: Stage, portal: MarketSim
+) -> None:
+    own = {one.sku: f"{one.price_cents // 100}.{one.price_cents % 100:02d}" for one in portal.catalog.products}
+    await stage.until(lambda: at_rest(stage.pool))
+    assert prices_of(portal) == own
+    for fault in ("throttled", "error_before", "error_after"):
+        portal.faults.add(Fault(fault, probability=0.2))
+    skus = list(own)
+    for version in range(1, 31):
+        some = {sku: f"{version}.{place:02d}" for place, sku in enumerate(skus[:10])}
+        await take(stage.pool, base(version, some))
+    await take(stage.pool, product(skus[10], "77.70"))
+    await stage.until(lambda: at_rest(stage.pool))
+    # One that failed often and alone was set aside for a few seconds.
+    await stage.until(
+        lambda: stage.pool.fetchval("SELECT bool_and(told IS NOT DISTINCT FROM wanted) FROM channel_price")
+    )
+    newest = {sku: f"30.{place:02d}" for place, sku in enumerate(skus[:10])}
+    assert prices_of(portal) == {**own, **newest, skus[10]: "77.70"}
+    told = await stage.pool.fetch("SELECT sku, told FROM channel_price WHERE channel = 'portal'")
+    assert {row["sku"]: f"{row['told']:f}" for row in told} == prices_of(portal)
+
+
+async def test_what_the_channel_does_not_list_is_refused_and_waits_apart(stage: Stage, portal: MarketSim) -> None:
+    await take(stage.pool, product("NOT-LISTED", "5.00"))
+    await stage.until(lambda: at_rest(stage.pool))
+    row = await stage.pool.fetchrow(
+        "SELECT told, problem, refusals > 0 AS refused, not_before > now() AS waits FROM channel_price WHERE sku = $1",
+        "NOT-LISTED",
+    )
+    assert (row["told"], row["refused"], row["waits"]) == (None, True, True)
+    assert row["problem"].startswith("the channel does not list this SKU")
+    assert len(portal.market.prices) == len(portal.catalog.products)
+    assert await stage.pool.fetchval("SELECT count(*) FROM event WHERE type = 'price.changed'") >= 1
