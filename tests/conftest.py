@@ -19,8 +19,10 @@ from crossdock.runtime.migrate import migrate
 from crossdock.runtime.nats import Bus
 from crossdock.runtime.postgres import connect, open_pool
 from crossdock.settings import Settings
+from tests.databases import Tested
 
 _TEMPLATE = "migrated"
+_TESTED = "tested"
 _numbers = itertools.count(1)
 
 
@@ -45,15 +47,20 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
 
 
 @pytest.fixture(scope="session")
-def template(engines: Engines) -> str:
-    """The name of a migrated database that nobody is connected to."""
+def tested(engines: Engines) -> Iterator[tuple[Tested, asyncio.Runner]]:
+    """The database that tests get one after the other, migrated, with a loop of its own; and a template of it."""
+    found = Tested(_TESTED, named_database(engines, _TESTED))
 
     async def make() -> None:
         await _admin(engines, f"CREATE DATABASE {_TEMPLATE}")
         await migrate(named_database(engines, _TEMPLATE))
+        await _admin(engines, f"CREATE DATABASE {_TESTED} TEMPLATE {_TEMPLATE}")
+        await found.look()
 
-    asyncio.run(make())
-    return _TEMPLATE
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        runner.run(make())
+        yield found, runner
+        runner.run(found.close())
 
 
 @pytest_asyncio.fixture
@@ -65,13 +72,20 @@ async def empty_database(engines: Engines) -> AsyncIterator[str]:
     await _admin(engines, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-@pytest_asyncio.fixture
-async def database(engines: Engines, template: str) -> AsyncIterator[str]:
-    """The URL of a fresh, migrated database; it is gone after the test."""
-    name = f"test_{next(_numbers)}"
-    await _admin(engines, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield named_database(engines, name)
-    await _admin(engines, f"DROP DATABASE {name} WITH (FORCE)")
+@pytest.fixture
+def database(engines: Engines, tested: tuple[Tested, asyncio.Runner]) -> Iterator[str]:
+    """The URL of a database as migrations left it; whoever is still connected after the test is cut off."""
+    found, runner = tested
+
+    async def anew() -> None:
+        await found.close()
+        await _admin(engines, f"DROP DATABASE {_TESTED} WITH (FORCE)")
+        await _admin(engines, f"CREATE DATABASE {_TESTED} TEMPLATE {_TEMPLATE}")
+
+    if not runner.run(found.put_back()):
+        runner.run(anew())
+    yield found.url
+    runner.run(found.end_others())
 
 
 @pytest_asyncio.fixture

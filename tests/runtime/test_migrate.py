@@ -30,11 +30,30 @@ async def test_the_schema_of_this_version_is_applied_once(empty_database: str) -
     assert await migrate(empty_database) == []
 
 
-async def test_every_test_gets_a_migrated_database_of_its_own(pool: asyncpg.Pool, database: str) -> None:
+@pytest.mark.parametrize("leaving", ["rows", "a table", "less protection"])
+@pytest.mark.parametrize("again", [1, 2])
+async def test_every_test_gets_the_database_as_migrations_left_it(
+    pool: asyncpg.Pool, database: str, leaving: str, again: int
+) -> None:
     assert await pending(database) == []
-    name = await pool.fetchval("SELECT current_database()")
-    assert name.startswith("test_")
-    assert await pool.fetchval("SELECT count(*) FROM pg_stat_user_tables WHERE n_tup_ins > 0") <= 1
+    assert await pool.fetchval("SELECT count(*) FROM product") == 0
+    assert await pool.fetchval("SELECT value FROM catalog_version") == 0
+    assert (
+        await pool.fetchval("INSERT INTO rejection (interface, rule, reason, size) VALUES ('', '', '', 0) RETURNING id")
+        == 1
+    )
+    with pytest.raises(asyncpg.UndefinedTableError):
+        await pool.execute("SELECT FROM left_behind")
+    await pool.execute("INSERT INTO audit (who, action, what) VALUES ('a', 'b', 'c')")
+    with pytest.raises(asyncpg.PostgresError):
+        await pool.execute("DELETE FROM audit")
+    if leaving == "rows":
+        await pool.execute("INSERT INTO product (sku, unit, body) VALUES ('CD-1', 'EA', '')")
+        await pool.execute("UPDATE catalog_version SET value = 7")
+    elif leaving == "a table":
+        await pool.execute("CREATE TABLE left_behind ()")
+    else:
+        await pool.execute("ALTER TABLE audit DISABLE TRIGGER ALL")
 
 
 async def test_steps_go_on_from_where_the_database_is(empty_database: str) -> None:
