@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Orders go to Business Central as they go to NetSuite: placed once, changed, shipped, cancelled; stock agrees."""
+"""Orders go to Business Central as they go to NetSuite: placed once, changed, shipped, cancelled, returned."""
 
 from __future__ import annotations
 
@@ -17,23 +17,30 @@ from crossdock.app.wiring import wire
 from crossdock.connectors.business_central.auth import SCOPE
 from crossdock.runtime.nats import Bus
 from crossdock.sandbox.business_central.simulator import BusinessCentralConfig, BusinessCentralSim
+from crossdock.sandbox.emitting import Subscription
 from crossdock.sandbox.faults import Fault
+from crossdock.sandbox.warehouse.expect import ComeBack, ReceiveRequest
 from tests.connectors.listing import act, all_pages
 from tests.flow.staging import MASTER, Stage, staged
+from tests.flow.test_returns import ask, changed, on_hand, shipped
 
 CLIENT, SECRET = "crossdock", "made-up-secret"
-CONFIG = BusinessCentralConfig(clients={CLIENT: SECRET}, catalog=MASTER, extra_items=("FREIGHT", "FEE"))
+CONFIG = BusinessCentralConfig(clients={CLIENT: SECRET}, catalog=MASTER, extra_items=("FREIGHT", "FEE", "REFUND"))
 SYSTEM = """\
 systems:
   bc:
     connector: business_central
     owner: erp
     settings: {{url: "{url}", tenant: {tenant}, environment: {environment}, company: {company}, client_id: {client},
-                charge_items: {{shipping: FREIGHT, fee: FEE}}}}
+                charge_items: {{shipping: FREIGHT, fee: FEE, refund: REFUND}}}}
     secrets: {{client_secret: "file:bc.secret"}}
 """
 INTERFACES = """\
 interfaces:
+  bc.receipts: {system: bc, direction: out, operations: [item_receipt], object: return_receipt, owner: erp, tier: gold,
+                version: 1, state: active}
+  bc.credits: {system: bc, direction: out, operations: [credit_memo], object: refund, owner: erp, tier: gold,
+               version: 1, state: active}
   bc.orders: {system: bc, direction: out, operations: [sales_order, order_cancel], object: sales_order, owner: erp,
               tier: gold, version: 1, state: active}
   bc.shipments: {system: bc, direction: out, operations: [item_fulfillment], object: shipment, owner: erp, tier: gold,
@@ -80,7 +87,11 @@ async def stage(
 ) -> AsyncIterator[Stage]:
     (tmp_path / "bc.secret").write_text(SECRET, "utf-8")
     company = await _company_id(erp)
-    async with staged(pool, database, nats_url, tmp_path, lambda text: _in_europe(text, erp, company)) as running:
+    async with staged(
+        pool, database, nats_url, tmp_path, lambda text: changed(_in_europe(text, erp, company))
+    ) as running:
+        address = f"{running.url}/hooks/warehouse/return.received"
+        running.warehouse.emitter.subscriptions.append(Subscription("return.received", address))
         yield running
 
 
@@ -97,7 +108,7 @@ def _lines(order: dict[str, Any]) -> list[tuple[str, int, float]]:
 
 
 def _goods(stored: dict[str, Any]) -> list[tuple[str, int, float]]:
-    goods = [one for one in stored["lines"] if one["lineObjectNumber"] not in ("FREIGHT", "FEE")]
+    goods = [one for one in stored["lines"] if one["lineObjectNumber"] not in ("FREIGHT", "FEE", "REFUND")]
     return [(one["lineObjectNumber"], one["quantity"], one["unitPrice"]) for one in goods]
 
 
@@ -177,4 +188,32 @@ async def test_answers_that_are_lost_make_no_second_order(stage: Stage, erp: Bus
     assert len((await act(erp.url, "shipments"))["shipments"]) == len(orders)
     assert await _no_doubles(erp)
     assert await stage.cases() == []
+    assert await stage.balanced()
+
+
+async def test_goods_come_back_and_are_credited_once(stage: Stage, erp: BusinessCentralSim) -> None:
+    payload = await shipped(stage)
+    (stored,) = (await _orders(erp)).values()
+    await act(erp.url, "invoice", {"number": stored["number"]})
+    before = await on_hand(stage)
+    await ask(stage, payload)
+    await stage.rest()
+    first = payload["line_items"][0]
+    scrapped = ReceiveRequest(reference="shopify-us/R-1", lines=[ComeBack(first["id"], 1, "scrap")], tell=3)
+    stage.warehouse.desk.receive(scrapped)
+    await stage.rest()
+    erp.faults.add(Fault(kind="error_after", count=2))
+    stage.warehouse.desk.receive(ReceiveRequest(reference="shopify-us/R-1", tell=2))
+    await stage.rest()
+    assert await stage.cases() == []
+    after = await on_hand(stage)
+    back = {key: after[key] - before[key] for key in after if after[key] != before[key]}
+    came = (await act(erp.url, "return_orders"))["return_orders"]
+    assert len(came) == 1, "what was scrapped never comes into stock"
+    told = {(line["itemNumber"], line["locationCode"]): line["receivedQuantity"] for line in came[0]["lines"]}
+    assert told == back
+    memos = (await act(erp.url, "credit_memos"))["credit_memos"]
+    assert len(memos) == 2
+    assert round(sum(memo["totalAmountIncludingTax"] for memo in memos), 2) == float(payload["total_price"])
+    assert await _no_doubles(erp)
     assert await stage.balanced()
