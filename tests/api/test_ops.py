@@ -219,6 +219,24 @@ async def test_every_canonical_object_has_a_published_schema(http: httpx.AsyncCl
     Draft202012Validator(schema).validate(json.loads(canonical_order()))
 
 
+async def test_polled_topics_tell_their_age(http: httpx.AsyncClient, pool: asyncpg.Pool) -> None:
+    await pool.execute(
+        "INSERT INTO poll (interface, topic, reached, asked_at, failures, active) VALUES "
+        "('erp.invoices', 'invoices', now() - interval '1 day', now() - interval '1 hour', 3, true), "
+        "('erp.old', 'invoices', now(), now(), 0, false)"
+    )
+    text = (await http.get("/metrics")).text
+    shown = {
+        line.partition("{")[0]: float(line.rpartition(" ")[2])
+        for line in text.splitlines()
+        if line.startswith("crossdock_poll_")
+    }
+    assert 'crossdock_poll_failures{interface="erp.invoices",topic="invoices"} 3.0' in text
+    assert "erp.old" not in text
+    assert 3600 <= shown["crossdock_poll_age_seconds"] < 3660
+    assert 86400 <= shown["crossdock_poll_quiet_seconds"] < 86460
+
+
 async def test_metrics_hold_the_figures(http: httpx.AsyncClient, fill: Filling) -> None:
     case = await fill.document(state="case")
     await fill.case(case)

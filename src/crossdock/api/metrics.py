@@ -38,6 +38,7 @@ class FiguresCollector(Collector):
         yield from self._interfaces()
         yield from self._systems()
         yield from self._channels()
+        yield from self._polls()
         yield _accuracy(self._inventory)
         yield from price_metrics(self._prices)
 
@@ -111,6 +112,25 @@ class FiguresCollector(Collector):
             calls.add_metric(of, row.stock_calls)
             fewest.add_metric(of, row.stock_fewest_calls)
         yield from (lag, stale, waiting, refused, calls, fewest)
+
+    def _polls(self) -> Iterator[Metric]:
+        names = ["interface", "topic"]
+        age = GaugeMetricFamily(
+            "crossdock_poll_age_seconds",
+            "Since all that changed was last read of a topic that is asked about",
+            labels=names,
+        )
+        quiet = GaugeMetricFamily(
+            "crossdock_poll_quiet_seconds",
+            "Since the newest change that a topic told of when it was asked",
+            labels=names,
+        )
+        failures = GaugeMetricFamily("crossdock_poll_failures", "Times in a row that asking failed", labels=names)
+        for row in self._figures.polls:
+            age.add_metric([row.interface, row.topic], row.age)
+            quiet.add_metric([row.interface, row.topic], row.quiet)
+            failures.add_metric([row.interface, row.topic], row.failures)
+        yield from (age, quiet, failures)
 
 
 def _accuracy(points: Sequence[KpiPoint]) -> GaugeMetricFamily:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The scheduler role: relays events to the bus, expires reservations and takes files in."""
+"""The scheduler role: relays events to the bus, expires reservations, takes files in and asks what changed."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import structlog
 from crossdock.app.files import Keep, watch_feed
 from crossdock.app.holds import watch_holds
 from crossdock.app.planning import watch_planning
+from crossdock.app.polling import polled_systems, watch_polls
 from crossdock.app.reconciling import watch_stock
 from crossdock.app.wiring import Wired, source_of
 from crossdock.connectors.file_drop.feed import feed_of
@@ -60,6 +61,7 @@ async def run_scheduler(stop: asyncio.Event, wired: Wired, endpoints: Endpoints)
             group.create_task(watch_stock(stop, pool, wired))
             group.create_task(watch_planning(stop, pool, wired))
             group.create_task(watch_holds(stop, pool, bus, wired))
+            group.create_task(watch_polls(stop, pool, polled_systems(wired), lambda: bus.wake("worker")))
             within: dict[str, timedelta] = {
                 state: duration(text) for state, text in wired.estate.declared.orders.within.items()
             }

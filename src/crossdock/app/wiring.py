@@ -109,7 +109,8 @@ def hook_routes(wired: Wired) -> dict[tuple[str, str], HookRoute]:
     # A topic of a retired interface may have gone over to the one that came after it.
     for (system, topic), face in {**wired.estate.retired, **wired.estate.incoming}.items():
         connector = wired.connectors[system]
-        if connector.receiver is not None:
+        asked = {polls.topic for polls in connector.manifest.polls}
+        if connector.receiver is not None and topic not in asked:
             limits = wired.estate.limits(system, connector.manifest.limits)
             routes[system, topic] = HookRoute(
                 interface=face.name,
@@ -283,10 +284,8 @@ def _translator(
     if path is not None:
         return compile_mapping(load_mapping(path, functions=True), look_up)
     connector = wired.connectors[system]
-    for receives in connector.manifest.receives:
-        if receives.topic == topic:
-            return compile_mapping(connector.mapping(receives.mapping), look_up)
-    return None
+    known = connector.manifest.comes_in.get(topic)
+    return compile_mapping(connector.mapping(known[1]), look_up) if known is not None else None
 
 
 def _channel_of(estate: CompiledEstate, system: str) -> str:

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 from crossdock.canonical.objects import OBJECTS
 from crossdock.estate.check_lifecycle import check_lifecycle
+from crossdock.estate.durations import duration
 from crossdock.estate.findings import Finding
 from crossdock.estate.load import Estate
 from crossdock.estate.places import at_place, unresolved
+from crossdock.estate.shape import Poll
 from crossdock.sdk.manifest import Manifest
 
 
@@ -54,6 +56,7 @@ def check_interfaces(estate: Estate, manifests: dict[str, Manifest]) -> Iterator
                     "one interface for each topic of a system",
                 )
         yield from _spoken(estate, name, manifests.get(face.system))
+        yield from _asked(estate, name, manifests.get(face.system))
         yield from check_lifecycle(estate, name)
 
 
@@ -62,10 +65,25 @@ def _spoken(estate: Estate, name: str, manifest: Manifest | None) -> Iterator[Fi
     if manifest is None or name in estate.files:
         return
     if face.direction == "in":
-        word, known, spoken = "topics", [receives.topic for receives in manifest.receives], face.topics
+        word, known, spoken = "topics", list(manifest.comes_in), face.topics
     else:
         word, known, spoken = "operations", [sends.operation for sends in manifest.sends], face.operations
     for item in spoken:
         if item not in known:
             what = f"connector {manifest.name} has no {item!r} among its {word}"
             yield at_place(estate, ("interfaces", name, word), what, f"known: {', '.join(known) or 'none'}")
+
+
+def _asked(estate: Estate, name: str, manifest: Manifest | None) -> Iterator[Finding]:
+    face, at = estate.interfaces[name], ("interfaces", name, "poll")
+    if manifest is None or face.poll == Poll():
+        return
+    asked = [polls.topic for polls in manifest.polls]
+    if face.direction != "in" or not any(topic in asked for topic in face.topics):
+        what = f"poll says how to ask, but {manifest.name} is asked about none of its topics"
+        yield at_place(estate, at, what, f"remove it; asked about are {', '.join(asked) or 'none'}")
+    for word, text in (("every", face.poll.every), ("overlap", face.poll.overlap)):
+        try:
+            duration(text or "1m")
+        except ValueError as error:
+            yield at_place(estate, (*at, word), str(error), f"{word}: 1m")

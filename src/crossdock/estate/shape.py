@@ -106,11 +106,21 @@ class Location(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     codes: dict[str, str] = field(default_factory=dict)
 
 
+class Poll(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the topics of an interface are asked about. `every`: how often; `overlap`: how far each time looks back; both
+    "" = as the connector's manifest says. `since`: the day from which on, the first time; None = from now on."""
+
+    every: str = ""
+    overlap: str = ""
+    since: date | None = None
+
+
 class Interface(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A governed conversation with a system: topics it tells us about, or operations we ask of it.
 
     `deprecated_on` and `sunset`: from when it should not be used any more, and from when it is not there; senders are
-    told both with every answer. `replaced_by`: the interface to use instead.
+    told both with every answer. `replaced_by`: the interface to use instead. `poll`: how its system is asked, where it
+    does not tell by itself.
     """
 
     system: Name
@@ -125,6 +135,7 @@ class Interface(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     replaced_by: str = ""
     deprecated_on: date | None = None
     sunset: date | None = None
+    poll: Poll = Poll()
     note: str = ""
 
 

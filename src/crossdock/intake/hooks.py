@@ -140,14 +140,14 @@ class HookIntake:
         except Exception as error:  # edge: what a receiver stumbles over is kept too, and becomes a case
             log.exception("intake.receiver_failed", interface=route.interface)
             return _unreadable(request, f"the receiver failed: {type(error).__name__}: {str(error)[:200]}")
-        if not _storable(identified):
+        if not storable(identified):
             return _unreadable(
                 request, "what the body is about has no name that can be kept: too long or not printable"
             )
         return identified
 
 
-def _storable(identified: Identified) -> bool:
+def storable(identified: Identified) -> bool:
     """Whether the journal can hold what a receiver read: a name beyond these bounds would spoil a whole commit."""
     name, key, problem = identified.dedup_key, identified.key, identified.problem
     return (

@@ -41,6 +41,24 @@ async def keep(pool: asyncpg.Pool, batch: Sequence[Incoming]) -> list[KeepResult
     return await _keep(pool, fetch, batch)
 
 
+async def keep_within(conn: asyncpg.Connection, batch: Sequence[Incoming]) -> int:
+    """Keep `batch` (at most MAX_BATCH, of one interface) in the transaction of `conn`; how many of it were new.
+
+    For what we read ourselves: a message that is known was read again and not sent again, so it is not counted.
+    """
+    if not batch:
+        return 0
+    first: dict[str, Incoming] = {}
+    for item in batch:
+        first.setdefault(item.dedup_key, item)
+    for row in await conn.fetch(SQL.known_messages, batch[0].interface, list(first)):
+        del first[row["dedup_key"]]
+    if not first:
+        return 0
+    row = await conn.fetchrow(SQL.keep, *_columns(list(first.values())))
+    return len(row["opened"] or ())
+
+
 class Keeper:
     """Keeps batch after batch on connections of `pool` that it holds on to, as many as batches are kept at a time.
 
@@ -124,8 +142,25 @@ async def _keep(pool: asyncpg.Pool, fetch: Fetch, batch: Sequence[Incoming]) -> 
 
 async def _insert(fetch: Fetch, items: Sequence[Incoming]) -> list[int | None]:
     """The document opened for each of `items`, whose keys differ; None for those that were known."""
+    columns = _columns(items)
+    for attempt in range(1, _DEADLOCK_TRIES + 1):
+        try:
+            with away():
+                drawn, opened = await fetch(*columns)
+        except asyncpg.DeadlockDetectedError:
+            # Two batches held each other's keys: the same messages came twice at the same moment.
+            log.info("keep.deadlock", attempt=attempt)
+            await asyncio.sleep(0.01 * attempt)
+        else:
+            new = set(opened or ())
+            return [number if number in new else None for number in drawn]
+    raise EngineAway("the journal could not take the batch: it kept colliding with another one")
+
+
+def _columns(items: Sequence[Incoming]) -> tuple[object, ...]:
+    """The arguments of the statement `keep`."""
     headers, lines, problems = [i.headers for i in items], [i.items for i in items], [i.problem for i in items]
-    columns: tuple[object, ...] = (
+    return (
         _once([i.interface for i in items]),
         _once([i.topic for i in items]),
         [i.dedup_key for i in items],
@@ -139,18 +174,6 @@ async def _insert(fetch: Fetch, items: Sequence[Incoming]) -> list[int | None]:
         lines if lines.count(1) != len(lines) else [],
         problems if any(problems) else [],
     )
-    for attempt in range(1, _DEADLOCK_TRIES + 1):
-        try:
-            with away():
-                drawn, opened = await fetch(*columns)
-        except asyncpg.DeadlockDetectedError:
-            # Two batches held each other's keys: the same messages came twice at the same moment.
-            log.info("keep.deadlock", attempt=attempt)
-            await asyncio.sleep(0.01 * attempt)
-        else:
-            new = set(opened or ())
-            return [number if number in new else None for number in drawn]
-    raise EngineAway("the journal could not take the batch: it kept colliding with another one")
 
 
 def _once(column: list[Any]) -> list[Any]:

@@ -29,6 +29,10 @@ SELECT (SELECT array_agg(id ORDER BY id) FROM incoming) AS drawn, (SELECT array_
 -- Counts deliveries of messages that were known, or came twice within one batch.
 INSERT INTO duplicate (interface, dedup_key) SELECT * FROM unnest($1::text[], $2::text[])
 
+-- name: known_messages
+-- Those of these deduplication keys that an interface has taken in.
+SELECT dedup_key FROM message WHERE interface = $1 AND dedup_key = ANY($2::text[])
+
 -- name: count_rejections
 -- Counts authenticated messages that were refused at the door.
 INSERT INTO rejection (interface, rule, reason, size) SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[])

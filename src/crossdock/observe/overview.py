@@ -91,6 +91,18 @@ class SystemFigures(Struct, frozen=True, kw_only=True):
     delivered: list[int]
 
 
+class PollFigures(Struct, frozen=True, kw_only=True):
+    """A topic that is asked about. `age`: seconds since it was last read to its end; `quiet`: seconds since the newest
+    change it told of; `failures`: times in a row that asking failed, `trouble` why the last time."""
+
+    interface: str
+    topic: str
+    age: float
+    quiet: float
+    failures: int
+    trouble: str
+
+
 class Overview(Struct, frozen=True, kw_only=True):
     """Everything the overview page shows at `at`; series begin at `since` and have one figure a minute."""
 
@@ -101,6 +113,7 @@ class Overview(Struct, frozen=True, kw_only=True):
     cases: int
     cases_overdue: int
     money: dict[str, Decimal]
+    polls: list[PollFigures] = []
 
 
 Counts = dict[tuple[str, datetime], int]
@@ -117,7 +130,7 @@ class OverviewReader:
         self._until: datetime | None = None
 
     async def read(self, conn: asyncpg.Connection) -> Overview:
-        """The figures now. Six statements, each on open rows or recent ones only."""
+        """The figures now. Seven statements, each on open rows or recent ones only."""
         at = now()
         since = at.replace(second=0, microsecond=0) - (MINUTES - 1) * _MINUTE
         series = await self._series(conn, since, at)
@@ -135,6 +148,7 @@ class OverviewReader:
             cases=sum(row["number"] for row in cases),
             cases_overdue=sum(row["overdue"] for row in cases),
             money=_money(cases),
+            polls=[PollFigures(**row) for row in await conn.fetch(SQL.polls)],
         )
 
     async def _series(self, conn: asyncpg.Connection, since: datetime, at: datetime) -> dict[str, Counts]:

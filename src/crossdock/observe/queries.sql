@@ -101,3 +101,9 @@ FROM (
 ) c
 JOIN document d ON d.id = c.document_id
 GROUP BY d.interface, c.currency ORDER BY d.interface, c.currency
+
+-- name: polls
+-- Topics that systems are asked about: seconds since they were read whole, and since the newest change.
+SELECT interface, topic, extract(epoch FROM now() - asked_at)::float8 AS age,
+       extract(epoch FROM now() - reached)::float8 AS quiet, failures, trouble
+FROM poll WHERE active ORDER BY interface, topic

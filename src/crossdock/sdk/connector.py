@@ -13,6 +13,7 @@ from msgspec import Struct
 from crossdock.errors import NeedsConfig
 from crossdock.sdk.listing import Lister
 from crossdock.sdk.manifest import Limits, Manifest
+from crossdock.sdk.polling import Poller
 from crossdock.sdk.receiving import Receiver
 from crossdock.sdk.sending import Sender
 from crossdock.sdk.words import Mapping
@@ -38,17 +39,19 @@ class SystemConfig(Struct, frozen=True, kw_only=True):
 
 MakeSender = Callable[[SystemConfig], Sender]
 MakeLister = Callable[[SystemConfig], Lister]
+MakePoller = Callable[[SystemConfig], Poller]
 
 
 class Connector(Struct, frozen=True, kw_only=True):
     """What a connector folder offers. `receiver`: for systems that call us. `make_sender`: for systems we call.
-    `make_lister`: for those that can be asked for their stock."""
+    `make_lister`: for those that can be asked for their stock. `make_poller`: for those that are asked what changed."""
 
     manifest: Manifest
     mappings: tuple[Mapping, ...] = ()
     receiver: Receiver | None = None
     make_sender: MakeSender | None = None
     make_lister: MakeLister | None = None
+    make_poller: MakePoller | None = None
 
     def mapping(self, name: str) -> Mapping:
         """The mapping called `name`. KeyError when the connector has none."""

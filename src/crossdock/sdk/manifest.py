@@ -52,6 +52,23 @@ class Lists(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     note: str = ""
 
 
+class Polls(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A topic the system is asked about, because it does not tell by itself.
+
+    `interval`: seconds between two times, unless the estate says otherwise. `overlap`: seconds that each looks back: as
+    long as a change may take to be seen after the time it carries, and clocks differ. `page`: the most rows one call
+    gives (source in `note`).
+    """
+
+    topic: str
+    object: str
+    mapping: str
+    interval: Annotated[int, Meta(ge=1, le=86_400)] = 60
+    overlap: Annotated[int, Meta(ge=1, le=86_400)] = 300
+    page: Annotated[int, Meta(ge=1, le=10_000)]
+    note: str = ""
+
+
 class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the system allows; the estate may lower it. `concurrency`: calls in flight; `rate`: calls per second.
 
@@ -102,12 +119,19 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     api_version: str = ""
     docs: str = ""
     receives: tuple[Receives, ...] = ()
+    polls: tuple[Polls, ...] = ()
     sends: tuple[Sends, ...] = ()
     lists: tuple[Lists, ...] = ()
     limits: Limits = Limits()
     settings: tuple[SettingSpec, ...] = ()
     quality: tuple[QualityRule, ...] = ()
     quirks: tuple[str, ...] = ()
+
+    @property
+    def comes_in(self) -> dict[str, tuple[str, str]]:
+        """What comes in of the system, told or asked for: topic → (canonical object, mapping)."""
+        told = {entry.topic: (entry.object, entry.mapping) for entry in self.receives}
+        return told | {entry.topic: (entry.object, entry.mapping) for entry in self.polls}
 
 
 def load_manifest(package: str) -> Manifest:

@@ -26,19 +26,20 @@ class ManifestTests:
         assert manifest.name == self.kit.name
         names = [mapping.name for mapping in connector.mappings]
         assert len(names) == len(set(names))
-        topics = [entry.topic for entry in manifest.receives]
+        topics = [entry.topic for entry in manifest.receives] + [entry.topic for entry in manifest.polls]
         assert len(topics) == len(set(topics))
         operations = [entry.operation for entry in manifest.sends]
         assert len(operations) == len(set(operations))
-        for entry in manifest.receives:
-            mapping = connector.mapping(entry.mapping)
-            assert (mapping.direction, mapping.target) == ("in", entry.object)
+        for kind, name in manifest.comes_in.values():
+            mapping = connector.mapping(name)
+            assert (mapping.direction, mapping.target) == ("in", kind)
         for sends in manifest.sends:
             assert sends.object in OBJECTS
             assert not sends.mapping or connector.mapping(sends.mapping).direction == "out"
             assert 1 <= sends.batch <= 10_000
         assert (connector.make_sender is not None) == bool(manifest.sends)
         assert (connector.make_lister is not None) == bool(manifest.lists)
+        assert (connector.make_poller is not None) == bool(manifest.polls)
         assert len(manifest.lists) <= 1
         settings = [setting.name for setting in manifest.settings]
         assert len(settings) == len(set(settings))
