@@ -14,8 +14,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from crossdock.api import orders as module
-from crossdock.api import plain
+from crossdock.api import deadline, plain
 from crossdock.api.orders import MOST_BODY, PATH
 from crossdock.canonical.master_data import Customer
 from crossdock.canonical.objects import decode
@@ -291,14 +290,14 @@ async def test_before_anything_is_known_orders_are_put_off(desk: Desk) -> None:
 
 
 async def test_what_hangs_is_answered_in_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(deadline, "ANSWER_SECONDS", 0.2)
     async with desk.pool.acquire() as conn, conn.transaction():
         await conn.execute("LOCK TABLE message IN ACCESS EXCLUSIVE MODE")
         answer = await desk.place()
         assert problem(answer)[:2] == (503, "deadline")
         assert answer.headers["retry-after"] == "1"
     # It was kept in the end; repeated, the call has its answer.
-    monkeypatch.setattr(module, "ANSWER_SECONDS", 10.0)
+    monkeypatch.setattr(deadline, "ANSWER_SECONDS", 10.0)
     again = await desk.place()
     assert (again.status, len(await messages(desk.pool))) == (201, 1)
 

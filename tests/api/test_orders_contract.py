@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The contract of orders holds: its examples are taken, and whatever is sent, what is answered is what it says."""
+"""The contract of orders and returns holds: examples are taken, and whatever is sent is answered as it says."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from schemathesis.specs.openapi.checks import (
 
 from crossdock.api.contract import HOT_SCHEMAS
 from crossdock.api.orders_contract import EXAMPLE_CANCEL, EXAMPLE_ORDER, PATHS
+from crossdock.api.returns_contract import PATHS as RETURNS
 from crossdock.orders.request import OrderRequest
 from crossdock.orders.withdraw import WithdrawRequest
 from tests.api.ordering import desk_on
@@ -64,13 +65,14 @@ async def test_whatever_is_sent_is_answered_as_the_contract_says(
     on = await ground(pool, database, nats_url, tmp_path)
     async with gateway(on) as (url, _):
         answered = await asyncio.to_thread(_ask, url, mode)
-    assert set(answered) == {f"{method.upper()} {path}" for path, item in PATHS.items() for method in item}
+    asked = {**PATHS, **RETURNS}
+    assert set(answered) == {f"{method.upper()} {path}" for path, item in asked.items() for method in item}
     assert all(sum(statuses.values()) >= 20 for statuses in answered.values()), answered
 
 
 def _ask(url: str, mode: GenerationMode) -> dict[str, Counter[int]]:
     """Send what each operation's schemas allow, or what they forbid; how often each status was answered."""
-    schema = schemathesis.openapi.from_url(f"{url}/openapi.json").include(path_regex="^/v1/orders")
+    schema = schemathesis.openapi.from_url(f"{url}/openapi.json").include(path_regex="^/v1/(orders|returns)")
     answered: dict[str, Counter[int]] = {}
     for found in schema.get_all_operations():
         operation = found.ok()

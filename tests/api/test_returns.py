@@ -49,8 +49,27 @@ async def test_a_return_is_kept_before_it_is_answered_and_read_as_it_goes(counte
     ]
     assert (await counter.read(asked.json["return_key"])).json == told
     assert (await counter.read(one, if_none_match=read.headers["etag"])).status == 304
+    (line, _) = (await counter.desk.read(order)).json["progress"]
+    assert (line["returned"], line["state"]) == ("0", "shipped")
     validator = Draft202012Validator({**HOT_SCHEMAS["ReturnView"], "components": {"schemas": HOT_SCHEMAS}})
     validator.validate(told)
+
+
+async def test_the_order_says_what_has_come_back_of_it(counter: Counter) -> None:
+    order = await counter.shipped_order()
+    asked = await counter.ask(a_return(order, lines=[{"line": "1", "quantity": "12"}]))
+    await counter.desk.decide()
+    key = asked.json["return_key"]
+    for back, state in (("5", "shipped"), ("12", "returned")):
+        await counter.desk.pool.execute(
+            "UPDATE goods_return SET lines = jsonb_set(lines, '{1,received}', to_jsonb($2::text)) "
+            "WHERE return_key = $1",
+            key,
+            back,
+        )
+        told = (await counter.desk.read(order)).json
+        assert [(line["returned"], line["state"]) for line in told["progress"]] == [(back, state), ("0", "shipped")]
+    assert [(one["return_key"], one["state"]) for one in told["returns"]] == [(key, "approved")]
 
 
 async def test_one_key_is_one_return_with_the_same_answer(counter: Counter) -> None:

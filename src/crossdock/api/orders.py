@@ -7,19 +7,18 @@ answered after the commit; no ERP is asked. From there on it goes the path of ev
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 from hashlib import blake2b
-from types import TracebackType
 
 import asyncpg
 import msgspec
 
 from crossdock.api.availability import AvailabilityHandler
 from crossdock.api.body import decoded
+from crossdock.api.deadline import InTime
 from crossdock.api.idempotency import idempotency_key
 from crossdock.api.order_cart import cart
 from crossdock.api.order_door import OrderDoor, invalid
@@ -36,7 +35,7 @@ from crossdock.api.plain import (
 )
 from crossdock.api.query import number, parameters
 from crossdock.canonical.objects import encode
-from crossdock.errors import CrossdockError, EngineAway, NeedsEdit, Refused, RetryLater
+from crossdock.errors import CrossdockError, EngineAway, NeedsEdit, Refused
 from crossdock.governance.caller import Caller, caller_of
 from crossdock.intake.hooks import MOST_REJECTIONS
 from crossdock.orders.draft import Identity, new_identity
@@ -55,8 +54,6 @@ PATH = "/v1/orders"
 VALIDATE_PATH = "/v1/orders:validate"
 # 10,000 lines of 400 bytes.
 MOST_BODY = 4 * 1024 * 1024
-ANSWER_SECONDS = 10.0
-"""After so long the caller is told to try again, whatever hangs."""
 _PATIENCE = 5.0
 _LONGEST_NAME = 200
 _CANCEL = ":cancel"
@@ -121,7 +118,7 @@ class OrdersHandler:
         asked = asked_of(request)
         identity = new_identity(self._now())
         checked = self._door.check(request, body, identity, caller)
-        async with _InTime():
+        async with InTime():
             if checked.placed is None or checked.failures:
                 # Taken in once, an order is not refused later for what has changed since.
                 before = await self._answer_of(request.channel, key, caller.consumer, asked)
@@ -159,7 +156,7 @@ class OrdersHandler:
         return "done" if made.valid else "refused"
 
     async def _read(self, name: str, scope: Scope, send: Send) -> str:
-        async with _InTime():
+        async with InTime():
             found = await self._standing(name, caller_of(scope))
         body = encode(found.view)
         tag = b'W/"%s"' % blake2b(body, digest_size=9).hexdigest().encode()
@@ -174,7 +171,7 @@ class OrdersHandler:
 
     async def _list(self, scope: Scope, send: Send) -> str:
         wanted = wanted_of(scope.get("query_string", b""), caller_of(scope))
-        async with _InTime(), self._connection() as conn:
+        async with InTime(), self._connection() as conn:
             page = await list_orders(conn, wanted)
         await answer(send, 200, encode(page), [_JSON, _NO_STORE])
         return "done"
@@ -182,7 +179,7 @@ class OrdersHandler:
     async def _cancel(self, name: str, scope: Scope, receive: Receive, send: Send) -> str:
         raw = await read_json_if_any(scope, receive)
         reason = decoded(_WITHDRAW, raw).reason if raw else ""
-        async with _InTime():
+        async with InTime():
             found = await self._standing(name, caller_of(scope))
             made = withdrawing(found, reason, self._now(), self._door.channels)
             if made is None:
@@ -228,28 +225,6 @@ async def _told_again(send: Send, before: bytes) -> str:
 
 def _location(one: str) -> tuple[bytes, bytes]:
     return b"location", f"{PATH}/{one}".encode()
-
-
-class _InTime:
-    """The block in ANSWER_SECONDS, or RetryLater: what hangs must not make the caller hang."""
-
-    def __init__(self) -> None:
-        self._limit = asyncio.timeout(ANSWER_SECONDS)
-
-    async def __aenter__(self) -> None:
-        await self._limit.__aenter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            await self._limit.__aexit__(kind, error, trace)
-        except TimeoutError as late:
-            raise RetryLater(
-                f"no answer within {ANSWER_SECONDS:g} s; it may or may not be done: repeat the call with the same key",
-                after=1.0,
-                rule="deadline",
-            ) from late
 
 
 def wanted_of(query: bytes, caller: Caller) -> Wanted:

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
+from crossdock.api.contract_parts import REFS, body, in_path, key_header, problem, text_headers, told, wrong_body
 from crossdock.api.idempotency import LONGEST_KEY
-from crossdock.api.problems import Problem
 from crossdock.returns.placed import RequestedReturn
 from crossdock.returns.request import ReturnRequest
 from crossdock.returns.standing import ReturnView
@@ -18,29 +18,10 @@ EXAMPLE_RETURN: dict[str, Any] = {
     "reason": "damaged",
     "lines": [{"line": "1", "quantity": "2"}, {"line": "2", "quantity": "1", "reason": "not_wanted"}],
 }
-_SCHEMAS, SCHEMAS = msgspec.json.schema_components(
-    (ReturnRequest, RequestedReturn, ReturnView, Problem), ref_template="#/components/schemas/{name}"
-)
+_SCHEMAS, SCHEMAS = msgspec.json.schema_components((ReturnRequest, RequestedReturn, ReturnView), ref_template=REFS)
 """The bodies, and what they refer to."""
-_REQUEST, _REQUESTED, _VIEW, _PROBLEM = _SCHEMAS
-
-
-def _problem(description: str) -> dict[str, Any]:
-    return {"description": description, "content": {"application/problem+json": {"schema": _PROBLEM}}}
-
-
-def _told(description: str, schema: dict[str, Any], **headers: str) -> dict[str, Any]:
-    return {
-        "description": description,
-        "content": {"application/json": {"schema": schema}},
-        "headers": {
-            name.replace("_", "-"): {"description": said, "schema": {"type": "string"}}
-            for name, said in headers.items()
-        },
-    }
-
-
-_AWAY = _problem("PostgreSQL is away, too much waits to be written, or it took too long; Retry-After says when to try")
+_REQUEST, _REQUESTED, _VIEW = _SCHEMAS
+_AWAY = problem("PostgreSQL is away, too much waits to be written, or it took too long; Retry-After says when to try")
 
 PATHS: dict[str, Any] = {
     "/v1/returns": {
@@ -51,37 +32,19 @@ PATHS: dict[str, Any] = {
             "refused with every fault at once. What only the policy does not let pass is taken in, and a person "
             "decides: its state is `held` until then. ERP and warehouse are told when it is approved.",
             "tags": ["returns"],
-            "parameters": [
-                {
-                    "name": "Idempotency-Key",
-                    "in": "header",
-                    "required": True,
-                    "description": "names this call within its channel: repeated, it is answered as it was the first "
-                    "time",
-                    "schema": {
-                        "type": "string",
-                        "minLength": 1,
-                        "maxLength": LONGEST_KEY,
-                        "pattern": "^[ -~]*[!-~][ -~]*$",
-                    },
-                }
-            ],
-            "requestBody": {
-                "required": True,
-                "content": {"application/json": {"schema": _REQUEST, "example": EXAMPLE_RETURN}},
-            },
+            "parameters": [key_header("as it was the first time", LONGEST_KEY)],
+            "requestBody": body(_REQUEST, EXAMPLE_RETURN),
             "responses": {
-                "201": _told(
+                "201": told(
                     "taken in; `Idempotency-Replayed: true` when it was by an earlier call with this key",
                     _REQUESTED,
-                    Location="where the return can be read",
-                    Idempotency_Replayed="true when the return was asked for by an earlier call with this key",
+                    text_headers(
+                        Location="where the return can be read",
+                        Idempotency_Replayed="true when the return was asked for by an earlier call with this key",
+                    ),
                 ),
-                "400": _problem("the body is not JSON, or was cut off"),
-                "408": _problem("the body did not arrive in time"),
-                "413": _problem("the body is too large"),
-                "415": _problem("the body does not say that it is JSON"),
-                "422": _problem("it cannot be, every fault in `errors`; or the key was used for other content"),
+                **wrong_body(),
+                "422": problem("it cannot be, every fault in `errors`; or the key was used for other content"),
                 "503": _AWAY,
             },
         }
@@ -94,13 +57,7 @@ PATHS: dict[str, Any] = {
             "told.",
             "tags": ["returns"],
             "parameters": [
-                {
-                    "name": "id",
-                    "in": "path",
-                    "required": True,
-                    "description": "id of a return, or its return key CHANNEL/ID",
-                    "schema": {"type": "string", "minLength": 1, "maxLength": 200},
-                },
+                in_path("id", "id of a return, or its return key CHANNEL/ID", minLength=1, maxLength=200),
                 {
                     "name": "If-None-Match",
                     "in": "header",
@@ -110,9 +67,9 @@ PATHS: dict[str, Any] = {
                 },
             ],
             "responses": {
-                "200": _told("as it stands now", _VIEW, ETag="stands as long as the return does"),
+                "200": told("as it stands now", _VIEW, text_headers(ETag="stands as long as the return does")),
                 "304": {"description": "it stands as it did"},
-                "404": _problem("there is no such return"),
+                "404": problem("there is no such return"),
                 "503": _AWAY,
             },
         }

@@ -30,6 +30,17 @@ class LineProgress(Struct, frozen=True, kw_only=True):
     asked: Decimal
     shipped: Decimal
     invoiced: Decimal
+    returned: Decimal = NONE
+
+
+class OrderReturn(Struct, frozen=True, kw_only=True):
+    """A return of goods of the order: how far it is, and what was given back for it so far, a fee taken off."""
+
+    return_key: str
+    number: str
+    state: str
+    refund: Decimal
+    fee: Decimal
 
 
 class OrderInvoice(Struct, frozen=True, kw_only=True):
@@ -85,10 +96,22 @@ _ASKED = msgspec.json.Decoder(dict[str, _AskedLine])
 _BILLED = msgspec.json.Decoder(dict[str, Decimal])
 
 
+class _BackLine(Struct, frozen=True):
+    """A line of a return: how much of it has come back, in the unit its goods are kept in."""
+
+    received: Decimal
+
+
+_BACK = msgspec.json.Decoder(dict[str, _BackLine])
+
+
 def line_progress(
-    order: SalesOrder, fulfillments: Sequence[asyncpg.Record], invoices: Sequence[asyncpg.Record]
+    order: SalesOrder,
+    fulfillments: Sequence[asyncpg.Record],
+    invoices: Sequence[asyncpg.Record],
+    returns: Sequence[asyncpg.Record] = (),
 ) -> tuple[LineProgress, ...]:
-    """How far each line of `order` is, from its fulfillment orders and invoices."""
+    """How far each line of `order` is, from its fulfillment orders, invoices and returns."""
     asked: dict[str, Decimal] = {}
     shipped: dict[str, Decimal] = {}
     invoiced: dict[str, Decimal] = {}
@@ -102,6 +125,7 @@ def line_progress(
         if row["kind"] == "invoice" and row["state"] == "open":
             for line, quantity in _BILLED.decode(row["lines"]).items():
                 invoiced[line] = invoiced.get(line, NONE) + quantity
+    returned = _returned(fulfillments, returns)
     known = bool(fulfillments)
     return tuple(
         LineProgress(
@@ -112,6 +136,7 @@ def line_progress(
             asked=facts.asked,
             shipped=facts.shipped,
             invoiced=facts.invoiced,
+            returned=facts.returned,
         )
         for line in order.lines
         for facts in [
@@ -121,9 +146,21 @@ def line_progress(
                 asked=asked.get(line.line, NONE),
                 shipped=shipped.get(line.line, NONE),
                 invoiced=invoiced.get(line.line, NONE),
+                returned=returned.get(line.line, NONE),
             )
         ]
     )
+
+
+def _returned(fulfillments: Sequence[asyncpg.Record], returns: Sequence[asyncpg.Record]) -> dict[str, Decimal]:
+    """How much of each line has come back, in the order's unit."""
+    back: dict[str, Decimal] = {}
+    for row in returns:
+        for line, one in _BACK.decode(row["lines"]).items():
+            back[line] = back.get(line, NONE) + one.received
+    # Any fulfillment order of a line says how its goods count in the order's unit.
+    counted = {line: kept for row in fulfillments for line, kept in _ASKED.decode(row["lines"]).items()} if back else {}
+    return {line: counted[line].in_order(value) if line in counted else value for line, value in back.items()}
 
 
 def money_of(invoices: Sequence[OrderInvoice], payments: Sequence[OrderPayment]) -> OrderMoney:

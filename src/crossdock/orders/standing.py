@@ -23,6 +23,7 @@ from crossdock.orders.progress import (
     OrderInvoice,
     OrderMoney,
     OrderPayment,
+    OrderReturn,
     line_progress,
     money_of,
 )
@@ -130,6 +131,7 @@ class OrderView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     deliveries: tuple[OrderDelivery, ...] = ()
     invoices: tuple[OrderInvoice, ...] = ()
     payments: tuple[OrderPayment, ...] = ()
+    returns: tuple[OrderReturn, ...] = ()
 
 
 class Standing(Struct, frozen=True):
@@ -209,12 +211,14 @@ async def _assemble(conn: asyncpg.Connection, order: SalesOrder, found: _Waiting
     shipped: list[asyncpg.Record] = []
     billed: list[asyncpg.Record] = []
     paid: list[asyncpg.Record] = []
+    back: list[asyncpg.Record] = []
     if found.known:
         # Before an order was decided on no warehouse was asked for anything, and nothing was invoiced.
         asked = await conn.fetch(SQL.fulfillments_of, order.order_key, MOST)
         shipped = await conn.fetch(SQL.shipments_of, order.order_key, MOST)
         billed = await conn.fetch(SQL.invoices_of, order.order_key, MOST)
         paid = await conn.fetch(SQL.payments_of, order.order_key, MOST)
+        back = await conn.fetch(SQL.returns_of, order.order_key, MOST)
     fulfillments = tuple(_fulfillment(row) for row in asked)
     invoices = tuple(_invoice(row) for row in billed)
     payments = tuple(OrderPayment(**row) for row in paid)
@@ -249,12 +253,17 @@ async def _assemble(conn: asyncpg.Connection, order: SalesOrder, found: _Waiting
         fulfillments=fulfillments,
         shipments=tuple(OrderShipment(**row) for row in shipped),
         deliveries=deliveries,
-        progress=line_progress(order, asked, billed),
+        progress=line_progress(order, asked, billed, back),
+        returns=tuple(_return(row) for row in back),
         invoices=invoices,
         payments=payments,
         money=money_of(invoices, payments),
     )
     return Standing(order, view, found.known, any(one.state in _GONE for one in fulfillments))
+
+
+def _return(row: asyncpg.Record) -> OrderReturn:
+    return OrderReturn(**{name: row[name] for name in OrderReturn.__struct_fields__})
 
 
 def _state(found: _Waiting, cancelling: bool, problems: Sequence[OrderProblem]) -> str:

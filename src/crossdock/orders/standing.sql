@@ -56,3 +56,7 @@ FROM invoice WHERE order_key = $1 ORDER BY issued_at, invoice_key LIMIT $2
 -- The payments and refunds of an order.
 SELECT payment_key, kind, state, amount, method, paid_at
 FROM payment WHERE order_key = $1 ORDER BY paid_at, payment_key LIMIT $2
+
+-- name: returns_of
+-- The returns of an order.
+SELECT return_key, number, state, refund, fee, lines FROM goods_return WHERE order_key = $1 ORDER BY return_key LIMIT $2

@@ -134,6 +134,7 @@ def _approve(
         deliveries=told,
         events=(NewEvent(type="goods_return.approved", data=summary(row)),),
         accepted=True,
+        orders=(asked.order_key,),
         note=note,
         rules=context.rules.version,
         money=facts.amount,

@@ -122,6 +122,7 @@ def _decide(receipt: ReturnReceipt, sold: Sold, row: KnownReturn, refund: Refund
             NewEvent(type="goods_return.refunded", data=encode(refund)),
         ),
         accepted=True,
+        orders=(row.order_key,),
         note=f"{refund.total} given back{kept}",
         rules=context.rules.version,
         money=refund.total.amount,
