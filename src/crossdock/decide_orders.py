@@ -16,7 +16,7 @@ from crossdock.canonical.sales_order import SalesOrder
 from crossdock.catalog.cache import Catalog
 from crossdock.errors import CrossdockError
 from crossdock.fulfillment.plan import Plan, Wanted, left_already, plan
-from crossdock.inventory.allocate import Granted, Wish, allocate, pairs_wanted
+from crossdock.inventory.allocate import Granted, allocate, pairs_wanted
 from crossdock.inventory.free import Freed, free, open_holds
 from crossdock.inventory.hold import Named, drop, held_by_orders, reserved_for, take_over, write_holds
 from crossdock.inventory.level import Levels, Pair
@@ -30,6 +30,8 @@ from crossdock.orders.held import held_before, tell_hold, tell_release
 from crossdock.orders.holds import ReleaseRule
 from crossdock.orders.others import Asking, OtherOrders, read_others
 from crossdock.returns.policy import ReturnRules
+from crossdock.routing.allot import Ground, Had, places_of, wish_of
+from crossdock.routing.placed import placed
 from crossdock.routing.policy import Policy
 from crossdock.routing.route import route
 from crossdock.runtime.clock import now
@@ -62,6 +64,11 @@ class Rules(Struct, frozen=True, kw_only=True):
     returns: ReturnRules = ReturnRules()
     releases: tuple[ReleaseRule, ...] = ()
 
+    @property
+    def ground(self) -> Ground:
+        """What stock is allotted by."""
+        return Ground(policy=self.policy, stock=self.stock, products=self.catalog.products)
+
     def facts(self, interface: str) -> InterfaceFacts:
         """What is known of `interface`; of one that the estate no longer has, that its documents are due at once."""
         known = self.interfaces.get(interface)
@@ -90,7 +97,7 @@ async def pairs_of_orders(conn: asyncpg.Connection, rules: Rules, orders: Sequen
         return set()
     pairs: set[Pair] = set()
     for one in orders:
-        pairs |= pairs_wanted(one.order, rules.catalog.products, _places(rules, one))
+        pairs |= pairs_wanted(one.order, rules.catalog.products, places_of(one.order, one.routed, rules.stock))
     pairs |= await held_by_orders(conn, [one.order.order_key for one in orders])
     for held in (await reserved_for(conn, _reservations(orders))).values():
         pairs |= set(held)
@@ -159,27 +166,24 @@ async def _allocate(
     granted: dict[str, Granted] = {}
     freed: list[Freed] = []
     took: list[tuple[str, str]] = []
-    system_of = {name: facts.system for name, facts in rules.policy.locations.items()}
     for one in moving:
         order = one.prepared.order
         if one.meaning is Meaning.CANCELLED:
             # Its goods stay held until the warehouse has said that it ships none of them (`inventory.withdraw`).
             continue
         mine = held.pop((order.reservation, order.channel), {}) if one.known is None else {}
-        wish = Wish(
-            order=order,
-            routed=one.prepared.routed,
-            locations=_places(rules, one.prepared),
-            system_of=system_of,
+        had = Had(
             held=mine,
             before=before.get(order.order_key, []),
             waited=(now() - one.prepared.item.claimed.received_at).total_seconds(),
         )
+        wish = wish_of(order, one.prepared.routed, rules.ground, had, now())
         result = allocate(wish, rules.catalog.products, levels, rules.stock.hold_for.total_seconds())
         if isinstance(result, CrossdockError):
             blocked[order.order_key] = result
             continue
         granted[order.order_key] = result
+        one.prepared.routed = replace(one.prepared.routed, record=placed(order, one.prepared.routed, result))
         freed += [(hold, quantity, one.prepared.item.claimed.id) for hold, quantity in result.freed]
         if mine:
             took.append((order.reservation, order.order_key))
@@ -239,15 +243,6 @@ def _splits(prepared: Prepared, granted: Mapping[str, Granted]) -> tuple[Split, 
     key = prepared.order.order_key
     splits = granted[key].splits if key in granted else prepared.routed.splits
     return tuple(split for split in splits if split.system)
-
-
-def _places(rules: Rules, one: Prepared) -> Sequence[str]:
-    """Where goods of an order may come from: its channel's locations, else every one that ships; and what it names."""
-    channel = rules.stock.channels.get(one.order.channel)
-    places = channel.locations if channel is not None else rules.stock.locations
-    named = [line.location for line in one.order.lines if line.location]
-    routed = [split.location for split in one.routed.splits]
-    return [place for place in dict.fromkeys([*places, *routed, *named]) if place in rules.stock.locations]
 
 
 async def others_of(

@@ -11,9 +11,9 @@ import pytest
 
 from crossdock.app import wiring
 from crossdock.app.prepare import prepare
+from crossdock.app.routing_rules import policy_of
 from crossdock.app.wiring import (
     hook_routes,
-    policy_of,
     rules_of,
     secret_of,
     stock_rules_of,

@@ -14,7 +14,8 @@ from msgspec import Struct
 from crossdock.estate.consumers import Client
 from crossdock.estate.feeds import Condition, FileTopic, SftpSource
 from crossdock.estate.load import ENTRIES, SINGLES
-from crossdock.estate.shape import ChannelStock, Lowered, RoutingRule, RoutingWhen, StockRule
+from crossdock.estate.routing import RoutingRule, RoutingWhen
+from crossdock.estate.shape import ChannelStock, Lowered, StockRule
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "estate.md").read_text(encoding="utf-8")
 SHAPES: set[type[Struct]] = {

@@ -15,9 +15,10 @@ from crossdock.canonical.quantity import Quantity
 from crossdock.canonical.sales_order import SalesOrder
 from crossdock.catalog.cache import ProductFacts
 from crossdock.errors import NeedsEdit, RetryLater
-from crossdock.inventory.allocate import Granted, Taken, Wish, allocate, pairs_wanted
+from crossdock.inventory.allocate import Granted, Taken, allocate, pairs_wanted
 from crossdock.inventory.free import Hold
 from crossdock.inventory.level import Level, Levels
+from crossdock.inventory.needs import Wish
 from crossdock.journal.decided import Routed, Split
 from tests.orders.making import line, order
 

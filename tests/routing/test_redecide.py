@@ -28,7 +28,7 @@ def moves(given_order: SalesOrder, rules: tuple[RouteRule, ...], before: Policy 
     decided = route(given_order, before, nothing, stocked)
     enriched = msgspec.structs.replace(given_order, entity=decided.entity)
     after = msgspec.structs.replace(before, rules=rules)
-    return redecide(enriched, decision_of(decided.record), after, nothing, stocked)
+    return redecide(enriched, decision_of(decided.record), after, nothing, stocked).moves
 
 
 def test_lines_that_would_leave_from_elsewhere_are_named_with_their_money() -> None:
@@ -60,13 +60,15 @@ def test_of_a_record_that_does_not_say_who_named_the_entity_another_than_the_cha
     assert as_it_came(one, recorded, POLICY).entity == (entity if stays else "")
     assert as_it_came(one, None, POLICY).entity == (entity if stays else "")
     rules = msgspec.structs.replace(POLICY, rules=(RouteRule(entity="us" if stays else "ca"),))
-    assert [move.kind for move in redecide(one, recorded, rules, nothing, stocked)] == ([] if stays else ["entity"])
+    assert [move.kind for move in redecide(one, recorded, rules, nothing, stocked).moves] == (
+        [] if stays else ["entity"]
+    )
 
 
 def test_a_line_that_is_no_goods_any_more_is_told() -> None:
     two = order("7", line(1, "CD-1"), line(2, "CD-2"))
     recorded = decision_of(route(two, POLICY, nothing, stocked).record)
-    [move] = redecide(two, recorded, POLICY, nothing, lambda sku: sku != "CD-2")
+    [move] = redecide(two, recorded, POLICY, nothing, lambda sku: sku != "CD-2").moves
     assert (move.kind, move.before, move.after, move.lines) == ("location", "EAST", "", ("2",))
     assert (move.amount, move.why) == (two.lines[1].total.amount, "the product is no goods any more")
 
@@ -77,7 +79,7 @@ def test_what_could_not_be_routed_any_more_is_told() -> None:
     assert "MOON" in move.why
     decided = route(order("7"), POLICY, nothing, stocked)
     gone = msgspec.structs.replace(POLICY, channels={})
-    [move] = redecide(order("7"), decision_of(decided.record), gone, nothing, stocked)
+    [move] = redecide(order("7"), decision_of(decided.record), gone, nothing, stocked).moves
     assert (move.kind, move.why) == ("refused", "channel shop is not in the estate")
 
 

@@ -16,6 +16,7 @@ from crossdock.app.order_interfaces import FULFILLMENT, is_told, order_interface
 from crossdock.app.order_rules import checks_of, releases_of
 from crossdock.app.price_rules import price_rules_of
 from crossdock.app.return_rules import return_rules_of
+from crossdock.app.routing_rules import policy_of
 from crossdock.catalog.cache import Catalog
 from crossdock.catalog.shown import PriceRule
 from crossdock.decide_orders import InterfaceFacts, Rules
@@ -34,7 +35,6 @@ from crossdock.inventory.mend import TOPIC
 from crossdock.inventory.rules import ChannelRule, Held, SkuRule, StockRules
 from crossdock.mapping.compile import Translator, compile_mapping
 from crossdock.mapping.load import load_mapping
-from crossdock.routing.policy import ChannelFacts, LocationFacts, Policy, RouteRule
 from crossdock.runtime.outward import Reach
 from crossdock.runtime.secrets import resolve
 from crossdock.sdk.connector import Connector, SystemConfig, load_connector
@@ -133,40 +133,6 @@ def _webhook_secrets(wired: Wired, system: str) -> Callable[[], Sequence[str]]:
     return lambda: [secret(name) for name in names]
 
 
-def policy_of(estate: CompiledEstate) -> Policy:
-    """The routing rules as routing takes them."""
-    declared, routing = estate.declared, estate.routing
-    return Policy(
-        version=estate.rules_version,
-        channels={
-            name: ChannelFacts(
-                name=name,
-                system=channel.system,
-                entity=channel.entity,
-                currency=channel.currency,
-                customer=channel.customer,
-            )
-            for name, channel in declared.channels.items()
-        },
-        locations={name: LocationFacts(name=name, system=where.system) for name, where in declared.locations.items()},
-        erp_of={name: entity.erp for name, entity in declared.entities.items()},
-        default_location=routing.default_location,
-        rules=tuple(
-            RouteRule(
-                location=rule.location,
-                entity=rule.entity,
-                sku_prefix=rule.when.sku_prefix,
-                country=rule.when.country or "",
-                channel=rule.when.channel,
-                service=rule.when.service,
-                note=rule.note,
-            )
-            for rule in routing.rules
-        ),
-        max_lines=routing.max_lines,
-    )
-
-
 def rules_of(wired: Wired, catalog: Catalog) -> Rules:
     """What decisions are made with."""
     estate = wired.estate
@@ -247,7 +213,10 @@ def stock_rules_of(estate: CompiledEstate) -> StockRules:
         hold_for=duration(declared.hold_for) if declared is not None else timedelta(minutes=15),
         longest_hold=duration(declared.longest_hold) if declared is not None else timedelta(days=1),
         stale_after=duration(declared.stale_after if declared is not None else Inventory().stale_after),
-        locations=tuple(name for name, where in estate.declared.locations.items() if where.system),
+        # A supplier's goods are not ours to promise.
+        locations=tuple(
+            name for name, where in estate.declared.locations.items() if where.system and where.kind == "own"
+        ),
     )
 
 

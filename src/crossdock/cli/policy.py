@@ -11,11 +11,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from crossdock.app.policy import Report, decide_again, decide_once, replay_policy
-from crossdock.app.wiring import Wired, policy_of, wire
+from crossdock.app.policy import Report, Shipping, decide_again, decide_once, deciding_by, replay_policy
+from crossdock.app.wiring import Wired, wire
 from crossdock.canonical.objects import decode
 from crossdock.canonical.sales_order import SalesOrder
-from crossdock.catalog.cache import Catalog
 from crossdock.cli.connect import Connection, DataFolder, with_database
 from crossdock.cli.moment import HELP, moment
 from crossdock.cli.options import DEFAULT_ESTATE, EstateFile
@@ -50,20 +49,18 @@ def show_route(
     given = _read(Path(order)) if Path(order).is_file() else None
 
     async def decide(conn: Connection) -> DecisionRecord:
-        catalog = Catalog()
-        await catalog.refresh(conn)
-        policy = policy_of(wired.estate)
+        by = await deciding_by(conn, wired.estate)
         if given is not None:
-            _check_channel(given.channel, policy)
-            return decide_once(given, policy, catalog)
+            _check_channel(given.channel, by.policy)
+            return await decide_once(conn, given, by)
         kept = await order_of(conn, order)
         if kept is None:
             raise NeedsEdit(
                 f"there is no order {order!r}, and no file of that name",
                 fix="`crossdock trace` finds orders by number",
             )
-        _check_channel(decode("sales_order", kept.body).channel, policy)
-        return decide_again(kept, policy, catalog)
+        _check_channel(decode("sales_order", kept.body).channel, by.policy)
+        return await decide_again(conn, kept, by)
 
     record = with_database(data, decide)
     if as_json:
@@ -148,6 +145,10 @@ def print_report(report: Report, out: Console) -> None:
     out.print(f"{report.orders:,} orders, {report.moved:,} would go otherwise")
     if report.undecided:
         out.print(plain(f"{report.undecided:,} have no decision on record", "yellow"))
+    if report.unseen:
+        unseen = f"{report.unseen:,} did not note what was in stock: decided as if everything had been everywhere"
+        out.print(plain(unseen, "yellow"))
+    _print_shipping(report.shipping, out)
     if not report.moves:
         return
     sums = table("what", "from", "to", "orders", "money", right=("orders", "money"))
@@ -173,6 +174,16 @@ def print_report(report: Report, out: Console) -> None:
     out.print(moves)
     if len(report.moves) > _SHOWN:
         out.print(f"  and {len(report.moves) - _SHOWN:,} more (--json has up to 1,000)")
+
+
+def _print_shipping(shipping: Shipping, out: Console) -> None:
+    if shipping.orders:
+        out.print(f"shipments: {shipping.shipments_before:,} as it was, {shipping.shipments_after:,} by the new rules")
+    if shipping.currency:
+        was, would = (money(one, shipping.currency) for one in (shipping.cost_before, shipping.cost_after))
+        out.print(f"shipping: {was} as it was, {would} by the new rules, both by the new costs")
+    if shipping.unpriced:
+        out.print(plain(f"{shipping.unpriced:,} orders leave from where there is no rate", "yellow"))
 
 
 def _wired(path: Path) -> Wired:

@@ -20,8 +20,9 @@ from crossdock.estate.durations import duration
 from crossdock.estate.load import Estate
 from crossdock.estate.price_seeds import read_price_lists
 from crossdock.estate.references import resolve_setting
+from crossdock.estate.routing import Location, Routing
 from crossdock.estate.seeds import read_customers, read_products, read_table
-from crossdock.estate.shape import Channel, ChannelStock, Interface, Location, Lowered, Routing, StockPublication
+from crossdock.estate.shape import Channel, ChannelStock, Interface, Lowered, StockPublication
 from crossdock.sdk.manifest import Limits
 
 

@@ -14,13 +14,13 @@ from msgspec import Struct
 from crossdock.estate.consumers import Consumer, Plan, TokenIssuer
 from crossdock.estate.feeds import Feed
 from crossdock.estate.findings import EstateError, Finding
+from crossdock.estate.routing import Location, Routing
 from crossdock.estate.shape import (
     Channel,
     Deprecation,
     Entity,
     Interface,
     Inventory,
-    Location,
     OrderChecks,
     Orders,
     Owner,
@@ -28,7 +28,6 @@ from crossdock.estate.shape import (
     PricePublication,
     Pricing,
     Returns,
-    Routing,
     StockPublication,
     System,
     Table,

@@ -77,7 +77,8 @@ class Channel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where customers order: the system it lives in, the entity that sells, the currency it sells in.
 
     `customer`: the account that orders of customers without an account are booked on; "" = such orders need a person.
-    `api`: orders can be placed by `POST /v1/orders`; true, or how.
+    `api`: orders can be placed by `POST /v1/orders`; true, or how. `back_order`: what becomes of an order whose goods
+    are not all there: it waits for them, or needs a person at once.
     """
 
     system: Name
@@ -85,6 +86,7 @@ class Channel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     currency: Currency
     customer: str = ""
     api: bool | ChannelApi = False
+    back_order: Literal["wait", "refuse"] = "wait"
 
     @property
     def by_api(self) -> ChannelApi | None:
@@ -92,18 +94,6 @@ class Channel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if isinstance(self.api, bool):
             return ChannelApi() if self.api else None
         return self.api
-
-
-class Location(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A place with goods. `system`: who is asked to ship from it; "" = nobody, goods are gone when we hear of them.
-
-    `codes`: what each system calls it.
-    """
-
-    system: str = ""
-    name: str = ""
-    gln: str = ""
-    codes: dict[str, str] = field(default_factory=dict)
 
 
 class Poll(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -151,35 +141,6 @@ class Deprecation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     replaced_by: str = ""
     link: str = ""
     retired: bool = False
-
-
-class RoutingWhen(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a routing rule looks at; all that are given must hold."""
-
-    sku_prefix: str = ""
-    country: Country | None = None
-    channel: str = ""
-    service: str = ""
-
-
-class RoutingRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Content-Based Router, one rule: when it holds, the location or the entity (or both) it names is taken."""
-
-    when: RoutingWhen
-    location: str = ""
-    entity: str = ""
-    note: str = ""
-
-
-class Routing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Rules in order, the first that holds wins; `default_location` where none does.
-
-    `max_lines`: the most lines an order may have.
-    """
-
-    default_location: str = ""
-    rules: tuple[RoutingRule, ...] = ()
-    max_lines: Annotated[int, Meta(ge=1, le=100_000)] = 5000
 
 
 class StockPublication(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

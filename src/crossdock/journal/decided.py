@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -26,13 +27,19 @@ class Split(Struct, frozen=True, kw_only=True):
 
 
 class Routed(Struct, frozen=True, kw_only=True):
-    """Where routing sends an order; `record` is the decision as JSON, with its reasons."""
+    """Where routing sends an order; `record` is the decision as JSON, with its reasons.
+
+    By line index: `ruled`: the location that a rule names; `if_short`: the one that ships the line when our stock is
+    short of it.
+    """
 
     entity: str
     erp: str
     splits: tuple[Split, ...]
     record: bytes
     rules: str
+    ruled: Mapping[int, str] = {}
+    if_short: Mapping[int, str] = {}
 
 
 class NewDelivery(Struct, frozen=True, kw_only=True):

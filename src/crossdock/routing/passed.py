@@ -72,7 +72,11 @@ def locations_passed(choice: Choice, policy: Policy, asked: Asked, sku: str, own
 
     `own`: the product's own location, "" = it has none.
     """
-    rules = [(number, rule.location, rule) for number, rule in enumerate(policy.rules, 1) if rule.location]
+    rules = [
+        (number, rule.location, rule)
+        for number, rule in enumerate(policy.rules, 1)
+        if rule.location and not rule.if_short
+    ]
     otherwise = {own: _OWN} if own else {}
     otherwise.setdefault(policy.default_location, "the default location")
     others = [*(name for _, name, _ in rules), *otherwise, *policy.locations]

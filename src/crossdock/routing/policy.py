@@ -7,22 +7,33 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from crossdock.inventory.needs import WhenShort
+from crossdock.routing.costs import NodePolicy
+
 
 class ChannelFacts(Struct, frozen=True, kw_only=True):
-    """A channel orders come from. `customer`: the account that orders of unknown customers are booked on, "" = none."""
+    """A channel orders come from. `customer`: the account that orders of unknown customers are booked on, "" = none.
+
+    `when_short`: what becomes of its orders whose goods are not all there.
+    """
 
     name: str
     system: str
     entity: str
     currency: str
     customer: str = ""
+    when_short: WhenShort = "wait"
 
 
 class LocationFacts(Struct, frozen=True, kw_only=True):
-    """A stock location and the system that fulfills from it; "" = nobody: goods are gone when we hear."""
+    """A stock location and the system that fulfills from it; "" = nobody: goods are gone when we hear.
+
+    `supplier`: it ships without stock of ours (drop-ship).
+    """
 
     name: str
     system: str
+    supplier: bool = False
 
 
 class Asked(Struct, frozen=True, gc=False):
@@ -35,7 +46,7 @@ class Asked(Struct, frozen=True, gc=False):
 
 class RouteRule(Struct, frozen=True, kw_only=True):
     """Goods or orders that meet every given condition go from `location`, or belong to `entity`; the first rule that
-    holds decides."""
+    holds decides. `if_short`: only what our stock is short of goes from `location`."""
 
     location: str = ""
     entity: str = ""
@@ -43,6 +54,7 @@ class RouteRule(Struct, frozen=True, kw_only=True):
     country: str = ""
     channel: str = ""
     service: str = ""
+    if_short: bool = False
     note: str = ""
 
     def holds(self, sku: str, asked: Asked) -> bool:
@@ -82,13 +94,15 @@ class RouteRule(Struct, frozen=True, kw_only=True):
             )
             if value
         ]
+        parts += ["our stock is short"] if self.if_short else []
         return (" and ".join(parts) or "always") + (f": {self.note}" if self.note else "")
 
 
 class Policy(Struct, frozen=True, kw_only=True):
     """Everything routing decides with. `version` is a digest of the rules, recorded with every decision.
 
-    `erp_of`: entity → ERP system. `max_lines`: the most lines an order may have.
+    `erp_of`: entity → ERP system. `max_lines`: the most lines an order may have. `nodes`: how a location is chosen
+    among those that have the goods.
     """
 
     version: str
@@ -98,3 +112,4 @@ class Policy(Struct, frozen=True, kw_only=True):
     default_location: str
     rules: tuple[RouteRule, ...] = ()
     max_lines: int = 5000
+    nodes: NodePolicy = NodePolicy()

@@ -5,15 +5,17 @@ have changed that."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
+from crossdock.canonical.money import Money
 from crossdock.canonical.sales_order import OrderLine, SalesOrder
 from crossdock.errors import NeedsConfig
 from crossdock.journal.decided import Routed, Split
 from crossdock.routing.passed import Choice, Passed, entities_passed, locations_passed
-from crossdock.routing.policy import Asked, Policy
+from crossdock.routing.policy import Asked, LocationFacts, Policy
 
 
 class DecisionRecord(Struct, frozen=True, kw_only=True):
@@ -22,6 +24,9 @@ class DecisionRecord(Struct, frozen=True, kw_only=True):
     `entity_named`: the order came with its entity; None: nobody noted whether it did. `entity_passed`: entities that
     were not chosen. `passed`: locations that were not, by the one that was (as for the first of its lines); of older
     records also entities.
+
+    Where stock was allocated: `units`: how many base units left from each location; `seen`: SKU → location → what was
+    free there, left out of large orders; `cost` of shipping it so, where that is known.
     """
 
     entity: str = ""
@@ -32,6 +37,9 @@ class DecisionRecord(Struct, frozen=True, kw_only=True):
     entity_named: bool | None = None
     entity_passed: tuple[Passed, ...] = ()
     passed: dict[str, tuple[Passed, ...]] = {}
+    units: dict[str, Decimal] | UnsetType = UNSET
+    seen: dict[str, dict[str, Decimal]] | UnsetType = UNSET
+    cost: Money | UnsetType = UNSET
 
     def passed_by_choice(self) -> list[tuple[str, tuple[Passed, ...]]]:
         """What was not chosen beside what was chosen instead: the entity first, then each location."""
@@ -68,9 +76,16 @@ def route(
     why = [f"entity {entity.name}: {entity.why}; ERP {erp}: the ERP of {entity.name}"]
     by_location: dict[str, list[int]] = {}
     chosen: dict[str, tuple[Choice, str, str]] = {}
+    ruled: dict[int, str] = {}
+    if_short: dict[int, str] = {}
     for index, line in goods:
         own = default_location(line.sku)
         choice = _location_of(line, asked, policy, own)
+        if choice.rule:
+            ruled[index] = choice.name
+        supplier = "" if line.location else _if_short(line.sku, asked, policy)
+        if supplier:
+            if_short[index] = supplier
         by_location.setdefault(choice.name, []).append(index)
         chosen.setdefault(choice.name, (choice, line.sku, own))
     splits = tuple(_split(location, tuple(lines), policy) for location, lines in sorted(by_location.items()))
@@ -90,7 +105,15 @@ def route(
         entity_passed=entities_passed(entity, policy, asked, [line.sku for _, line in goods]),
         passed={name: others for name, others in passed.items() if others},
     )
-    return Routed(entity=entity.name, erp=erp, splits=splits, record=msgspec.json.encode(record), rules=policy.version)
+    return Routed(
+        entity=entity.name,
+        erp=erp,
+        splits=splits,
+        record=msgspec.json.encode(record),
+        rules=policy.version,
+        ruled=ruled,
+        if_short=if_short,
+    )
 
 
 def _entity_of(order: SalesOrder, policy: Policy, asked: Asked, skus: Sequence[str]) -> Choice:
@@ -108,7 +131,7 @@ def _location_of(line: OrderLine, asked: Asked, policy: Policy, own: str) -> Cho
     if line.location:
         return Choice(line.location, "the order names it", "the order")
     for number, rule in enumerate(policy.rules, 1):
-        if rule.location and rule.holds(line.sku, asked):
+        if rule.location and not rule.if_short and rule.holds(line.sku, asked):
             return Choice(rule.location, f"rule {number} ({rule.describe()})", f"rule {number}", number)
     if own:
         return Choice(own, "it is the product's own location and no rule says otherwise", "the product's own location")
@@ -119,7 +142,19 @@ def _location_of(line: OrderLine, asked: Asked, policy: Policy, own: str) -> Cho
     )
 
 
+def _if_short(sku: str, asked: Asked, policy: Policy) -> str:
+    """The location that ships goods which our stock is short of; "" = none."""
+    for rule in policy.rules:
+        if rule.if_short and rule.holds(sku, asked):
+            return _known(rule.location, policy).name
+    return ""
+
+
 def _split(location: str, lines: tuple[int, ...], policy: Policy) -> Split:
+    return Split(location=location, system=_known(location, policy).system, lines=lines)
+
+
+def _known(location: str, policy: Policy) -> LocationFacts:
     facts = policy.locations.get(location)
     if facts is None:
         raise NeedsConfig(
@@ -128,4 +163,4 @@ def _split(location: str, lines: tuple[int, ...], policy: Policy) -> Split:
             value=location,
             fix="add it to the estate's locations, or mend the routing rule or product that names it",
         )
-    return Split(location=location, system=facts.system, lines=lines)
+    return facts
