@@ -18,7 +18,7 @@ from tests.delivery.pricing import at_rest, product, take
 from tests.flow.staging import MASTER, Stage
 from tests.flow.test_channel import portal_staged
 
-PRICED = "price_publication: {portal: {}}\n"
+PRICED = "price_publication: {portal: {}, shopify-us: {}}\n"
 
 
 @pytest_asyncio.fixture
@@ -31,7 +31,7 @@ async def portal() -> AsyncIterator[MarketSim]:
 async def stage(
     portal: MarketSim, pool: asyncpg.Pool, database: str, bus: Bus, nats_url: str, tmp_path: Path
 ) -> AsyncIterator[Stage]:
-    """The whole path; the portal is told prices."""
+    """The whole path; the portal and the store are told prices."""
     async with portal_staged(portal, pool, database, nats_url, tmp_path, PRICED) as running:
         yield running
 
@@ -39,6 +39,11 @@ async def stage(
 def prices_of(portal: MarketSim) -> dict[str, str]:
     """What the portal shows."""
     return {sku: row["price"] for sku, row in portal.market.prices.items()}
+
+
+def in_store(stage: Stage) -> dict[str, str]:
+    """What the store shows."""
+    return {product.sku: stage.shop.store.price(product) for product in stage.shop.catalog.products}
 
 
 def base(version: int, prices: dict[str, str]) -> PriceList:
@@ -51,9 +56,11 @@ async def test_a_channel_ends_at_the_newest_prices_whatever_it_does_to_the_calls
 ) -> None:
     own = {one.sku: f"{one.price_cents // 100}.{one.price_cents % 100:02d}" for one in portal.catalog.products}
     await stage.until(lambda: at_rest(stage.pool))
-    assert prices_of(portal) == own
+    assert prices_of(portal) == in_store(stage) == own
+    assert stage.shop.books.counters["prices.set"] == len(own)
     for fault in ("throttled", "error_before", "error_after"):
         portal.faults.add(Fault(fault, probability=0.2))
+        stage.shop.faults.add(Fault(fault, probability=0.1))
     skus = list(own)
     for version in range(1, 31):
         some = {sku: f"{version}.{place:02d}" for place, sku in enumerate(skus[:10])}
@@ -65,7 +72,7 @@ async def test_a_channel_ends_at_the_newest_prices_whatever_it_does_to_the_calls
         lambda: stage.pool.fetchval("SELECT bool_and(told IS NOT DISTINCT FROM wanted) FROM channel_price")
     )
     newest = {sku: f"30.{place:02d}" for place, sku in enumerate(skus[:10])}
-    assert prices_of(portal) == {**own, **newest, skus[10]: "77.70"}
+    assert prices_of(portal) == in_store(stage) == {**own, **newest, skus[10]: "77.70"}
     told = await stage.pool.fetch("SELECT sku, told FROM channel_price WHERE channel = 'portal'")
     assert {row["sku"]: f"{row['told']:f}" for row in told} == prices_of(portal)
 
@@ -74,10 +81,15 @@ async def test_what_the_channel_does_not_list_is_refused_and_waits_apart(stage: 
     await take(stage.pool, product("NOT-LISTED", "5.00"))
     await stage.until(lambda: at_rest(stage.pool))
     row = await stage.pool.fetchrow(
-        "SELECT told, problem, refusals > 0 AS refused, not_before > now() AS waits FROM channel_price WHERE sku = $1",
+        "SELECT told, problem, refusals > 0 AS refused, not_before > now() AS waits "
+        "FROM channel_price WHERE sku = $1 AND channel = 'portal'",
         "NOT-LISTED",
     )
     assert (row["told"], row["refused"], row["waits"]) == (None, True, True)
     assert row["problem"].startswith("the channel does not list this SKU")
+    problem = await stage.pool.fetchval(
+        "SELECT problem FROM channel_price WHERE sku = 'NOT-LISTED' AND channel <> 'portal'"
+    )
+    assert problem == "the store has no variant with SKU 'NOT-LISTED'"
     assert len(portal.market.prices) == len(portal.catalog.products)
     assert await stage.pool.fetchval("SELECT count(*) FROM event WHERE type = 'price.changed'") >= 1

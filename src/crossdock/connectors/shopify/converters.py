@@ -165,6 +165,11 @@ def _sum(amounts: Any) -> Decimal:
     return sum(map(_number, amounts), _ZERO)
 
 
+def plain_number(value: Any) -> str:
+    """A decimal as the store's Money, without an exponent."""
+    return f"{value:f}"
+
+
 def _dicts(values: Any) -> Iterator[dict[str, Any]]:
     if isinstance(values, list):
         for value in values:

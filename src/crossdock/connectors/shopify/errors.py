@@ -87,6 +87,38 @@ UNKNOWN_INVENTORY: Final = Recovery(
     reason="Shopify refused the quantity",
     fix="read Shopify's message; mend the product or its mapping",
 )
+_VARIANT = Recovery(
+    error=NeedsEdit,
+    reason="Shopify knows no such variant of the product",
+    fix="compare the SKU with the store's product, or add a line to crosswalk `sku`",
+)
+_PRICE = Recovery(error=NeedsEdit, reason="Shopify does not take this price", fix="mend the price list or the product")
+
+# `userErrors[].code` of productVariantsBulkUpdate.
+PRICE_CODES: Final[CodeTable] = {
+    "PRODUCT_DOES_NOT_EXIST": _VARIANT,
+    "PRODUCT_VARIANT_DOES_NOT_EXIST": _VARIANT,
+    "MUST_BE_FOR_THIS_PRODUCT": _VARIANT,
+    "PRODUCT_VARIANT_ID_MISSING": _OURS,
+    "NEGATIVE_PRICE_VALUE": _PRICE,
+    "GREATER_THAN_OR_EQUAL_TO": _PRICE,
+    "LOCAL_CURRENCY_GIFT_CARD_PRICE_MUST_BE_ZERO": _PRICE,
+    "PRODUCT_SUSPENDED": Recovery(
+        error=NeedsEdit,
+        reason="Shopify has suspended the product",
+        fix="look at the product in the store's admin",
+    ),
+    "UNSUPPORTED_COMBINED_LISTING_PARENT_OPERATION": Recovery(
+        error=NeedsEdit,
+        reason="the SKU is the parent of a combined listing, which has no price",
+        fix="price the products of the listing; leave the parent out with sku_prefixes in price_publication",
+    ),
+}
+UNKNOWN_PRICE: Final = Recovery(
+    error=NeedsEdit,
+    reason="Shopify refused the price",
+    fix="read Shopify's message; mend the product in the store or its mapping",
+)
 REFUSED_FULFILLMENT: Final = Recovery(
     error=NeedsEdit,
     reason="Shopify refused the fulfillment",

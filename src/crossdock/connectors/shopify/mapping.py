@@ -366,4 +366,27 @@ STOCK_LEVEL: Final = Mapping(
     ),
 )
 
-MAPPINGS: Final = (ORDER, FULFILLMENT, STOCK_LEVEL, REFUND)
+PRICE: Final = Mapping(
+    name="shopify.price",
+    version=1,
+    direction="out",
+    source="ProductVariantsBulkInput of the Admin API 2026-10",
+    target="json",
+    functions=FUNCTIONS,
+    rules=(
+        Rule(target="id", source="names.variant", required=True),
+        Rule(target="price", source="document.price", via=("plain_number",), required=True),
+    ),
+    dropped=(
+        "known",
+        "reference",
+        "document.channel",
+        "document.sku",
+        "document.unit",
+        "document.currency",
+        "document.sequence",
+        "document.as_of",
+    ),
+)
+
+MAPPINGS: Final = (ORDER, FULFILLMENT, STOCK_LEVEL, PRICE, REFUND)

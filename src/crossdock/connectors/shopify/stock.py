@@ -12,7 +12,7 @@ from msgspec import Struct, field
 from crossdock.canonical.stock import StockLevel
 from crossdock.connectors.shopify.client import AdminClient, CallFailed
 from crossdock.connectors.shopify.errors import INVENTORY_CODES, UNKNOWN_INVENTORY
-from crossdock.connectors.shopify.inventory_items import InventoryItems
+from crossdock.connectors.shopify.inventory_items import inventory_items
 from crossdock.errors import CrossdockError, NeedsEdit, RetryLater
 from crossdock.sdk.http_status import error_for
 from crossdock.sdk.sending import Delivered, Exchange, Failed, Outcome, Outgoing
@@ -66,7 +66,7 @@ class StockPublisher:
         self._translate = translate
         self._locations = locations
         self._skus = skus
-        self._items = InventoryItems(client)
+        self._items = inventory_items(client)
 
     async def send(self, batch: Sequence[Outgoing]) -> list[Outcome]:
         """Set every level of `batch` (StockLevel documents); outcomes in the same order. Raises CallFailed at first."""

@@ -24,6 +24,7 @@ from graphql import (
 from crossdock.sandbox.shopify.cost import MAX_QUERY_COST, CostBucket, QueryCost
 from crossdock.sandbox.shopify.fulfill import FulfillmentCreator
 from crossdock.sandbox.shopify.inventory import InventorySetter
+from crossdock.sandbox.shopify.prices import PriceSetter
 from crossdock.sandbox.shopify.queries import Queries
 from crossdock.sandbox.shopify.refund import RefundCreator
 from crossdock.sandbox.shopify.store import Store
@@ -67,6 +68,7 @@ class Executor:
             raise RuntimeError("the reduced schema has lost its mutations")
         mutation.fields["inventorySetQuantities"].resolve = setter.set_quantities
         mutation.fields["fulfillmentCreate"].resolve = creator.create
+        mutation.fields["productVariantsBulkUpdate"].resolve = PriceSetter(store, views).update
         mutation.fields["refundCreate"].resolve = refunds.create
         self._root = Queries(store, views).fields()
 

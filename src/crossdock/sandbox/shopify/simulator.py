@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hmac
+from decimal import Decimal
 from typing import Any, ClassVar
 
 import msgspec
@@ -159,6 +160,10 @@ class ShopifySim(Simulator):
             case "POST", "subscriptions":
                 self.emitter.subscriptions.append(msgspec.json.decode(await request.read(), type=Subscription))
                 return {"subscriptions": self.emitter.subscriptions}
+            case "GET", "prices":
+                return {"prices": list(self.store.prices.values())}
+            case "POST", "price":
+                return self._reprice(msgspec.json.decode(await request.read(), type=PriceRequest))
             case "POST", "level":
                 return self._adjust(msgspec.json.decode(await request.read(), type=LevelRequest))
             case "POST", "orders":
@@ -166,6 +171,13 @@ class ShopifySim(Simulator):
                 plan = make_plan(wanted)
                 return self.runs.start("orders", wanted.count, lambda run: self.placing.stream(run, wanted, plan))
         return self.runs.find(tail.removeprefix("runs/")) if tail.startswith("runs/") else None
+
+    def _reprice(self, wanted: PriceRequest) -> dict[str, Any]:
+        product = self.store.by_sku.get(wanted.sku)
+        if product is None:
+            raise ControlError(f"there is no SKU {wanted.sku!r}")
+        self.store.set_price(product, wanted.price)
+        return self.store.prices[wanted.sku]
 
     def _adjust(self, wanted: LevelRequest) -> dict[str, Any]:
         key = f"{wanted.sku}@{wanted.location}"
@@ -182,6 +194,13 @@ class LevelRequest(msgspec.Struct, forbid_unknown_fields=True):
     sku: str
     location: str
     available: int
+
+
+class PriceRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Set the price of a SKU by hand, as a clerk does in the store's admin."""
+
+    sku: str
+    price: Decimal
 
 
 def _level_row(key: str, level: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from graphql import GraphQLError
 
 from crossdock.sandbox.catalog import Location, Product
-from crossdock.sandbox.shopify.orders import money, product_id, variant_id
+from crossdock.sandbox.shopify.orders import product_id, variant_id
 from crossdock.sandbox.shopify.search import SearchError, compile_search
 from crossdock.sandbox.shopify.store import Store, gid
 
@@ -112,8 +112,8 @@ class StockViews:
             "barcode": product.gtin,
             "title": "Default Title",
             "displayName": f"{product.title} - Default Title",
-            "price": money(product.price_cents),
-            "updatedAt": self._started,
+            "price": self._store.price(product),
+            "updatedAt": self._store.prices.get(product.sku, {"updated_at": self._started})["updated_at"],
             "product": {
                 "__typename": "Product",
                 "id": gid("Product", parent),

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from crossdock.sandbox.books import Books
 from crossdock.sandbox.catalog import Catalog, Location, Product
-from crossdock.sandbox.shopify.orders import variant_id
+from crossdock.sandbox.shopify.orders import money, variant_id
 
 ITEM_BASE = 43_729_076_118_237_201
 LOCATION_BASE = 24_826_418_118_237_203
@@ -42,6 +43,7 @@ class Store:
         self.by_location = {self.location_id(place): place for place in catalog.locations}
         self.orders: dict[str, dict[str, Any]] = books.table("orders")
         self.levels: dict[str, dict[str, Any]] = books.table("levels")
+        self.prices: dict[str, dict[str, Any]] = books.table("prices")
         self.by_fulfillment_order: dict[int, str] = {}
         self.seed()
 
@@ -87,6 +89,18 @@ class Store:
     def set_by_hand(self, key: str, quantity: int) -> None:
         """What a clerk does in the admin: the level changes, and no API call did it."""
         self.books.put("levels", key, {**self.levels[key], "available": quantity, "updated_at": stamp()})
+
+    def price(self, product: Product) -> str:
+        """What buyers pay for one."""
+        held = self.prices.get(product.sku)
+        return held["price"] if held is not None else money(product.price_cents)
+
+    def set_price(self, product: Product, price: Decimal) -> None:
+        """The price from now on; by hand or by a call."""
+        times = self.prices.get(product.sku, {"times": 0})["times"] + 1
+        row = {"sku": product.sku, "price": f"{price:.2f}", "updated_at": stamp(), "times": times}
+        self.books.put("prices", product.sku, row)
+        self.books.bump("prices.set")
 
     def on_show(self, sku: str) -> int:
         """What buyers see of a SKU: available at all locations together."""
