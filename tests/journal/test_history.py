@@ -75,6 +75,28 @@ async def test_the_timeline_tells_it_in_order(fill: Filling, document: int) -> N
     assert told["settled"].seconds == 40.0
 
 
+async def test_an_order_is_traced_with_its_returns_and_a_return_is_found_by_its_number(
+    fill: Filling, document: int
+) -> None:
+    back = await fill.document("return/shopify-us/R-1", "delivering", "deliver", kind="goods_return", dedup_key="r-1")
+    # What the ERP is told of a return goes after what it is told of the order.
+    owed = await fill.delivery(back, "due", operation="return_authorization", object="goods_return")
+    await fill.conn.execute("UPDATE delivery SET key = $1 WHERE id = $2", KEY, owed)
+    await fill.conn.execute(
+        "INSERT INTO goods_return (return_key, order_key, number, channel, state, version, resolution, location, "
+        "lines, refund, fee, currency, document_id, requested_at) VALUES ('shopify-us/R-1', 'shopify-us/5001', "
+        "'RMA-17', 'shopify-us', 'approved', 1, 'refund', 'EAST', '{}', 0, 0, 'USD', $1, $2)",
+        back,
+        NOON,
+    )
+    order = await trace(fill.conn, KEY)
+    assert [one.key for one in order.documents] == [KEY, "return/shopify-us/R-1"]
+    assert "return_authorization" in {one.operation for one in order.deliveries}
+    for text in ("RMA-17", "shopify-us/R-1", "RMA"):
+        found = await trace(fill.conn, text)
+        assert (found.key, [one.id for one in found.deliveries]) == ("return/shopify-us/R-1", [owed])
+
+
 async def test_the_trace_holds_the_decision_and_every_attempt(fill: Filling, document: int) -> None:
     result = await trace(fill.conn, KEY)
     assert result.title == "Order #1001 · 41.50 USD · customer C-204"

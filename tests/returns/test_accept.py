@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -119,6 +120,28 @@ async def test_two_returns_never_take_the_same_goods(pool: asyncpg.Pool) -> None
     )
     assert (first.error, third.error) == (None, None)
     assert failures(second.error) == {"lines[0].quantity": "return.quantity"}
+
+
+async def test_two_workers_never_take_the_same_goods_and_never_wait_crosswise(pool: asyncpg.Pool) -> None:
+    for number in range(6):
+        await have(pool, sold(str(number)), number=900 + number)
+    asked = [
+        (
+            back(f"a{number}", {"1": "2"}, order_key=f"shop/{number}"),
+            back(f"b{number}", {"1": "2"}, order_key=f"shop/{number}"),
+        )
+        for number in range(6)
+    ]
+    first = [one for one, _ in asked]
+    second = [one for _, one in reversed(asked)]
+    done = await asyncio.gather(
+        decided(pool, *first, by=by(), attempts=WAIT_FOR_ORDER),
+        decided(pool, *second, by=by(), attempts=WAIT_FOR_ORDER),
+    )
+    approved = [one for batch in done for one in batch if one.error is None]
+    assert len(approved) == 6
+    rows = await pool.fetch("SELECT order_key FROM goods_return WHERE state = 'approved' ORDER BY order_key")
+    assert [row["order_key"] for row in rows] == [f"shop/{number}" for number in range(6)]
 
 
 async def test_goods_of_a_return_that_came_to_nothing_may_come_back_by_another(pool: asyncpg.Pool) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from decimal import Decimal
 
@@ -21,6 +22,7 @@ from crossdock.journal.decided import Decided
 from crossdock.returns.policy import ReturnPolicy
 from crossdock.returns.receive import WAIT_FOR_RETURN
 from tests.inventory.deciding import PRODUCTS, check_laws, decided, fill_catalog
+from tests.orders.making import usd
 from tests.returns.returning import back, by, came, have, kept, level, sold
 
 
@@ -168,6 +170,23 @@ async def test_a_credit_is_told_to_the_erp_only(pool: asyncpg.Pool) -> None:
     await decided(pool, back(resolution="credit"), by=by())
     (one,) = await decided(pool, came("x", ("1", "1", "restock")), by=by())
     assert [(d.system, d.operation) for d in one.deliveries] == [("erp", "credit_memo")]
+
+
+async def test_two_workers_that_receive_at_once_give_back_what_was_paid(pool: asyncpg.Pool) -> None:
+    await fill_catalog(pool)
+    await have(pool, sold(total=usd("38.99")))
+    await decided(pool, back("a", {"1": "2", "2": "1"}), back("b", {"1": "1"}), by=by())
+    receipts = [
+        came("x1", ("1", "1", "restock"), return_id="a"),
+        came("x2", ("1", "1", "scrap"), return_id="b"),
+        came("x3", ("2", "1", "restock"), return_id="a"),
+        came("x4", ("1", "1", "quarantine"), return_id="a"),
+    ]
+    done = await asyncio.gather(*(decided(pool, one, by=by(), first=number) for number, one in enumerate(receipts, 1)))
+    assert [batch[0].error for batch in done] == [None] * 4
+    assert (await kept(pool, "a"))[1] + (await kept(pool, "b"))[1] == Decimal("38.99")
+    assert await level(pool) == (2, 1)
+    await check_laws(pool)
 
 
 _PARTS = st.lists(

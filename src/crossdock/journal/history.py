@@ -38,8 +38,8 @@ _NO_HISTORY = frozenset({"customer"})
 
 
 async def trace(conn: asyncpg.Connection, text: str) -> Trace:
-    """The history of what `text` names: a business key, order number, PO, fulfillment reference, tracking number, SKU
-    or document id.
+    """The history of what `text` names: a business key, order number, PO, return number, fulfillment reference,
+    tracking number, SKU or document id.
 
     At most 200 documents (the newest) and 2,000 marks of each sort; `truncated` says when there is more. Raises
     Refused: 404 when nothing is called so, 409 with the choices when several things are.
@@ -81,13 +81,12 @@ async def _resolve(conn: asyncpg.Connection, text: str) -> str:
 
 async def _assemble(conn: asyncpg.Connection, key: str, documents: list[TracedDocument]) -> Trace:
     ids = [d.id for d in documents]
-    keys = list({d.key for d in documents})
     order_key = key.removeprefix(_ORDER) if key.startswith(_ORDER) else key
     order = await conn.fetchrow(READ.trace_order, order_key)
     versions = await conn.fetch(READ.trace_versions, ids, MAX_MARKS)
     fulfillment = await conn.fetch(READ.trace_fulfillment, order_key, MAX_MARKS)
     shipments = await conn.fetch(READ.trace_shipments, order_key, MAX_MARKS)
-    deliveries = await conn.fetch(READ.trace_deliveries, keys, ids, MAX_MARKS)
+    deliveries = await conn.fetch(READ.trace_deliveries, ids, MAX_MARKS)
     attempts = await conn.fetch(READ.trace_attempts, [d["id"] for d in deliveries], MAX_MARKS)
     events = await conn.fetch(READ.trace_events, ids, MAX_MARKS)
     cases = [CaseMark(**_renamed(row)) for row in await conn.fetch(READ.trace_cases, ids, MAX_MARKS)]

@@ -157,7 +157,7 @@ FROM sales_order s LEFT JOIN document d ON d.id = s.document_id
 WHERE s.order_key = ANY($1::text[])
 
 -- name: search_rest
--- Everything but orders: documents, cancellations, shipments, fulfillment orders, SKUs, customers, messages.
+-- Everything but orders: documents, cancellations, returns, shipments, fulfillment orders, SKUs, customers, messages.
 (
     SELECT 'document' AS kind, d.interface || ' ' || d.topic AS title, d.key, d.id AS document_id, d.state,
            d.received_at AS at, 0 AS rank
@@ -176,6 +176,16 @@ WHERE s.order_key = ANY($1::text[])
     SELECT 'cancellation', 'Cancellation ' || c.number || ' · ' || c.total || ' ' || c.currency,
            coalesce(d.key, c.cancellation_key), c.document_id, coalesce(d.state, ''), c.cancelled_at, 1
     FROM cancellation c LEFT JOIN document d ON d.id = c.document_id WHERE c.number ^@ $2 LIMIT $3
+) UNION ALL (
+    SELECT 'return', 'Return ' || r.number || ' · ' || replace(r.state, '_', ' '), 'return/' || r.return_key,
+           r.document_id, coalesce(d.state, ''), r.requested_at, 0
+    FROM goods_return r LEFT JOIN document d ON d.id = r.document_id
+    WHERE r.number = ANY($1::text[]) OR r.return_key = ANY($1::text[]) LIMIT $3
+) UNION ALL (
+    SELECT 'return', 'Return ' || r.number || ' · ' || replace(r.state, '_', ' '), 'return/' || r.return_key,
+           r.document_id, coalesce(d.state, ''), r.requested_at, 1
+    FROM goods_return r LEFT JOIN document d ON d.id = r.document_id
+    WHERE r.number ^@ $2 OR r.return_key ^@ $2 LIMIT $3
 ) UNION ALL (
     SELECT 'shipment', 'Shipment ' || $2 || ' · ' || s.carrier, 'order/' || s.order_key, s.document_id,
            coalesce(d.state, ''), s.shipped_at, 0
@@ -223,10 +233,13 @@ SELECT id, message_id, key, state FROM document WHERE message_id = ANY($1::bigin
 SELECT EXISTS (SELECT FROM document WHERE key = $1)
 
 -- name: trace_documents
--- Documents of a business key and their parts, the newest first.
+-- Documents of a business key and their parts, of an order those of its returns too; the newest first.
 WITH d AS MATERIALIZED (
     -- Found before they are sorted: else reading all documents backwards would look cheaper than the index.
     SELECT * FROM document WHERE key = $1 OR key ^@ ($1 || '/')
+    UNION ALL
+    SELECT w.* FROM goods_return r JOIN document w ON w.key = 'return/' || r.return_key
+    WHERE $1 ^@ 'order/' AND r.order_key = substr($1, 7)
 )
 SELECT d.id, d.parent_id, d.message_id, d.interface, d.topic, d.kind, d.key, d.version, d.state, d.step, d.attempts,
        d.open_deliveries, d.received_at, d.decided_at, d.settled_at, d.made_by, d.note, m.dedup_key,
@@ -272,7 +285,7 @@ FROM shipment WHERE order_key = $1 ORDER BY shipped_at LIMIT $2
 SELECT id, document_id, interface, system, operation, object, reference, state, look_first, next_at, created_at,
        settled_at, their_reference, last_error
 FROM delivery
-WHERE key = ANY($1::text[]) AND document_id = ANY($2::bigint[]) ORDER BY id LIMIT $3
+WHERE document_id = ANY($1::bigint[]) ORDER BY id LIMIT $2
 
 -- name: trace_attempts
 -- Tries of deliveries, without the bodies.

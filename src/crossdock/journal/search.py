@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One search box over everything: orders, PO numbers, customers, SKUs, tracking numbers, files, document ids."""
+"""One search box over everything: orders, POs, returns, customers, SKUs, tracking numbers, files, document ids."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ class Hit(Struct, frozen=True, kw_only=True):
 async def search(conn: asyncpg.Connection, text: str, limit: int = 20) -> list[Hit]:
     """What `text` names, exact hits first, newest first among equals, at most `limit` (500 at most).
 
-    Order number (with or without "#"), order key or the id in the store, PO number, customer, SKU, tracking number,
-    fulfillment reference, file name or deduplication key, document key or id; their beginnings too. Every branch walks
-    an index, so a million documents answer in milliseconds (beginnings need a database in C or C.UTF-8 collation, as
-    the embedded one is; elsewhere they take a scan). Raises Refused when `text` is empty or too long.
+    Order number (with or without "#"), order key or the id in the store, PO number, return number or key, customer,
+    SKU, tracking number, fulfillment reference, file name or deduplication key, document key or id; their beginnings
+    too. Every branch walks an index, so a million documents answer in milliseconds (beginnings need a database in C or
+    C.UTF-8 collation, as the embedded one is; elsewhere they take a scan). Raises Refused when `text` is empty or too
+    long.
     """
     async with conn.transaction(readonly=True):
         # A generic plan cannot use an index for "begins with a parameter".
