@@ -29,6 +29,7 @@ from crossdock.orders.examine import ChannelRules, unknown_channel, with_account
 from crossdock.orders.held import held_before, tell_hold, tell_release
 from crossdock.orders.holds import ReleaseRule
 from crossdock.orders.others import Asking, OtherOrders, read_others
+from crossdock.orders.tax import TaxService
 from crossdock.returns.policy import ReturnRules
 from crossdock.routing.allot import Ground, Had, places_of, wish_of
 from crossdock.routing.placed import placed
@@ -51,7 +52,7 @@ class Rules(Struct, frozen=True, kw_only=True):
 
     `outgoing`: (system, operation) → outgoing interface. `channel_system`: channel → the system that is told of its
     shipments. `stock`: what may be sold. `checks`: channel → what else its orders are checked for; `releases`: what of
-    that is let through all the same. `returns`: what may come back.
+    that is let through all the same. `tax`: who knows what tax is due. `returns`: what may come back.
     """
 
     catalog: Catalog
@@ -63,6 +64,7 @@ class Rules(Struct, frozen=True, kw_only=True):
     checks: Mapping[str, Checks] = MappingProxyType({})
     returns: ReturnRules = ReturnRules()
     releases: tuple[ReleaseRule, ...] = ()
+    tax: TaxService | None = None
 
     @property
     def ground(self) -> Ground:
@@ -88,6 +90,8 @@ class Rules(Struct, frozen=True, kw_only=True):
             checks=self.checks.get(channel, NO_CHECKS),
             others=others,
             releases=self.releases,
+            entity=facts.entity,
+            tax=self.tax,
         )
 
 

@@ -11,6 +11,8 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from crossdock.canonical.master_data import Customer
+from crossdock.catalog.accept import accept_crosswalks, accept_customers
 from crossdock.inventory.level import Level
 from tests.api.asking import NOON
 from tests.api.ordering import GOVERNED, TOTAL, Desk, an_order, desk_on, problem
@@ -81,6 +83,32 @@ async def test_a_cart_in_one_call(desk: Desk) -> None:
     }
     assert await nothing_written(desk.pool)
     assert desk.counted == {("validate", "done"): 1}
+
+
+TAXED = """\
+tax: {rules: [{percent: 0, code: EXEMPT, sku_prefix: CD-1002}, {percent: 6, code: US-ID, entity: us, country: US}]}
+checks: {portal: {tax: true, address: true, fraud: {above: 1}}}
+"""
+
+
+async def test_a_cart_shows_what_we_know_besides(pool: asyncpg.Pool, database: str, tmp_path: Path) -> None:
+    """Terms of the account, the carrier service in our words, tax with its codes; and not what is suspicious."""
+    async with desk_on(pool, database, tmp_path, TAXED) as desk:
+        async with pool.acquire() as conn, conn.transaction():
+            await accept_customers(conn, [(None, Customer(customer_id="ACME", terms="NET30"))])
+            rows = [("service", "portal", "Next Day Air", "express")]
+            await accept_crosswalks(conn, rows, by="test", origin="cli", reason="test")
+        await desk.orders.memory.look()
+        told = (await desk.validate(an_order(service="Next Day Air"))).json
+        # 238.80 and 9.00 of shipping at 6 %.
+        assert (told["terms"], told["service"], told["tax"]) == ("NET30", "express", "14.87")
+        assert [line["tax_code"] for line in told["lines"]] == ["US-ID", "EXEMPT"]
+        assert [(one["field"], one["rule"], one["fix"]) for one in told["failures"]] == [
+            ("tax", "order.tax", "put 14.87 and a total of 272.67")
+        ]
+        taxed = (await desk.validate(an_order(tax="14.87"))).json
+        assert (taxed["valid"], taxed["total"]) == (True, "272.67")
+        assert "service" not in taxed
 
 
 async def test_lines_of_one_sku_are_short_together(desk: Desk) -> None:

@@ -3,20 +3,24 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import asyncpg
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from crossdock.canonical.objects import decode
 from crossdock.canonical.party import Party
 from crossdock.canonical.sales_order import SalesOrder
+from crossdock.catalog.accounts import CustomerFacts
 from crossdock.errors import NeedsConfig, NeedsEdit
 from crossdock.journal.decided import Decided, Routed
 from crossdock.orders.accept import Prepared, accept, prepare, weigh
-from crossdock.orders.changes import Meaning
+from crossdock.orders.changes import Meaning, content_of
 from crossdock.orders.examine import ChannelRules, with_our_skus
+from crossdock.orders.tax import TaxRate, TaxRule, TaxTable
 from tests.orders.making import catalog, line, order, translated, usd
 
 RULES = ChannelRules(currency="USD", customer="WEB", max_lines=5)
@@ -71,6 +75,24 @@ def test_the_customer_is_an_account_of_ours(theirs: str, channel_default: str, o
     else:
         assert result.order.customer == Party(id=ours, name="Ada")
         assert result.order.entity == "us"
+
+
+def test_what_an_order_does_not_say_is_filled_in_and_its_content_stays_the_same() -> None:
+    known = catalog()
+    known.customers = {"C-1": CustomerFacts(terms="NET30")}
+    table = TaxTable((TaxRule(rate=TaxRate(Decimal(6), "US-STD"), entity="us", country="US"),))
+    result = prepared(order(), rules=replace(RULES, entity="eu", tax=table), catalog=known)
+    assert (result.order.terms, [one.tax_code for one in result.order.lines]) == ("NET30", ["US-STD"])
+    # An account that gets other terms changes no order.
+    assert result.content == content_of(order())
+
+
+def test_the_carrier_service_is_ours_by_crosswalk() -> None:
+    known = catalog()
+    known._crosswalks = {("shop", "service"): {"UPS Next Day Air": "express"}}
+    for theirs, ours in (("UPS Next Day Air", "express"), ("standard", "standard"), ("", "")):
+        assert with_our_skus(order(service=theirs), known, "shop").service == ours
+        assert with_our_skus(order(service=theirs), known, "web").service == theirs
 
 
 def test_skus_are_ours_by_crosswalk_and_unknown_ones_stay() -> None:

@@ -15,6 +15,8 @@ from crossdock.canonical.party import Party
 from crossdock.canonical.quantity import Quantity
 from crossdock.canonical.sales_order import OrderLine
 from crossdock.errors import EngineAway, NeedsEdit
+from crossdock.orders.enrich import enriched
+from crossdock.orders.tax import tax_due
 
 MOST_FAILURES = 1_000
 
@@ -28,7 +30,7 @@ class Known(Struct, frozen=True):
 
 class CartLine(Struct, frozen=True, omit_defaults=True):
     """A line as it would be ordered; `sku` is ours. `available`: what the channel may sell of it now, in the unit
-    goods are kept in; left out where stock is not known."""
+    goods are kept in; left out where stock is not known. `tax_code`: the tax context it would be sold in."""
 
     line: str
     sku: str
@@ -36,6 +38,7 @@ class CartLine(Struct, frozen=True, omit_defaults=True):
     unit_price: Decimal
     total: Decimal
     available: Decimal | None = None
+    tax_code: str = ""
 
 
 class Cart(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -43,6 +46,8 @@ class Cart(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `failures`: everything it would be refused for; `warnings`: what it would be taken in with all the same, such as
     goods that are short now. `customer`: the account it would be booked on; `entity`: the company that sells.
+    `terms`: payment terms it would have, its own or the account's; `service`: the carrier service in our words; `tax`:
+    what is due by the estate's rules, left out where that is not known.
     `catalog` and `stock`: how old the answer is; `left_out`: why nothing is said of stock.
     """
 
@@ -53,6 +58,9 @@ class Cart(Struct, frozen=True, kw_only=True, omit_defaults=True):
     customer: Party | None = None
     lines: tuple[CartLine, ...] = ()
     total: Decimal | None = None
+    terms: str = ""
+    service: str = ""
+    tax: Decimal | None = None
     failures: tuple[FieldProblem, ...] = ()
     warnings: tuple[FieldProblem, ...] = ()
     catalog: Known
@@ -69,6 +77,10 @@ async def cart(door: OrderDoor, channel: ApiChannel, checked: Checked, stock: Av
     failures = tuple(field_problem(one) for one in checked.failures[:MOST_FAILURES])
     if order is None:
         return Cart(valid=False, channel=channel.name, entity=facts.entity, failures=failures, catalog=known)
+    rules = door.rules
+    if checked.customer is not None:
+        order = enriched(order, checked.customer, facts.entity, rules.catalog, rules.tax)
+    due = tax_due(order, rules.tax) if rules.tax is not None and checked.customer is not None else None
     available, stock_known, left_out = await _available(order.lines, channel, door, stock)
     return Cart(
         valid=not failures,
@@ -77,10 +89,15 @@ async def cart(door: OrderDoor, channel: ApiChannel, checked: Checked, stock: Av
         currency=order.currency,
         customer=checked.customer,
         lines=tuple(
-            CartLine(line.line, line.sku, line.quantity, line.unit_price.amount, line.total.amount, there)
+            CartLine(
+                line.line, line.sku, line.quantity, line.unit_price.amount, line.total.amount, there, line.tax_code
+            )
             for line, there in zip(order.lines, available, strict=True)
         ),
         total=order.total.amount,
+        terms=order.terms,
+        service=order.service,
+        tax=None if due is None or due.unknown else due.amount,
         failures=failures,
         warnings=tuple(field_problem(one) for one in _short(door, order.lines, available)),
         catalog=known,

@@ -8,18 +8,19 @@ from decimal import Decimal
 
 from crossdock.estate.compile import CompiledEstate
 from crossdock.estate.durations import duration
-from crossdock.estate.shape import FraudChecks
+from crossdock.estate.order_shape import FraudChecks
 from crossdock.orders.check_fraud import Fraud
 from crossdock.orders.check_lines import Tolerance
 from crossdock.orders.checks import Checks
 from crossdock.orders.holds import ReleaseRule
+from crossdock.orders.tax import TaxRate, TaxRule, TaxTable
 
 
 def checks_of(estate: CompiledEstate) -> dict[str, Checks]:
     """What orders of each channel are checked for besides what every order is."""
     pricing = estate.declared.pricing
     tolerance = Tolerance(percent=Decimal(str(pricing.percent)), amount=Decimal(str(pricing.amount)))
-    channels = estate.declared.channels
+    channels, tax = estate.declared.channels, tax_of(estate)
     return {
         name: Checks(
             customer=said.customer,
@@ -31,6 +32,7 @@ def checks_of(estate: CompiledEstate) -> dict[str, Checks]:
             ship_to=said.ship_to,
             duplicates=duration(said.duplicates_within) if said.duplicates_within else None,
             address=said.address,
+            tax=tax if said.tax else None,
             fraud=None if said.fraud is None else _fraud(said.fraud, channels[name].customer),
         )
         for name, said in estate.declared.checks.items()
@@ -49,6 +51,25 @@ def releases_of(estate: CompiledEstate) -> tuple[ReleaseRule, ...]:
             total_below=_amount(said.total_below),
         )
         for number, said in enumerate(estate.declared.orders.release, 1)
+    )
+
+
+def tax_of(estate: CompiledEstate) -> TaxTable | None:
+    """The tax table; None when the estate has no rules."""
+    rules = estate.declared.tax.rules
+    if not rules:
+        return None
+    return TaxTable(
+        tuple(
+            TaxRule(
+                rate=TaxRate(Decimal(str(said.percent)), said.code),
+                entity=said.entity,
+                country=said.country or "",
+                region=said.region,
+                sku_prefix=said.sku_prefix,
+            )
+            for said in rules
+        )
     )
 
 

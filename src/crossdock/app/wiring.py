@@ -13,7 +13,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from crossdock.app.order_interfaces import FULFILLMENT, is_told, order_interfaces, order_topics
-from crossdock.app.order_rules import checks_of, releases_of
+from crossdock.app.order_rules import checks_of, releases_of, tax_of
 from crossdock.app.price_rules import price_rules_of
 from crossdock.app.return_rules import return_rules_of
 from crossdock.app.routing_rules import policy_of
@@ -156,6 +156,7 @@ def rules_of(wired: Wired, catalog: Catalog) -> Rules:
         stock=stock_rules_of(estate),
         checks=checks_of(estate),
         releases=releases_of(estate),
+        tax=tax_of(estate),
         returns=return_rules_of(estate),
     )
 

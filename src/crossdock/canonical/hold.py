@@ -35,6 +35,8 @@ HOLDS: Mapping[str, Hold] = MappingProxyType(
         "order.price_known": Hold("price"),
         "order.ship_to_known": Hold("address"),
         "order.stock": Hold("stock", releasable=False),
+        "order.tax": Hold("price"),
+        "order.tax_known": Hold("price"),
         "order.terms": Hold("credit"),
         "order.terms_known": Hold("credit"),
     }

@@ -18,7 +18,8 @@ ChargeKind = Literal["shipping", "fee", "discount", "tax", "adjustment"]
 
 
 class OrderLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One line. `total` = quantity × unit_price − discount, before tax unless the order's prices include it."""
+    """One line. `total` = quantity × unit_price − discount, before tax unless the order's prices include it.
+    `tax_code`: the tax context it is sold in, as the estate's tax rules call it."""
 
     line: Key
     sku: Key
@@ -29,6 +30,7 @@ class OrderLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tax: Money | None = None
     total: Money
     location: Text = ""
+    tax_code: Text = ""
 
 
 class Charge(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -20,6 +20,7 @@ from crossdock.estate.check_pricing import check_pricing
 from crossdock.estate.check_returns import check_returns
 from crossdock.estate.check_routing import check_routing
 from crossdock.estate.check_systems import check_systems, manifests_of
+from crossdock.estate.check_tax import check_tax
 from crossdock.estate.durations import duration
 from crossdock.estate.findings import Finding
 from crossdock.estate.load import Estate
@@ -48,6 +49,7 @@ def check(estate: Estate) -> list[Finding]:
         *check_inventory(estate),
         *_networks(estate),
         *check_pricing(estate),
+        *check_tax(estate),
         *check_returns(estate),
         *_tables(estate),
         *check_feeds(estate),

@@ -256,6 +256,7 @@ def _rules_version(estate: Estate) -> str:
         estate.locations,
         estate.pricing,
         estate.checks,
+        *([estate.tax] if estate.tax.rules else ()),
         *([estate.orders.release] if estate.orders.release else ()),
         # An estate without returns decides as it did before there were any.
         *([estate.returns] if estate.returns is not None else ()),

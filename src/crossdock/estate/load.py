@@ -14,6 +14,7 @@ from msgspec import Struct
 from crossdock.estate.consumers import Consumer, Plan, TokenIssuer
 from crossdock.estate.feeds import Feed
 from crossdock.estate.findings import EstateError, Finding
+from crossdock.estate.order_shape import OrderChecks, Orders, Tax
 from crossdock.estate.routing import Location, Routing
 from crossdock.estate.shape import (
     Channel,
@@ -21,8 +22,6 @@ from crossdock.estate.shape import (
     Entity,
     Interface,
     Inventory,
-    OrderChecks,
-    Orders,
     Owner,
     Planning,
     PricePublication,
@@ -63,6 +62,7 @@ SINGLES: dict[str, type[Struct]] = {
     "orders": Orders,
     "webhooks": Webhooks,
     "pricing": Pricing,
+    "tax": Tax,
     "returns": Returns,
     "products": Table,
     "customers": Table,
@@ -98,6 +98,7 @@ class Estate(Struct, frozen=True, kw_only=True):
     orders: Orders = Orders()
     webhooks: Webhooks = Webhooks()
     pricing: Pricing = Pricing()
+    tax: Tax = Tax()
     returns: Returns | None = None
     products: Table | None = None
     customers: Table | None = None

@@ -16,6 +16,7 @@ from crossdock.catalog.cache import Catalog
 from crossdock.errors import CrossdockError, NeedsEdit
 from crossdock.journal.decided import Decided, NewDelivery, NewEvent, Routed, Translated
 from crossdock.orders.changes import MOVES_GOODS, Known, Meaning, content_of, meaning_of
+from crossdock.orders.enrich import enriched
 from crossdock.orders.examine import ChannelRules, examine
 from crossdock.orders.follow import Begun, begin
 from crossdock.orders.holds import Waived, name_holds
@@ -52,18 +53,20 @@ def prepare(
     """
     if isinstance(routed, CrossdockError):
         return refused(order, routed)
+    if rules.entity != routed.entity:
+        rules = msgspec.structs.replace(rules, entity=routed.entity)
     examined = examine(order, catalog, rules, source)
     if examined.failures or examined.customer is None:
         return refused(order, NeedsEdit.of(examined.failures))
-    enriched = msgspec.structs.replace(order, customer=examined.customer, entity=routed.entity)
+    ours = enriched(order, examined.customer, routed.entity, catalog, rules.tax)
     if rules.others is not None and order.status == "open" and not examined.settled:
-        rules.others.passed(enriched, rules.checks)
+        rules.others.passed(ours, rules.checks)
     likeness = None
     if rules.checks.duplicates is not None:
-        likeness = likeness_of(enriched) if rules.others is None else rules.others.likeness(enriched)
+        likeness = likeness_of(ours) if rules.others is None else rules.others.likeness(ours)
     return Prepared(
         item=item,
-        order=enriched,
+        order=ours,
         routed=routed,
         content=content_of(order),
         likeness=likeness,

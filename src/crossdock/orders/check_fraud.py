@@ -62,4 +62,5 @@ def _differing(ship_to: Address, bill_to: Address) -> Iterator[NeedsEdit]:
             ", ".join(f"{name} {getattr(ship_to, name)!r}" for name in names),
             f"goods go elsewhere than the invoice: {', '.join(names)} {'differs' if len(names) == 1 else 'differ'}",
             f"put {put}",
+            folded(" ".join(getattr(ship_to, name) for name in _COMPARED)),
         )

@@ -24,6 +24,7 @@ from crossdock.orders.check_address import check_address, folded
 from crossdock.orders.check_fraud import Fraud, check_fraud
 from crossdock.orders.check_lines import Tolerance, check_prices, check_products, check_units
 from crossdock.orders.failure import edit
+from crossdock.orders.tax import TaxService, check_tax
 
 _ADDRESS_FIELDS = ("street", "street2", "city", "region", "postal_code", "country")
 
@@ -31,7 +32,7 @@ _ADDRESS_FIELDS = ("street", "street2", "city", "region", "postal_code", "countr
 class Checks(Struct, frozen=True, kw_only=True):
     """What orders of a channel are checked for. `credit`: how far back open orders count against the limit, None = not
     checked; `duplicates`: how far back another order that says the same is looked for, None = there may be one;
-    `fraud`: what is suspicious, None = nothing."""
+    `fraud`: what is suspicious, None = nothing; `tax`: who says what tax is due, None = the order's own is taken."""
 
     customer: bool = False
     product: bool = False
@@ -43,6 +44,7 @@ class Checks(Struct, frozen=True, kw_only=True):
     duplicates: timedelta | None = None
     address: bool = False
     fraud: Fraud | None = None
+    tax: TaxService | None = None
 
     @property
     def told(self) -> Checks:
@@ -89,6 +91,8 @@ def _check(order: SalesOrder, catalog: Catalog, checks: Checks, others: Others) 
         yield from _account(order, account, checks)
         if checks.credit is not None:
             yield from _credit(order, account, others.open)
+    if checks.tax is not None:
+        yield from check_tax(order, checks.tax)
     if checks.address and order.ship_to is not None:
         yield from check_address(order.ship_to)
     if checks.fraud is not None:
@@ -170,6 +174,7 @@ def _ship_to(given: Address, known: tuple[Address, ...], customer: str) -> Itera
             ", ".join(f"{name} {getattr(given, name)!r}" for name in differing),
             f"the address is none of the {len(known)} of customer {customer}",
             f"put {put}, or add the address to the account",
+            folded(" ".join(getattr(given, name) for name in _ADDRESS_FIELDS)),
         )
 
 
@@ -181,12 +186,11 @@ def _differences(one: Address, other: Address) -> list[str]:
 def _duplicate(order: SalesOrder, other: tuple[str, str]) -> NeedsEdit:
     key, number = other
     po_number = f"PO number {order.po_number}" if order.po_number else "no PO number"
-    failure = edit(
+    return edit(
         "po_number",
         "duplicate",
         order.po_number,
         f"order {number} ({key}) of the same customer says the same: {po_number}, lines and address",
         "dismiss this one, or put another PO number",
+        key,
     )
-    failure.about = key
-    return failure

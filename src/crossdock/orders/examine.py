@@ -19,6 +19,7 @@ from crossdock.errors import NeedsEdit
 from crossdock.orders.checks import NO_CHECKS, NO_OTHERS, Checks, check
 from crossdock.orders.holds import NO_RELEASES, ReleaseRule, Waived, let_through, name_holds
 from crossdock.orders.others import OtherOrders
+from crossdock.orders.tax import TaxService
 from crossdock.orders.validate import failures_of
 
 
@@ -27,7 +28,7 @@ class ChannelRules(Struct, frozen=True, kw_only=True):
 
     `locations`: the places that a line may name; None = not looked at. `checks`: what else its orders are checked for.
     `others`: what other orders say; None = not asked: somebody outside wants to know, who is not told of fraud checks.
-    `releases`: standing releases of the estate.
+    `releases`: standing releases of the estate. `entity`: the company that sells; `tax`: who knows tax codes.
     """
 
     currency: str
@@ -37,6 +38,8 @@ class ChannelRules(Struct, frozen=True, kw_only=True):
     checks: Checks = NO_CHECKS
     others: OtherOrders | None = None
     releases: tuple[ReleaseRule, ...] = ()
+    entity: str = ""
+    tax: TaxService | None = None
 
 
 class Examined(Struct, frozen=True):
@@ -83,7 +86,7 @@ def examine(order: SalesOrder, catalog: Catalog, rules: ChannelRules, source: st
         return Examined(customer, failures)
     if rules.others is not None and rules.others.settled(order):
         return Examined(customer, failures, settled=True)
-    ours = order if customer is None else msgspec.structs.replace(order, customer=customer)
+    ours = msgspec.structs.replace(order, customer=customer or order.customer, entity=rules.entity or order.entity)
     others = NO_OTHERS if rules.others is None or customer is None else rules.others.of(ours, rules.checks)
     checks = rules.checks.told if rules.others is None else rules.checks
     found = check(ours, catalog, checks, others)
@@ -103,7 +106,12 @@ def with_account(order: SalesOrder, catalog: Catalog, rules: ChannelRules, sourc
 
 
 def with_our_skus(order: SalesOrder, catalog: Catalog, source: str) -> SalesOrder:
-    """The order with every SKU that the crosswalk knows turned into ours; unknown ones are left for validation."""
+    """The order with every SKU that the crosswalk knows turned into ours, and its carrier service too; unknown SKUs are
+    left for validation, a service that no crosswalk knows is ours."""
+    if order.service and catalog.translates(source, "service"):
+        order = msgspec.structs.replace(
+            order, service=catalog.look_up(source, "service", order.service) or order.service
+        )
     if not catalog.translates(source, "sku"):
         return order
     if all(line.sku in catalog.products and catalog.look_up(source, "sku", line.sku) is None for line in order.lines):

@@ -100,6 +100,7 @@ SALES_ORDER: Final = Mapping(
         "document.note",
         "document.service",
         "document.terms",
+        "document.lines.tax_code",
         "document.bill_to",
         "document.order_key",
         "document.channel",

@@ -89,6 +89,8 @@ SALES_ORDER: Final = Mapping(
         "document.po_number",
         "document.reservation",
         "document.service",
+        "document.terms",
+        "document.lines.tax_code",
         "document.note",
     ),
 )
