@@ -44,6 +44,7 @@ def test_it_says_who_takes_what(wired: Wired) -> None:
         ("warehouse", "stock.movements"): "warehouse.stock",
         ("warehouse", "shipment.confirmed"): "warehouse.shipments",
         ("warehouse", "stock.counted"): "warehouse.counts",
+        ("warehouse", "return.received"): "warehouse.returns",
         ("portal", "order.placed"): "portal.orders",
         ("portal", "order.cancelled"): "portal.orders",
         ("marketplace", "order.placed"): "marketplace.orders",
@@ -56,6 +57,17 @@ def test_everything_that_is_owed_has_an_interface(wired: Wired) -> None:
         ("netsuite", "sales_order"),
         ("netsuite", "order_cancel"),
         ("netsuite", "item_fulfillment"),
+        ("netsuite", "return_authorization"),
+        ("netsuite", "return_cancel"),
+        ("netsuite", "item_receipt"),
+        ("netsuite", "credit_memo"),
+        ("business-central", "sales_order"),
+        ("business-central", "order_cancel"),
+        ("business-central", "item_fulfillment"),
+        ("business-central", "item_receipt"),
+        ("business-central", "credit_memo"),
+        ("warehouse", "expected_return"),
+        ("warehouse", "return_cancel"),
         ("warehouse", "fulfillment_order"),
         ("warehouse", "fulfillment_cancel"),
         ("shopify-us", "fulfillment"),
@@ -71,8 +83,8 @@ def test_everything_that_is_owed_has_an_interface(wired: Wired) -> None:
 def test_every_system_knows_every_location(wired: Wired) -> None:
     places = set(wired.estate.declared.locations)
     assert places == {"DC-EAST", "DC-WEST"}
-    for system in ("warehouse", "netsuite", "shopify-us"):
+    for system in ("warehouse", "netsuite", "business-central", "shopify-us"):
         assert set(wired.estate.names(system)["location"]) == places
-    assert wired.estate.erp_of("us") == "netsuite"
+    assert (wired.estate.erp_of("us"), wired.estate.erp_of("de")) == ("netsuite", "business-central")
     told = {name: rules.locations for name, (_, rules) in wired.estate.stock_channels.items()}
     assert told == dict.fromkeys(("shopify-us", "portal", "marketplace"), ("DC-EAST", "DC-WEST"))

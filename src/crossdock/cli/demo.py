@@ -154,4 +154,15 @@ def _print(verdict: Verdict) -> None:
     for name, channel in verdict.channels.items():
         told.add_row(name, *(str(getattr(channel, figure)) for figure in named))
     out.print(told)
+    companies = ("orders", "in_erp", "differing", "sold", "booked")
+    sold = table("company", "erp", *(name.replace("_", " ") for name in companies), right=companies, title="Companies")
+    for name, company in verdict.entities.items():
+        sold.add_row(name, company.erp, *(str(getattr(company, figure)) for figure in companies))
+    out.print(sold)
+    back = verdict.returned
+    out.print(
+        f"{verdict.splits} orders split, {verdict.cancelled} cancelled, {back.received} of {back.asked} returned, "
+        f"{back.refunded} given back and {back.credited} credited; "
+        + ("money is conserved." if verdict.money_conserved else "[red]money is NOT conserved.[/]")
+    )
     out.print("[green]The books balance.[/]" if verdict.balanced else "[red]The books do NOT balance.[/]")

@@ -14,7 +14,17 @@ from msgspec import Struct
 
 from crossdock.app.demo.channels import ChannelCounts, channel_counts, told_equal
 from crossdock.app.demo.control import Control
+from crossdock.app.demo.entities import (
+    Booked,
+    EntityCounts,
+    Standing,
+    booked,
+    entity_counts,
+    total_of,
+    written,
+)
 from crossdock.app.demo.figures import SQL
+from crossdock.app.demo.returning import ReturnCounts, credited
 from crossdock.app.wiring import stock_rules_of, wire
 from crossdock.catalog.cache import Catalog
 from crossdock.inventory.view import StockView
@@ -58,18 +68,29 @@ class Oracle(Struct, frozen=True, kw_only=True):
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
-    """The books, the outside's view, what each channel was told and sold, and whether all is in order."""
+    """The books, the outside's view, what each channel was told and sold, what each company sold and its ERP booked;
+    and whether all is in order.
+
+    `splits`: orders that more than one location ships; `cancelled`: orders; `returned`: what came back.
+    `money_conserved`: every order comes to the same in its ERP as in its channel, and what was given back is what the
+    ERPs credited.
+    """
 
     books: tuple[Book, ...]
     oracle: Oracle
     channels: dict[str, ChannelCounts]
+    entities: dict[str, EntityCounts]
+    splits: int
+    cancelled: int
+    returned: ReturnCounts
+    money_conserved: bool
     balanced: bool
 
 
 class _Ours(Struct, frozen=True):
     """What Crossdock says."""
 
-    orders: dict[str, str]
+    orders: dict[str, asyncpg.Record]
     stuck: dict[str, str]
     levels: dict[tuple[str, str], Decimal]
     shipments: set[str]
@@ -80,7 +101,7 @@ class _Theirs(Struct, frozen=True):
     """What the simulators say: orders by our key, records of the ERP, and of the warehouse."""
 
     placed: dict[str, dict[str, Any]]
-    erp: list[dict[str, Any]]
+    erp: list[Booked]
     fulfillment_orders: list[dict[str, Any]]
     shipments: list[dict[str, Any]]
     stock: dict[tuple[str, str], Decimal]
@@ -99,14 +120,38 @@ async def audit(pool: asyncpg.Pool, control: Control, estate: Path) -> Verdict:
         await view.load(conn)
         channels = await channel_counts(conn, control)
         equal = await told_equal(conn, control, view)
-    oracle = _compare(ours, await _theirs(control), equal)
-    balanced = oracle.agrees and all(book.balanced for book in books)
-    return Verdict(books=tuple(books), oracle=oracle, channels=channels, balanced=balanced)
+        given = await conn.fetchrow(SQL.returned)
+        splits = await conn.fetchval(SQL.split_orders)
+    theirs = await _theirs(control)
+    oracle = _compare(ours, theirs, equal)
+    entities = entity_counts(_standing(ours, theirs.placed), theirs.erp)
+    returned = ReturnCounts(**given, credited=await credited(control))
+    conserved = returned.refunded == returned.credited and not any(one.differing for one in entities.values())
+    return Verdict(
+        books=tuple(books),
+        oracle=oracle,
+        channels=channels,
+        entities=entities,
+        splits=splits,
+        cancelled=sum(row["status"] == "cancelled" for row in ours.orders.values()),
+        returned=returned,
+        money_conserved=conserved,
+        balanced=oracle.agrees and conserved and all(book.balanced for book in books),
+    )
+
+
+def _standing(ours: _Ours, placed: Mapping[str, dict[str, Any]]) -> list[Standing]:
+    """The orders that should be in an ERP, with what they come to by their channels."""
+    return [
+        Standing(key=key, entity=row["entity"], erp=row["erp"], total=total_of(placed[key]))
+        for key, row in ours.orders.items()
+        if row["status"] == "open" and key not in ours.stuck and key in placed
+    ]
 
 
 async def _ours(conn: asyncpg.Connection) -> _Ours:
     return _Ours(
-        orders={row["order_key"]: row["status"] for row in await conn.fetch(SQL.our_orders)},
+        orders={row["order_key"]: row for row in await conn.fetch(SQL.our_orders)},
         stuck={row["key"].removeprefix("order/"): row["rule"] for row in await conn.fetch(SQL.order_keys_in_triage)},
         levels={(row["sku"], row["location"]): row["on_hand"] for row in await conn.fetch(SQL.our_levels)},
         shipments={row["shipment_key"].rpartition("/")[2] for row in await conn.fetch(SQL.our_shipments)},
@@ -123,7 +168,7 @@ async def _theirs(control: Control) -> _Theirs:
     stock = (await control.get("warehouse", "stock"))["stock"]
     return _Theirs(
         placed=placed,
-        erp=(await control.get("netsuite", "sales_orders"))["sales_orders"],
+        erp=await booked(control),
         fulfillment_orders=(await control.get("warehouse", "fulfillment_orders"))["fulfillment_orders"],
         shipments=(await control.get("warehouse", "shipments"))["shipments"],
         stock={(row["sku"], row["location"]): Decimal(row["on_hand"]) for row in stock},
@@ -133,10 +178,12 @@ async def _theirs(control: Control) -> _Theirs:
 
 
 def _compare(ours: _Ours, theirs: _Theirs, equal: bool) -> Oracle:
-    in_erp = Counter(record["externalId"] for record in theirs.erp)
-    expected = {key for key, status in ours.orders.items() if status == "open" and key not in ours.stuck}
-    missing = sorted(key for key in expected if key.replace("/", "-") not in in_erp)
-    doubled = sorted(key for key, count in in_erp.items() if count > 1) + _doubled_by_number(theirs.erp)
+    in_erp = Counter((one.erp, one.key) for one in theirs.erp)
+    expected = {
+        key: row["erp"] for key, row in ours.orders.items() if row["status"] == "open" and key not in ours.stuck
+    }
+    missing = sorted(key for key, erp in expected.items() if (erp, written(erp, key)) not in in_erp)
+    doubled = sorted(key for (_, key), count in in_erp.items() if count > 1) + _doubled_by_number(theirs.erp)
     broken = {key for key, one in theirs.placed.items() if one.get("broken")}
     unaccounted = sorted(set(theirs.placed) - set(ours.orders) - set(ours.stuck) - broken)
     return Oracle(
@@ -173,10 +220,10 @@ def _oversold(theirs: _Theirs) -> Decimal:
     return sum((max(asked.get(key, none) - theirs.stock.get(key, none), none) for key in keys), none)
 
 
-def _doubled_by_number(erp: list[dict[str, Any]]) -> list[str]:
-    """Order numbers that stand on more than one record of the ERP."""
-    numbers: Counter[str] = Counter(record["otherRefNum"] for record in erp if record.get("otherRefNum"))
-    return sorted(number for number, count in numbers.items() if count > 1)
+def _doubled_by_number(books: list[Booked]) -> list[str]:
+    """Order numbers that stand on more than one record of an ERP."""
+    numbers = Counter((one.erp, one.number) for one in books if one.number)
+    return sorted(number for (_, number), count in numbers.items() if count > 1)
 
 
 def _same(theirs: Mapping[tuple[str, str], Decimal], levels: Mapping[tuple[str, str], Decimal]) -> bool:

@@ -17,7 +17,7 @@ from crossdock.app.demo.control import Control
 
 HOOKS = {
     "shopify": ["orders/create", "orders/updated", "orders/cancelled"],
-    "warehouse": ["stock.movements", "stock.counted", "shipment.confirmed"],
+    "warehouse": ["stock.movements", "stock.counted", "shipment.confirmed", "return.received"],
     "portal": ["order.placed", "order.cancelled"],
     "marketplace": ["order.placed", "order.cancelled"],
 }
@@ -27,10 +27,10 @@ BROKEN = ("unknown_sku", "totals_dont_add_up", "negative_total", "missing_addres
 MOVEMENTS_PER_ORDER = 2
 OPENING = 400
 # SKUs that everybody wants: how many there are, what the doors open with at each location, and how many carts the
-# portal and the marketplace each have per order of the store.
+# portal and the marketplace have per order of the store.
 SCARCE = 8
 SCARCE_OPENING = 40
-CARTS_PER_ORDER = 0.5
+CARTS_PER_ORDER = {"portal": 0.2, "marketplace": 0.5}
 # Carts that nobody pays for, and orders that are cancelled later.
 ABANDONED, REGRETTED = 0.1, 0.05
 RESERVED_SECONDS = 10
@@ -75,9 +75,9 @@ async def _carts(control: Control, script: Script, market: str, how: dict[str, A
         market,
         "sell",
         {
-            "count": max(1, int(script.orders * CARTS_PER_ORDER)),
+            "count": max(1, int(script.orders * CARTS_PER_ORDER[market])),
             "seed": script.seed,
-            "rate": script.rate * CARTS_PER_ORDER if script.rate else None,
+            "rate": script.rate * CARTS_PER_ORDER[market] if script.rate else None,
             "concurrency": 8,
             "hot": list(script.scarce),
             "abandon": ABANDONED,

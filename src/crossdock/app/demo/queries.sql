@@ -38,7 +38,7 @@ FROM (
 
 -- name: our_orders
 -- The orders that should be in the ERP: accepted, with their state here.
-SELECT order_key, status FROM sales_order
+SELECT order_key, status, entity, erp FROM sales_order
 
 -- name: our_levels
 -- Every stock level as we have it.
@@ -84,3 +84,14 @@ SELECT system, lag_p50, lag_p95, lag_p99, calls, fewest_calls FROM publication O
 -- name: told
 -- What each channel was told last.
 SELECT system, sku, location, told FROM channel_stock WHERE told IS NOT NULL
+
+-- name: returned
+-- Returns that were asked for, those of which everything came back, and what was given back for them.
+SELECT count(*) AS asked, count(*) FILTER (WHERE state = 'received') AS received, coalesce(sum(refund), 0) AS refunded
+FROM goods_return
+
+-- name: split_orders
+-- Orders that more than one location ships.
+SELECT count(*) FROM (
+    SELECT order_key FROM fulfillment_order WHERE state <> 'cancelled' GROUP BY order_key HAVING count(DISTINCT location) > 1
+) s

@@ -16,6 +16,7 @@ from crossdock.app.demo.audit import Verdict, audit
 from crossdock.app.demo.control import Control
 from crossdock.app.demo.figures import Figures, publishers, publishing, read_figures
 from crossdock.app.demo.play import SCARCE, Script, open_doors, play
+from crossdock.app.demo.returning import ask_back, come_back
 from crossdock.app.demo.stage import staged
 from crossdock.app.up import Running, running
 from crossdock.runtime.postgres import open_pool
@@ -70,6 +71,10 @@ async def perform(stage: Scene, script: Script, show: Show) -> Verdict:
     await playing
     await _settle(stage, show)
     await stage.control.post("warehouse", "ship", {"max": 100_000})
+    await _settle(stage, show)
+    await ask_back(stage.crossdock.url)
+    await _settle(stage, show)
+    await come_back(stage.control)
     await _settle(stage, show)
     return await audit(stage.pool, stage.control, stage.estate)
 

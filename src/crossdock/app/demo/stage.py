@@ -16,6 +16,8 @@ import msgspec
 from msgspec import Struct
 
 from crossdock.app.demo.simulators import simulators, write_key
+from crossdock.sandbox.business_central import BusinessCentralConfig
+from crossdock.sandbox.business_central.records import guid_of
 from crossdock.sandbox.catalog import Catalog, CatalogConfig, make_catalog
 from crossdock.sandbox.market import MarketConfig
 from crossdock.sandbox.netsuite import NetSuiteConfig
@@ -26,6 +28,7 @@ from crossdock.sandbox.warehouse import WarehouseConfig
 KEY_FILE = "netsuite-key.pem"
 MARKETS = ("portal", "marketplace")
 CHARGES = ("TAX", "DISCOUNT", "FEE")
+BOOKED = ("TAX", "FREIGHT", "FEE", "REFUND")
 
 
 class Stage(Struct, frozen=True):
@@ -60,7 +63,8 @@ async def staged(
     tokens = {"shopify": f"shpat_{secrets.token_hex(16)}", "warehouse": secrets.token_hex(16)}
     config = _simulators(master, seed, public_key, secret, warehouse_secret, tokens, tune or {})
     markets = {name: _market(master, seed, (tune or {}).get(name, {})) for name in (MARKETS if governed else ())}
-    config = msgspec.structs.replace(config, markets=markets)
+    books = _business_central(master, seed, (tune or {}).get("business_central", {})) if governed else None
+    config = msgspec.structs.replace(config, markets=markets, business_central=books)
     async with simulators(folder, config) as urls:
         environment = {
             "DEMO_SHOPIFY_URL": urls["shopify"],
@@ -71,6 +75,13 @@ async def staged(
             "DEMO_WAREHOUSE_SECRET": warehouse_secret,
             "DEMO_WAREHOUSE_TOKEN": tokens["warehouse"],
         }
+        if books is not None:
+            environment |= {
+                "DEMO_BUSINESS_CENTRAL_URL": urls["business_central"],
+                "DEMO_BUSINESS_CENTRAL_TENANT": books.tenant,
+                "DEMO_BUSINESS_CENTRAL_COMPANY": guid_of("company"),
+                "DEMO_BUSINESS_CENTRAL_SECRET": books.clients["crossdock-client"],
+            }
         for name, market in markets.items():
             environment |= {
                 f"DEMO_{name.upper()}_URL": urls[name],
@@ -116,6 +127,18 @@ def _simulators(
         netsuite=msgspec.convert(netsuite, NetSuiteConfig),
         warehouse=msgspec.convert(warehouse, WarehouseConfig),
     )
+
+
+def _business_central(master: CatalogConfig, seed: int, tune: Mapping[str, Any]) -> BusinessCentralConfig:
+    settings = {
+        "catalog": master,
+        "seed": seed,
+        "clients": {"crossdock-client": secrets.token_hex(16)},
+        "extra_items": BOOKED,
+        "time_scale": 0.01,
+        **tune,
+    }
+    return msgspec.convert(settings, BusinessCentralConfig)
 
 
 def _market(master: CatalogConfig, seed: int, tune: Mapping[str, Any]) -> MarketConfig:
