@@ -77,6 +77,22 @@ async def test_a_changed_order_is_changed_in_the_erp_and_asked_for_anew(stage: S
     assert len(stage.in_erp()) == 1
 
 
+@pytest.mark.parametrize("kind", ["error_before", "down"])
+async def test_a_change_that_the_erp_lost_reaches_it(stage: Stage, kind: str) -> None:
+    """No answer and no effect: that the order is there says nothing of its change."""
+    order = stage.order()
+    await stage.hook(order)
+    await stage.rest()
+    stage.fault(stage.erp, kind, count=1, match="eid:")
+    moved = {**order["shipping_address"], "city": "Anchorage", "zip": "99501", "province_code": "AK"}
+    await stage.hook(stage.later(order, shipping_address=moved), "orders/updated")
+    await stage.rest()
+    (stored,) = stage.in_erp().values()
+    assert stored["shippingAddress"]["city"] == "Anchorage"
+    assert not any(one.count for one in stage.erp.faults.faults)
+    assert await stage.cases() == []
+
+
 async def test_a_cancelled_order_is_closed_in_the_erp_and_withdrawn(stage: Stage) -> None:
     order = stage.order()
     await stage.hook(order)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from crossdock.connectors.netsuite.client import CallFailed, RestClient, sql_list
+from crossdock.connectors.netsuite.client import CallFailed, RestClient
 from crossdock.connectors.netsuite.fulfillment import find_fulfillments, fulfill
 from crossdock.connectors.netsuite.goods_return import OPERATIONS, ReturnsDesk
 from crossdock.connectors.netsuite.mapping import (
@@ -20,7 +20,6 @@ from crossdock.connectors.netsuite.mapping import (
 )
 from crossdock.connectors.netsuite.order import (
     cancel_order,
-    external_id,
     is_closed,
     names_of,
     order_body,
@@ -55,15 +54,16 @@ class NetSuiteSender:
         return [await self._send(operation, item) for item in batch]
 
     async def find(self, operation: str, batch: Sequence[Outgoing]) -> list[Delivered | None]:
-        """By external id. Raises a CrossdockError when NetSuite cannot tell."""
+        """By external id. Orders are upserted whole: sent again, never looked for, because one that is there may be as
+        it was before its change. Raises a CrossdockError when NetSuite cannot tell."""
+        if operation == "sales_order":
+            return [None] * len(batch)
         try:
             if operation == "item_fulfillment":
                 return await find_fulfillments(self._client, batch)
             if operation in OPERATIONS:
                 return await self._returns.find(operation, batch)
-            if operation == "order_cancel":
-                return [await self._find_cancelled(item) for item in batch]
-            return await self._find_orders(batch)
+            return [await self._find_cancelled(item) for item in batch]
         except CallFailed as failed:
             raise failed.error from failed
         except msgspec.DecodeError as error:
@@ -95,13 +95,6 @@ class NetSuiteSender:
 
     def _internal_id(self, item: Outgoing) -> str:
         return item.known.get(self._order_key, "")
-
-    async def _find_orders(self, batch: Sequence[Outgoing]) -> list[Delivered | None]:
-        wanted = sql_list([external_id(item.reference) for item in batch])
-        query = f"SELECT id, externalid FROM transaction WHERE type = 'SalesOrd' AND externalid IN {wanted}"  # noqa: S608
-        found = {row.externalid: row.id for row in await self._client.suiteql(query)}
-        references = [found.get(external_id(item.reference)) for item in batch]
-        return [Delivered(reference=reference) if reference else None for reference in references]
 
     async def _find_cancelled(self, item: Outgoing) -> Delivered | None:
         internal_id = self._internal_id(item) or await order_id(self._client, item.reference)
