@@ -4,7 +4,7 @@
     receive    intake/hooks.py        a webhook is authenticated, kept, then acknowledged
                connectors/file_drop   a file's rows are kept the same way
     translate  mapping/               bytes become a canonical document (Message Translator)
-    decide     orders/ inventory/ fulfillment/ catalog/ routing/   what it means and what is owed to whom
+    decide     orders/ inventory/ fulfillment/ returns/ catalog/ routing/   what it means and what is owed to whom
     deliver    delivery/              every obligation reaches its system once (Guaranteed Delivery)
 
 This file holds the middle: `work` takes a batch of kept documents through translate and decide in one transaction.

@@ -22,6 +22,7 @@ from crossdock.estate.consumers import SCOPES
 from crossdock.governance.caller import Caller
 from crossdock.returns.request import ReturnRequest
 from crossdock.runtime.clock import now, set_clock
+from crossdock.triage.edit import edit, editable
 from tests.api.ordering import desk_on, problem
 from tests.api.returning import POLICY, Counter, a_return
 
@@ -128,6 +129,25 @@ async def test_what_the_policy_does_not_let_pass_is_held_until_a_person_decides(
     assert case is not None
     assert (case["rule"], case["currency"]) == ("return.window", "USD")
     assert case["money"] > Decimal(0)
+
+
+@pytest.mark.parametrize(
+    ("change", "state"), [({"override": "a good customer"}, "approved"), ({"status": "declined"}, "declined")]
+)
+async def test_a_person_decides_by_editing_the_case(counter: Counter, change: dict[str, str], state: str) -> None:
+    order = await counter.shipped_order()
+    with set_clock(now() + timedelta(days=31, hours=1)):
+        asked = await counter.ask(a_return(order))
+    await counter.desk.decide()
+    async with counter.desk.pool.acquire() as conn:
+        case = await conn.fetchval("SELECT id FROM triage_case WHERE state = 'open'")
+        form = msgspec.json.decode((await editable(conn, case)).body)
+        async with conn.transaction():
+            edited = msgspec.json.encode({**form, **change})
+            await edit(conn, case, edited, by="jo", origin="cli", reason="asked the boss")
+    await counter.desk.decide()
+    told = (await counter.read(asked.json["id"])).json
+    assert (told["state"], told.get("problems")) == (state, None)
 
 
 @pytest.mark.parametrize(

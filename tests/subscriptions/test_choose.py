@@ -58,6 +58,7 @@ def test_what_has_no_channel_is_not_told_to_who_asked_for_some() -> None:
     ("key", "data", "found"),
     [
         ("order/shop/1/2", b"{}", ("shop", "")),
+        ("return/shop/R-1", b"{}", ("shop", "")),
         ("availability/shop/CD-1@EAST", b'{"channel": "mart"}', ("mart", "")),
         ("reservation/r1", b'{"channel": "shop", "customer_id": "C-1"}', ("shop", "C-1")),
         ("stock/CD-1@EAST", b'{"channel": 7, "customer_id": ["C-1"]}', ("", "")),

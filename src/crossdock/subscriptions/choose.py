@@ -15,8 +15,8 @@ from crossdock.errors import Refused
 MOST_TYPES: Final = 50
 MOST_NAMES: Final = 1000
 _PATTERN = re.compile(r"\*|[a-z][a-z_]*(\.[a-z][a-z_]*)*(\.\*)?")
-# Keys that say the channel: order/CHANNEL/NUMBER.
-_BY_CHANNEL = ("order/", "availability/")
+# Keys that say the channel: order/CHANNEL/NUMBER, return/CHANNEL/ID.
+_BY_CHANNEL = ("order/", "return/", "availability/")
 # Events about subscriptions themselves are on the bus only: they tell of other consumers.
 _INTERNAL = "subscription."
 
