@@ -277,10 +277,11 @@ def prepare_order(rules: Rules, item: Translated, others: OtherOrders | None = N
     limits = rules.limits(order.channel, others)
     if limits is None:
         return refused(order, unknown_channel(order.channel))
-    return prepare(item, order, rules.catalog, limits, source, _route(rules, order))
+    return prepare(item, order, rules.catalog, limits, source, routed_of(rules, order))
 
 
-def _route(rules: Rules, order: SalesOrder) -> Routed | CrossdockError:
+def routed_of(rules: Rules, order: SalesOrder) -> Routed | CrossdockError:
+    """Where routing sends `order`, which is in our words; or why it cannot say."""
     try:
         return route(order, rules.policy, rules.catalog.location_of, rules.catalog.stocked)
     except CrossdockError as error:

@@ -10,10 +10,12 @@ from pathlib import Path
 import asyncpg
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 
 from crossdock.canonical.master_data import Customer
 from crossdock.catalog.accept import accept_crosswalks, accept_customers
 from crossdock.inventory.level import Level
+from crossdock.routing.policy import RouteRule
 from tests.api.asking import NOON
 from tests.api.ordering import GOVERNED, TOTAL, Desk, an_order, desk_on, problem
 
@@ -109,6 +111,27 @@ async def test_a_cart_shows_what_we_know_besides(pool: asyncpg.Pool, database: s
         taxed = (await desk.validate(an_order(tax="14.87"))).json
         assert (taxed["valid"], taxed["total"]) == (True, "272.67")
         assert "service" not in taxed
+
+
+async def test_the_tax_is_of_the_company_that_sells(pool: asyncpg.Pool, database: str, tmp_path: Path) -> None:
+    """Routing gives orders to Germany to another entity than the channel's own."""
+    german = (
+        "tax: {rules: [{percent: 6, code: US, entity: us}, {percent: 19, code: DE-19}]}\n"
+        "checks: {portal: {tax: true}}\n"
+    )
+    async with desk_on(pool, database, tmp_path, german) as desk:
+        policy = desk.orders.handler._door.rules.policy
+        rule = RouteRule(location="EAST", entity="de", country="DE")
+        desk.orders.handler._door.rules = replace(
+            desk.orders.handler._door.rules,
+            policy=replace(policy, rules=(rule,), erp_of={"us": "erp", "de": "erp"}),
+        )
+        ship_to = {"street": "Allee 1", "city": "Berlin", "postal_code": "10115", "country": "DE"}
+        told = (await desk.validate(an_order(ship_to=ship_to))).json
+        assert (told["entity"], told["tax"]) == ("de", "48.98")
+        assert {line["tax_code"] for line in told["lines"]} == {"DE-19"}
+        assert (await desk.validate(an_order(ship_to=ship_to, tax="48.98"))).json["valid"]
+        assert not (await desk.validate(an_order(tax="48.98"))).json["valid"]
 
 
 async def test_lines_of_one_sku_are_short_together(desk: Desk) -> None:

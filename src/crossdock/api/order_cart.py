@@ -77,15 +77,15 @@ async def cart(door: OrderDoor, channel: ApiChannel, checked: Checked, stock: Av
     failures = tuple(field_problem(one) for one in checked.failures[:MOST_FAILURES])
     if order is None:
         return Cart(valid=False, channel=channel.name, entity=facts.entity, failures=failures, catalog=known)
-    rules = door.rules
+    rules, entity = door.rules, checked.entity or facts.entity
     if checked.customer is not None:
-        order = enriched(order, checked.customer, facts.entity, rules.catalog, rules.tax)
+        order = enriched(order, checked.customer, entity, rules.catalog, rules.tax)
     due = tax_due(order, rules.tax) if rules.tax is not None and checked.customer is not None else None
     available, stock_known, left_out = await _available(order.lines, channel, door, stock)
     return Cart(
         valid=not failures,
         channel=channel.name,
-        entity=facts.entity,
+        entity=entity,
         currency=order.currency,
         customer=checked.customer,
         lines=tuple(

@@ -13,7 +13,7 @@ from crossdock.canonical.party import Party
 from crossdock.canonical.sales_order import SalesOrder
 from crossdock.catalog.price import Asked, asking
 from crossdock.catalog.priced import WantedLine
-from crossdock.decide_orders import Rules
+from crossdock.decide_orders import Rules, routed_of
 from crossdock.errors import CrossdockError, EngineAway, NeedsEdit, Refused
 from crossdock.governance.caller import Caller
 from crossdock.orders.checks import NO_CHECKS
@@ -39,12 +39,13 @@ class ApiChannel(Struct, frozen=True):
 
 class Checked(Struct, frozen=True):
     """What the door found. `placed`: the order as it is kept; `order`: the same in our SKUs. Both are None when nothing
-    could be made of the request. `customer`: the account it is booked on."""
+    could be made of the request. `customer`: the account it is booked on; `entity`: the company that sells."""
 
     placed: SalesOrder | None
     order: SalesOrder | None
     customer: Party | None
     failures: list[NeedsEdit]
+    entity: str = ""
 
 
 class OrderDoor:
@@ -115,8 +116,12 @@ class OrderDoor:
             found = examine(order, catalog, replace(limits, checks=NO_CHECKS), channel.source).failures
             found = [one for one in found if one.rule != "order.customer_known"]
             return Checked(placed, order, None, [*found, _not_theirs(order.customer.id)])
+        if self.rules.tax is not None:
+            # Another company may sell than the channel's own: then its tax is due, as the worker will say too.
+            routed = routed_of(self.rules, order)
+            limits = limits if isinstance(routed, CrossdockError) else replace(limits, entity=routed.entity)
         examined = examine(order, catalog, limits, channel.source)
-        return Checked(placed, order, examined.customer, examined.failures)
+        return Checked(placed, order, examined.customer, examined.failures, limits.entity)
 
     def _prices(self, request: OrderRequest, limits: ChannelRules, at: datetime, buyer: str) -> PriceOf:
         """What a line costs that comes without a price: what account `buyer` is quoted for it now, "" = what anybody
