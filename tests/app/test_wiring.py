@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from crossdock.app import wiring
+from crossdock.app.polling import polled_systems
 from crossdock.app.prepare import prepare
 from crossdock.app.routing_rules import policy_of
 from crossdock.app.wiring import (
@@ -71,6 +72,29 @@ def test_a_topic_of_a_retired_interface_is_refused_until_another_takes_it(estate
     rewritten(estate, "  warehouse.shipments:", f"{after}  warehouse.shipments:")
     route = hook_routes(wire(estate))["warehouse", "stock.counted"]
     assert (route.interface, route.retired, route.notices) == ("warehouse.counts_v2", False, ())
+
+
+def test_systems_are_asked_where_the_estate_says(estate: Path) -> None:
+    assert polled_systems(wire(estate)) == []
+    faces = (
+        "  erp.invoices: {system: netsuite, topics: [invoices], object: invoice, owner: erp, tier: gold, version: 1,"
+    )
+    faces += " state: active, poll: {every: 5m, since: 2026-11-01}}\n  erp.old: {system: netsuite, topics: [payments],"
+    faces += " object: payment, owner: erp, tier: gold, version: 1, state: retired}\n"
+    rewritten(estate, "  warehouse.shipments:", f"{faces}  warehouse.shipments:")
+    wired = wire(estate)
+    (system,) = polled_systems(wired)
+    assert (system.name, system.config.limits.concurrency) == ("netsuite", 1)
+    (topic,) = system.topics
+    assert (topic.interface, topic.topic, topic.every, topic.overlap) == (
+        "erp.invoices",
+        "invoices",
+        timedelta(minutes=5),
+        timedelta(minutes=5),
+    )
+    assert topic.since == datetime(2026, 11, 1, tzinfo=UTC)
+    assert translations_of(wired, Catalog())["erp.invoices", "invoices"].kind == "invoice"
+    assert ("netsuite", "invoices") not in hook_routes(wired)
 
 
 def test_every_secret_that_is_being_rotated_out_is_accepted(estate: Path) -> None:

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from msgspec import Struct
 from msgspec.structs import replace
 
-from crossdock.billing.known import BilledOrder
+from crossdock.billing.known import BilledOrder, OrderedLine
+from crossdock.billing.lines import name_lines
 from crossdock.billing.told import Listeners
 from crossdock.canonical.billing import Invoice
 from crossdock.canonical.money import Money
@@ -261,3 +262,103 @@ def test_hostile_text_is_no_invoice() -> None:
     for body in (b"{}", b'{"invoice_key":"x"}', msgspec.json.encode({"invoice_key": "x" * 201}), b"\xff", b"[]"):
         with pytest.raises((msgspec.ValidationError, msgspec.DecodeError)):
             msgspec.json.decode(body, type=Invoice)
+
+
+def unnamed(key: str, *lines: tuple[str, str, str], **changes: Any) -> Invoice:
+    """An invoice of an ERP that knows SKUs only: (SKU, quantity, total) lines in the unit that was ordered."""
+    made = invoice(key, *(("x", *line) for line in lines), **changes)
+    return replace(
+        made, lines=tuple(replace(one, line="", quantity=Quantity(one.quantity.value, "ZZ")) for one in made.lines)
+    )
+
+
+async def erp_calls_it(pool: asyncpg.Pool, name: str) -> None:
+    await pool.execute(
+        "INSERT INTO delivery (document_id, interface, system, operation, object, key, reference, state, "
+        "their_reference) VALUES (1, 'erp.orders', 'erp', 'sales_order', 'sales_order', $1, $2, 'delivered', $3)",
+        f"order/{KEY}",
+        KEY,
+        name,
+    )
+
+
+async def test_an_order_is_found_by_what_its_erp_calls_it(ordered: asyncpg.Pool) -> None:
+    await ordered.execute("UPDATE sales_order SET erp = 'erp'")
+    await erp_calls_it(ordered, "100001")
+    await erp_calls_it(ordered, "100001")
+    results = await took(
+        ordered,
+        replace(invoice("I1", *WHOLE), order="erp:100001"),
+        payment("P1", "5.00", order="erp:100001"),
+        payment("P2", "5.00", order="other:100001"),
+        payment("P3", "5.00", order="erp:"),
+    )
+    assert [one.orders for one in results[:2]] == [(KEY,), (KEY,)]
+    assert [rules_of(one) for one in results[2:]] == [["payment.order_known"], ["payment.order_known"]]
+
+
+async def test_lines_of_a_sku_are_put_on_the_lines_of_the_order(pool: asyncpg.Pool) -> None:
+    given = order("1", line(1, "CD-1", "2"), line(2, "CD-2", "3"), line(3, "CD-1", "3"))
+    await decided(pool, given, by=estate(), first=1)
+    first, second = await took(
+        pool,
+        unnamed("I1", ("CD-1", "3", "10.00"), ("CD-2", "1", "10.00")),
+        unnamed("I2", ("CD-1", "2", "20.00")),
+    )
+    rows = await pool.fetch("SELECT invoice_key, lines, total FROM invoice ORDER BY invoice_key")
+    assert [tuple(row) for row in rows] == [
+        ("erp/I1", '{"1": "2", "2": "1", "3": "1"}', Decimal("20.00")),
+        ("erp/I2", '{"3": "2"}', Decimal("20.00")),
+    ]
+    told = msgspec.json.decode(first.body, type=Invoice)
+    assert [(one.line, str(one.quantity.value), one.quantity.unit, str(one.total.amount)) for one in told.lines] == [
+        ("1", "2", "EA", "6.67"),
+        ("3", "1", "EA", "3.33"),
+        ("2", "1", "EA", "10.00"),
+    ]
+    assert second.accepted
+    (again,) = await took(pool, unnamed("I1", ("CD-1", "3", "10.00"), ("CD-2", "1", "10.00"), version=2))
+    assert again.accepted
+    (more,) = await took(pool, unnamed("I3", ("CD-1", "1", "10.00")))
+    assert rules_of(more) == ["invoice.quantity_ordered"]
+    (back,) = await took(pool, unnamed("C1", ("CD-1", "3", "10.00"), kind="credit_memo"))
+    assert back.accepted
+
+
+@pytest.mark.parametrize(
+    ("line_", "expected"),
+    [(("CD-9", "1", "10.00"), ["invoice.line_known"]), (("CD-1", "1.5", "10.00"), ["invoice.line_known"])],
+)
+async def test_a_line_that_fits_none_of_the_order_is_named(
+    ordered: asyncpg.Pool, line_: tuple[str, str, str], expected: list[str]
+) -> None:
+    made = unnamed("I1", ("CD-1", "1", "10.00"))
+    given = replace(made.lines[0], sku=line_[0], quantity=Quantity(Decimal(line_[1]), "ZZ"))
+    (decision,) = await took(ordered, replace(made, lines=(given,)))
+    assert rules_of(decision) == expected
+    assert isinstance(decision.error, NeedsEdit)
+    assert decision.error.field == "lines[0].sku"
+
+
+@given(
+    ordered_=st.lists(st.tuples(st.sampled_from("AB"), st.integers(1, 5)), min_size=1, max_size=5),
+    billed_=st.lists(st.tuples(st.sampled_from("ABC"), st.integers(1, 6), st.integers(0, 10_000)), max_size=4),
+)
+def test_placing_loses_no_quantity_and_no_money(
+    ordered_: list[tuple[str, int]], billed_: list[tuple[str, int, int]]
+) -> None:
+    lines = {str(n): OrderedLine(sku, Decimal(many), "EA") for n, (sku, many) in enumerate(ordered_)}
+    made = unnamed("I1", *((sku, str(many), f"{cents / 100:.2f}") for sku, many, cents in billed_))
+    placed = name_lines(made, lines, {})
+    for sku in "ABC":
+        before = [one for one in made.lines if one.sku == sku]
+        after = [one for one in placed.lines if one.sku == sku]
+        for what in (lambda one: one.quantity.value, lambda one: one.total.amount):
+            assert sum(map(what, before)) == sum(map(what, after))
+        there = [name for name, one in lines.items() if one.sku == sku]
+        assert {one.line for one in after} <= (set(there) if there else {""})
+        asked = sum((lines[name].quantity for name in there), Decimal(0))
+        if sum((one.quantity.value for one in before), Decimal(0)) <= asked:
+            for name in there:
+                on_it = sum((one.quantity.value for one in after if one.line == name), Decimal(0))
+                assert on_it <= lines[name].quantity

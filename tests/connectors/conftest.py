@@ -12,11 +12,13 @@ from crossdock.mapping.compile import Parts, Translator, compile_mapping
 from crossdock.mapping.step import decode_source
 from crossdock.sdk.connector import SystemConfig, load_connector
 from crossdock.sdk.listing import Lister
+from crossdock.sdk.polling import Poller
 from crossdock.sdk.sending import Sender
 from crossdock.sdk.words import Mapping
 
 OpenSender = Callable[..., Sender]
 OpenLister = Callable[..., Lister]
+OpenPoller = Callable[..., Poller]
 
 pytest.register_assert_rewrite("crossdock.sdk.conformance.inbound", "crossdock.sdk.conformance.outbound")
 pytest.register_assert_rewrite("crossdock.sdk.conformance.suite")
@@ -61,6 +63,25 @@ async def open_lister() -> AsyncIterator[OpenLister]:
     yield opened
     for lister in listers:
         await lister.close()
+
+
+@pytest.fixture
+async def open_poller() -> AsyncIterator[OpenPoller]:
+    """Open the poller of a connector for a system at `url`; closed after the test."""
+    pollers: list[Poller] = []
+
+    def opened(connector: str, **config: Any) -> Poller:
+        loaded = load_connector(connector)
+        assert loaded.make_poller is not None
+        secrets = config.pop("secrets", {})
+        given = {"name": connector, "settings": {}, "names": {}, "limits": loaded.manifest.limits, **config}
+        poller = loaded.make_poller(SystemConfig(**given, secret=secrets.__getitem__, translate={}))
+        pollers.append(poller)
+        return poller
+
+    yield opened
+    for poller in pollers:
+        await poller.close()
 
 
 @pytest.fixture(scope="session")

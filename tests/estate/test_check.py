@@ -74,6 +74,18 @@ def test_a_sound_estate_has_no_findings(tmp_path):
             "estate.yaml:9 systems.exports.limits.concurrency",
             "concurrency 9 is more than the 1 that File drop allows",
         ),
+        (
+            "version: 1, state",
+            "version: 1, poll: {every: 1m}, state",
+            "estate.yaml:16 interfaces.exports.orders.poll",
+            "poll says how to ask, but file_drop is asked about none of its topics",
+        ),
+        (
+            "version: 1, state",
+            "version: 1, poll: {every: soon}, state",
+            "estate.yaml:16 interfaces.exports.orders.poll.every",
+            "'soon' is not a duration",
+        ),
         ("erp: exports", "erp: sap", "estate.yaml:7 entities.uk.erp", "there is no 'sap' among the systems"),
         ("entity: uk", "entity: fr", "estate.yaml:11 channels.shop.entity", "there is no 'fr' among the entities"),
         ("5901234123457", "5901234123450", "estate.yaml:13 locations.WH-1.gln", "'5901234123450' is no GLN"),

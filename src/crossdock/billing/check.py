@@ -68,6 +68,10 @@ def _line(
     index: int, line: str, sku: str, quantity: Quantity, ordered: Mapping[str, OrderedLine]
 ) -> Iterator[NeedsEdit]:
     at = f"lines[{index}]"
+    if not line:
+        reason = f"the order has no line of {sku} in {quantity.unit}"
+        yield _edit("invoice", "line_known", f"{at}.sku", sku, reason, "put the SKU of one of its lines, and its line")
+        return
     if line not in ordered:
         yield _edit("invoice", "line_known", f"{at}.line", line, f"the order has no line {line}", "put a line of it")
         return

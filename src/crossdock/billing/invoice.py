@@ -11,10 +11,12 @@ from msgspec.structs import replace
 
 from crossdock.billing.check import check_invoice
 from crossdock.billing.known import SQL, BilledOrder, orders_named
+from crossdock.billing.lines import name_lines
 from crossdock.billing.take import Desk, Taken, take
 from crossdock.billing.tally import Stands, billed_of, invoice_stands, invoices_of
 from crossdock.billing.told import Listeners
 from crossdock.canonical.billing import Invoice
+from crossdock.canonical.objects import encode
 from crossdock.catalog.cache import Catalog
 from crossdock.errors import NeedsEdit
 from crossdock.journal.decided import Decided, Translated
@@ -40,7 +42,13 @@ async def take_invoices(
     standing = await invoices_of(conn, keys, (item.document.invoice_key for item in batch))
 
     desk = Desk(
-        of="invoice", orders=orders, standing=standing, check=_check, stands=invoice_stands, listeners=listeners
+        of="invoice",
+        orders=orders,
+        standing=standing,
+        check=_check,
+        stands=invoice_stands,
+        listeners=listeners,
+        complete=_complete,
     )
     decisions, taken = take(desk, batch, source_of)
     await _write(conn, taken)
@@ -52,7 +60,15 @@ def _in_our_skus(item: Translated, catalog: Catalog, source: str) -> Translated:
     if not catalog.translates(source, "sku"):
         return item
     lines = tuple(replace(line, sku=catalog.sku(source, line.sku) or line.sku) for line in invoice.lines)
-    return item if lines == invoice.lines else replace(item, document=replace(invoice, lines=lines))
+    if lines == invoice.lines:
+        return item
+    named = replace(invoice, lines=lines)
+    return replace(item, document=named, body=encode(named))
+
+
+def _complete(invoice: Invoice, order: BilledOrder, standing: Mapping[str, Stands]) -> Invoice:
+    billed = billed_of(order.order_key, standing, without=invoice.invoice_key)
+    return name_lines(invoice, order.lines, billed.lines)
 
 
 def _check(invoice: Invoice, order: BilledOrder, standing: Mapping[str, Stands]) -> list[NeedsEdit]:

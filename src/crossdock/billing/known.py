@@ -45,8 +45,8 @@ _LINES = msgspec.json.Decoder(dict[str, OrderedLine])
 
 
 async def orders_named(conn: asyncpg.Connection, names: Iterable[str]) -> Mapping[str, list[BilledOrder]]:
-    """The orders that each name (an order key or an order's number) means, locked in key order until the transaction
-    ends. A name without an order is not in the mapping."""
+    """The orders that each name (an order key, an order's number, what its ERP calls it) means, locked in key order
+    until the transaction ends. A name without an order is not in the mapping."""
     asked = sorted(set(names))
     rows = await conn.fetch(SQL.orders_named, asked)
     keys = sorted({row["order_key"] for row in rows})

@@ -1,5 +1,5 @@
 -- name: orders_named
--- The orders that these keys or numbers name.
+-- The orders that these names mean: our key, the order's number, or "<ERP>:<what it calls the order>".
 SELECT n.name, s.order_key, s.number, s.channel, s.entity, s.currency, s.total, s.erp
 FROM unnest($1::text[]) AS n (name)
 JOIN sales_order s ON s.order_key = n.name
@@ -7,6 +7,12 @@ UNION ALL
 SELECT n.name, s.order_key, s.number, s.channel, s.entity, s.currency, s.total, s.erp
 FROM unnest($1::text[]) AS n (name)
 JOIN sales_order s ON s.number = n.name AND s.order_key <> n.name
+UNION ALL
+SELECT DISTINCT n.name, s.order_key, s.number, s.channel, s.entity, s.currency, s.total, s.erp
+FROM unnest($1::text[]) AS n (name)
+JOIN delivery d ON d.system = split_part(n.name, ':', 1) AND d.their_reference = substr(n.name, strpos(n.name, ':') + 1)
+JOIN sales_order s ON s.order_key = d.reference AND s.erp = d.system
+WHERE strpos(n.name, ':') > 0 AND d.operation = 'sales_order' AND d.state = 'delivered' AND d.their_reference <> ''
 
 -- name: lock_orders
 -- What is ordered by these orders, locked in key order until the transaction ends, so that sums over their invoices and

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from crossdock.billing.known import BilledOrder, the_order
 from crossdock.billing.tally import Stands
@@ -17,11 +18,18 @@ from crossdock.errors import CrossdockError, NeedsEdit
 from crossdock.journal.decided import Decided, NewEvent, Translated
 
 Check = Callable[[Any, BilledOrder, Mapping[str, Stands]], list[NeedsEdit]]
+Complete = Callable[[Any, BilledOrder, Mapping[str, Stands]], Any]
+
+
+def as_it_is(document: Any, _order: BilledOrder, _standing: Mapping[str, Stands]) -> Any:
+    """The document itself."""
+    return document
 
 
 class Desk(Struct, kw_only=True):
     """What documents of one kind (`of`: invoice or payment) are decided with. `standing`: what counts so far, by key,
-    brought up to date with each document that is taken; `check`: what is wrong with one."""
+    brought up to date with each document that is taken; `complete`: a document with what its order says of it; `check`:
+    what is wrong with one."""
 
     of: str
     orders: Mapping[str, list[BilledOrder]]
@@ -29,6 +37,7 @@ class Desk(Struct, kw_only=True):
     check: Check
     stands: Callable[[Any, str], Stands]
     listeners: Listeners
+    complete: Complete = as_it_is
 
 
 class Taken(Struct, frozen=True):
@@ -46,6 +55,10 @@ def take(desk: Desk, batch: Sequence[Translated], source_of: Mapping[str, str]) 
     for item in batch:
         key: str = getattr(item.document, f"{desk.of}_key")
         order = the_order(item.document.order, desk.orders, item.claimed.attempts, desk.of)
+        if isinstance(order, BilledOrder):
+            completed = desk.complete(item.document, order, desk.standing)
+            if completed is not item.document:
+                item = replace(item, document=completed, body=encode(completed))
         found = order if isinstance(order, CrossdockError) else _wrong(desk, key, item.document, order)
         if isinstance(found, Decided):
             decisions.append(found)
@@ -82,6 +95,7 @@ def _accepted(desk: Desk, item: Translated, order: BilledOrder, key: str, source
     money = _money(item.document)
     return Decided(
         deliveries=desk.listeners.told(desk.of, order, key, source),
+        body=item.body or b"",
         events=(NewEvent(type=f"{desk.of}.accepted", data=encode(item.document), key=f"order/{order.order_key}"),),
         accepted=True,
         money=money.amount,

@@ -17,9 +17,13 @@ MOST_LINES = 10_000
 
 
 class InvoiceLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is charged of one order line (`line` is the order's line id); `total` before tax."""
+    """What is charged of one order line; `total` before tax.
 
-    line: Key
+    `line` is the order's line id; "": whoever bills does not know it, and the order's lines of the SKU are meant. The
+    quantity of such a line may be in unit ZZ, the unit that was ordered in.
+    """
+
+    line: Text = ""
     sku: Key
     quantity: Quantity
     total: Money
@@ -28,7 +32,8 @@ class InvoiceLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Invoice(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is charged for an order, in whole or in part; a credit memo gives back, with the same positive amounts.
 
-    `invoice_key` = "<system>/<its number>" names it across versions; `order` is our order key, or the order's number.
+    `invoice_key` = "<system>/<its number>" names it across versions; `order` is our order key, the order's number, or
+    "<ERP system>:<what that calls the order>".
     `status` void: it does not hold any more. Totals: sum of line totals + charges + tax = total.
     """
 
@@ -51,8 +56,8 @@ class Invoice(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Payment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Money that came in for an order, or went back (`kind` refund); the amount is positive either way.
 
-    `payment_key` = "<system>/<its id>"; `order` is our order key or the order's number; `invoice_key`: the
-    invoice it is for, "" = the order. `status` reversed: the bank or the processor took it back.
+    `payment_key` = "<system>/<its id>"; `order` names the order as an invoice does; `invoice_key`: the invoice it is
+    for, "" = the order. `status` reversed: the bank or the processor took it back.
     """
 
     payment_key: Key

@@ -158,7 +158,7 @@ async def test_delete_and_master_data(call: Caller) -> None:
     assert (await call("PUT", "/customer/eid:NEW-1", {"email": "x@example.com"})).id == made.id
     assert (await call("POST", "/salesOrder", order(entity={"id": made.id}))).status == 204
     assert (await call("PUT", "/inventoryItem/eid:SKU-1", {"itemId": "SKU-1"})).status == 204
-    assert (await call("POST", "/invoice", {})).status == 404
+    assert (await call("POST", "/vendorBill", {})).status == 404
 
 
 async def test_over_the_concurrency_limit_it_is_429(http: aiohttp.ClientSession) -> None:

@@ -22,6 +22,9 @@ from crossdock.sdk.sending import Exchange
 
 RECORD: Final = "/services/rest/record/v1"
 SUITEQL: Final = "/services/rest/query/v1/suiteql"
+# SuiteQL: at most 1,000 rows a page, 100,000 rows by offset.
+PAGE: Final = 1_000
+_REACH: Final = 100_000
 _ACCOUNT: Final = re.compile(r"[A-Za-z0-9]+([_-][A-Za-z0-9]+)?")
 # Without it NetSuite drops what is misspelt and says nothing.
 _STRICT: Final = {"X-NetSuite-PropertyNameValidation": "Error"}
@@ -30,6 +33,7 @@ _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 
 class _Rows(Struct):
     items: list[dict[str, Any]]
+    has_more: bool = field(default=False, name="hasMore")
 
 
 _ROWS: Final = msgspec.json.Decoder(_Rows)
@@ -107,18 +111,33 @@ class RestClient:
         """The first 1,000 rows of a SuiteQL query that asks for id, and maybe externalid. Raises CallFailed."""
         return await self.rows(query, Row)
 
-    async def rows(self, query: str, row: type[RowType]) -> list[RowType]:
-        """The first 1,000 rows of a SuiteQL query, each read as a `row`. Raises CallFailed."""
-        url = f"{self._base}{SUITEQL}?limit=1000&offset=0"
+    async def rows(self, query: str, row: type[RowType], limit: int = PAGE) -> list[RowType]:
+        """The first `limit` rows (1,000 at most) of a SuiteQL query, each read as a `row`. Raises CallFailed."""
+        return (await self._page(query, row, limit, 0))[0]
+
+    async def every_row(self, query: str, row: type[RowType]) -> list[RowType]:
+        """All rows of a SuiteQL query that has an order, page by page. Raises CallFailed, RetryLater in it beyond the
+        100,000 rows that an offset reaches."""
+        found: list[RowType] = []
+        for offset in range(0, _REACH, PAGE):
+            rows, more = await self._page(query, row, PAGE, offset)
+            found += rows
+            if not more:
+                return found
+        raise CallFailed(RetryLater(f"a query has more than {_REACH} rows", rule="rows"), None)
+
+    async def _page(self, query: str, row: type[RowType], limit: int, offset: int) -> tuple[list[RowType], bool]:
+        url = f"{self._base}{SUITEQL}?limit={limit}&offset={offset}"
         reply = await self._call("POST", url, _ENCODER.encode({"q": query}), {"Prefer": "transient"}, reading=True)
         if reply is None:
-            return []
+            return [], False
         try:
-            items: list[RowType] = msgspec.convert(_ROWS.decode(reply.body).items, list[row], strict=False)  # type: ignore[valid-type]
-            return items
+            page = _ROWS.decode(reply.body)
+            items: list[RowType] = msgspec.convert(page.items, list[row], strict=False)  # type: ignore[valid-type]
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
             unreadable = RetryLater(f"NetSuite's answer could not be read: {error}", rule="answer")
             raise CallFailed(unreadable, reply.exchange) from error
+        return items, page.has_more
 
     async def close(self) -> None:
         """Release connections."""

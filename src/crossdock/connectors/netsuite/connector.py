@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from crossdock.connectors.netsuite.changes import NetSuitePoller
 from crossdock.connectors.netsuite.list_stock import NetSuiteLister
 from crossdock.connectors.netsuite.mapping import MAPPINGS
 from crossdock.connectors.netsuite.sender import NetSuiteSender
@@ -16,4 +17,5 @@ CONNECTOR: Final = Connector(
     mappings=MAPPINGS,
     make_sender=NetSuiteSender,
     make_lister=NetSuiteLister,
+    make_poller=NetSuitePoller,
 )

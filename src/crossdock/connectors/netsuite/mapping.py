@@ -227,4 +227,100 @@ CREDIT_MEMO: Final = Mapping(
     ),
 )
 
-MAPPINGS: Final = (SALES_ORDER, CHARGE_LINE, ITEM_FULFILLMENT, RETURN_AUTHORIZATION, ITEM_RECEIPT, CREDIT_MEMO)
+INVOICE: Final = Mapping(
+    name="netsuite.invoice",
+    version=1,
+    direction="in",
+    source="NetSuite invoice or credit memo, read by SuiteQL (transaction and transactionline)",
+    target="invoice",
+    functions=FUNCTIONS,
+    rules=(
+        Rule(target="invoice_key", sources=("~.system", "id"), via=(("concat", "/"),), required=True),
+        Rule(target="number", source="tranid", via=("text", "strip"), required=True),
+        Rule(target="kind", source="type", via=(("match", {"CustInvc": "invoice", "CustCred": "credit_memo"}),)),
+        Rule(target="order", sources=("~.system", "salesorder"), via=(("concat", ":"),), required=True),
+        Rule(target="version", source="lastmodifieddate", via=("epoch_ms",), required=True),
+        Rule(target="status", source="voided", via=(("match", {"T": "void", "F": "open"}),), default="open"),
+        Rule(target="issued_at", source="trandate", via=(("datetime", "UTC"),), required=True),
+        Rule(target="due_on", source="duedate"),
+        Rule(target="currency", source="currency", via=("text", "upper"), required=True),
+        Rule(
+            target="lines",
+            source="lines",
+            where="kind=goods",
+            each=(
+                Rule(target="line", const="", note="NetSuite knows SKUs only; billing finds the order's lines"),
+                Rule(target="sku", source="item", via=("text", "strip"), required=True),
+                Rule(
+                    target="quantity",
+                    sources=("quantity", "$.type"),
+                    via=("as_billed", ("quantity", "ZZ")),
+                    required=True,
+                    note="in the unit that was ordered: orders are sent as numbers",
+                ),
+                Rule(
+                    target="total",
+                    sources=("foreignamount", "$.type"),
+                    via=("as_billed", ("money", "$.currency")),
+                    required=True,
+                ),
+            ),
+            required=True,
+        ),
+        Rule(
+            target="charges",
+            source="lines",
+            where="kind=charge",
+            each=(
+                Rule(target="kind", source="charge", required=True),
+                Rule(target="description", source="memo", via=(("cut", 512),)),
+                Rule(
+                    target="amount",
+                    sources=("foreignamount", "$.type"),
+                    via=("as_billed", ("money", "$.currency")),
+                    required=True,
+                ),
+            ),
+        ),
+        Rule(target="tax", sources=("lines", "type"), via=("tax_of", ("money", "$.currency")), default=None),
+        Rule(
+            target="total",
+            source="foreigntotal",
+            via=("decimal", "abs", ("money", "$.currency")),
+            required=True,
+            note="a credit memo's is negative",
+        ),
+    ),
+    dropped=("memo", "lines.linesequencenumber"),
+)
+
+PAYMENT: Final = Mapping(
+    name="netsuite.payment",
+    version=1,
+    direction="in",
+    source="what a NetSuite customer payment was applied to an invoice for, read by SuiteQL",
+    target="payment",
+    functions=FUNCTIONS,
+    rules=(
+        Rule(target="payment_key", sources=("~.system", "id", "invoice"), via=(("concat", "/"),), required=True),
+        Rule(target="order", sources=("~.system", "salesorder"), via=(("concat", ":"),), required=True),
+        Rule(target="invoice_key", sources=("~.system", "invoice"), via=(("concat", "/"),), required=True),
+        Rule(target="version", source="lastmodifieddate", via=("epoch_ms",), required=True),
+        Rule(target="status", source="voided", via=(("match", {"T": "reversed", "F": "settled"}),), default="settled"),
+        Rule(target="paid_at", source="trandate", via=(("datetime", "UTC"),), required=True),
+        Rule(target="amount", source="applied", via=("decimal", "abs", ("money", "$.currency")), required=True),
+        Rule(target="reference", source="tranid", via=("text", ("cut", 512))),
+    ),
+    dropped=("type", "memo"),
+)
+
+MAPPINGS: Final = (
+    SALES_ORDER,
+    CHARGE_LINE,
+    ITEM_FULFILLMENT,
+    RETURN_AUTHORIZATION,
+    ITEM_RECEIPT,
+    CREDIT_MEMO,
+    INVOICE,
+    PAYMENT,
+)

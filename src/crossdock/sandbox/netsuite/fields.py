@@ -167,12 +167,67 @@ CREDIT_MEMO_LINE = _typed(
     any="inventoryDetail",
 )
 
+INVOICE = {
+    **_HEAD,
+    **_LINKS,
+    **_typed(
+        string="otherRefNum email message",
+        number="""exchangeRate shippingCost handlingCost discountTotal subtotal taxTotal total amountPaid
+            amountRemaining""",
+        reference="""customForm subsidiary location department class entity currency createdFrom postingPeriod account
+            terms""",
+        date="dueDate",
+        enumeration="status source",
+        address="shippingAddress billingAddress",
+    ),
+}
+INVOICE_LINE = _typed(
+    string="description units serialNumbers",
+    number="quantity rate amount grossAmt taxRate1 tax1Amt",
+    reference="item price taxCode location orderDoc",
+    integer="line orderLine",
+    boolean="isTaxable",
+    any="inventoryDetail",
+)
+CUSTOMER_PAYMENT = {
+    **_HEAD,
+    **_LINKS,
+    **_typed(
+        number="exchangeRate payment applied unapplied total",
+        reference="customForm subsidiary customer currency postingPeriod account aracct paymentMethod",
+        boolean="autoApply undepFunds",
+        enumeration="status",
+    ),
+}
+CUSTOMER_PAYMENT_APPLY = _typed(
+    string="refNum type",
+    number="amount due total disc",
+    reference="doc",
+    integer="line",
+    boolean="apply",
+    date="applyDate dueDate",
+)
+CUSTOMER_DEPOSIT = {
+    **_HEAD,
+    **_LINKS,
+    **_typed(
+        string="checkNum",
+        number="exchangeRate payment",
+        reference="customForm subsidiary customer salesOrder currency postingPeriod account location paymentMethod",
+        boolean="undepFunds",
+        enumeration="status",
+    ),
+}
+
 RECORDS: dict[str, dict[str, str]] = {
     "salesOrder": SALES_ORDER,
     "itemFulfillment": ITEM_FULFILLMENT,
     "returnAuthorization": RETURN_AUTHORIZATION,
     "itemReceipt": ITEM_RECEIPT,
     "creditMemo": CREDIT_MEMO,
+    "invoice": INVOICE,
+    "customerPayment": CUSTOMER_PAYMENT,
+    "customerDeposit": CUSTOMER_DEPOSIT,
     "customer": CUSTOMER,
     "inventoryItem": INVENTORY_ITEM,
 }
@@ -182,6 +237,9 @@ SUBLISTS: dict[str, dict[str, dict[str, str]]] = {
     "returnAuthorization": {"item": RETURN_AUTHORIZATION_LINE},
     "itemReceipt": {"item": ITEM_RECEIPT_LINE},
     "creditMemo": {"item": CREDIT_MEMO_LINE},
+    "invoice": {"item": INVOICE_LINE},
+    "customerPayment": {"apply": CUSTOMER_PAYMENT_APPLY},
+    "customerDeposit": {},
     "customer": {},
     "inventoryItem": {},
 }

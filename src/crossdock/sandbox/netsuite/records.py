@@ -15,7 +15,10 @@ CURRENCIES = {"1": "USD", "2": "CAD", "3": "EUR", "4": "GBP"}
 SUBSIDIARIES = {"1": "Crossdock Distribution Inc."}
 FIRST_CUSTOMER, FIRST_ITEM, FIRST_TRANSACTION = 1000, 5000, 100_000
 
-TRANSACTIONS = ("salesOrder", "itemFulfillment", "returnAuthorization", "itemReceipt", "creditMemo")
+TRANSACTIONS = (
+    *("salesOrder", "itemFulfillment", "returnAuthorization", "itemReceipt", "creditMemo"),
+    *("invoice", "customerPayment", "customerDeposit"),
+)
 
 Record = dict[str, Any]
 
@@ -125,7 +128,7 @@ class Account:
             self.external[kind, external] = record["id"]
         if kind == "salesOrder" and record.get("otherRefNum"):
             self.by_other_ref.setdefault(record["otherRefNum"], set()).add(record["id"])
-        if kind in TRANSACTIONS and kind != "salesOrder":
+        if kind in TRANSACTIONS and "createdFrom" in record:
             made = self.by_origin.setdefault(record["createdFrom"]["id"], [])
             if record["id"] not in made:
                 made.append(record["id"])

@@ -14,6 +14,9 @@ STATUSES = {
     "returnAuthorization": RETURN_STATUS,
     "itemReceipt": {"Y": "Received"},
     "creditMemo": {"A": "Open", "B": "Fully Applied", "V": "Voided"},
+    "invoice": {"A": "Open", "B": "Paid In Full", "V": "Voided"},
+    "customerPayment": {"B": "Not Deposited", "C": "Deposited"},
+    "customerDeposit": {"A": "Not Deposited", "B": "Deposited", "C": "Fully Applied"},
 }
 HIDDEN = frozenset({"relieved"})
 

@@ -12,8 +12,9 @@ import msgspec
 from aiohttp import web
 
 from crossdock.sandbox.catalog import make_catalog
-from crossdock.sandbox.host import SimConfig, Simulator, json_response
+from crossdock.sandbox.host import ControlError, SimConfig, Simulator, json_response
 from crossdock.sandbox.netsuite.assertion import GrantError, TokenDesk
+from crossdock.sandbox.netsuite.billing import Biller
 from crossdock.sandbox.netsuite.fields import RECORDS
 from crossdock.sandbox.netsuite.goods_return import ReturnMaker
 from crossdock.sandbox.netsuite.problems import NetSuiteError, error_response
@@ -68,6 +69,25 @@ class AdjustRequest(msgspec.Struct, forbid_unknown_fields=True):
     quantity: float
 
 
+class BillingRun(msgspec.Struct, forbid_unknown_fields=True):
+    """Bill sales orders by internal id; none: every one of which something is to bill."""
+
+    orders: tuple[str, ...] = ()
+
+
+class PayRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Pay an invoice by internal id, "": every open one; `amount` null: all that is open of it."""
+
+    invoice: str = ""
+    amount: float | None = None
+
+
+class VoidRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Void an invoice by internal id."""
+
+    invoice: str
+
+
 class NetSuiteSim(Simulator):
     """`async with NetSuiteSim(config) as account: account.url`."""
 
@@ -96,6 +116,7 @@ class NetSuiteSim(Simulator):
         self.writer = Writer(self.account)
         self.transformer = Transformer(self.account, self.config.ship_status)
         self.returns = ReturnMaker(self.account)
+        self.billing = Biller(self.account)
         self.running = 0
         self.most_running = 0
 
@@ -183,6 +204,11 @@ class NetSuiteSim(Simulator):
         match request.method, parts[1:]:
             case "GET", []:
                 return self._list(request, kind)
+            case "POST", [] if kind == "customerDeposit":
+                return self._made(kind, self.billing.deposit(await self._body(request, kind)))
+            case "POST", [key, "!transform", "invoice"] if kind == "salesOrder":
+                order = self.account.get(kind, key)
+                return self._made("invoice", self.billing.invoice(order, await self._body(request, "invoice")))
             case "POST", []:
                 return self._made(kind, self.writer.create(kind, await self._body(request, kind)))
             case "GET", [key]:
@@ -278,6 +304,9 @@ class NetSuiteSim(Simulator):
             "return_authorizations": len(self.account.all("returnAuthorization")),
             "item_receipts": len(self.account.all("itemReceipt")),
             "credit_memos": len(self.account.all("creditMemo")),
+            "invoices": len(self.account.all("invoice")),
+            "customer_payments": len(self.account.all("customerPayment")),
+            "customer_deposits": len(self.account.all("customerDeposit")),
             "created_more_than_once_by_external_id": sum(1 for made in external.values() if len(made) > 1),
             "created_more_than_once_by_other_ref": sum(1 for made in other.values() if len(made) > 1),
             "most_calls_at_once": self.most_running,
@@ -291,14 +320,20 @@ class NetSuiteSim(Simulator):
             "return_authorizations": "returnAuthorization",
             "item_receipts": "itemReceipt",
             "credit_memos": "creditMemo",
+            "invoices": "invoice",
+            "customer_payments": "customerPayment",
+            "customer_deposits": "customerDeposit",
             "customers": "customer",
             "items": "inventoryItem",
         }
         if (method, tail) == ("POST", "adjust"):
             wanted = msgspec.json.decode(await request.read(), type=AdjustRequest)
             return {"on_hand": self.account.adjust(wanted.sku, wanted.location, wanted.quantity)}
-        if method != "GET":
-            return None
+        if method == "POST":
+            try:
+                return self._account_for(tail, await request.read() or b"{}")
+            except NetSuiteError as error:
+                raise ControlError(str(error)) from error
         if tail in tables:
             return {tail: list(self.account.all(tables[tail]).values())}
         if tail == "creations":
@@ -307,6 +342,22 @@ class NetSuiteSim(Simulator):
                 "by_other_ref": self.books.table("created_by_other_ref"),
             }
         return {"relieved": self.books.table("relieved")} if tail == "relieved" else None
+
+    def _account_for(self, tail: str, body: bytes) -> Any:
+        """What an accountant does by hand: a billing run, payments, voiding."""
+        match tail:
+            case "billing_run":
+                return {"invoices": self.billing.run(msgspec.json.decode(body, type=BillingRun).orders)}
+            case "payments":
+                wanted = msgspec.json.decode(body, type=PayRequest)
+                every = list(self.account.all("invoice").values())
+                chosen = [self.account.get("invoice", wanted.invoice)] if wanted.invoice else every
+                paid = [one for one in chosen if wanted.invoice or one["status"] == "A"]
+                return {"payments": [self.billing.pay(one, wanted.amount) for one in paid]}
+            case "void":
+                ident = msgspec.json.decode(body, type=VoidRequest).invoice
+                return {"invoice": self.billing.void(self.account.get("invoice", ident))}
+        return None
 
 
 def _replaced(request: web.BaseRequest) -> frozenset[str]:

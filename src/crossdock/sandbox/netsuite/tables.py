@@ -20,8 +20,13 @@ TYPES = {
     "returnAuthorization": "RtnAuth",
     "itemReceipt": "ItemRcpt",
     "creditMemo": "CustCred",
+    "invoice": "CustInvc",
+    "customerPayment": "CustPymt",
+    "customerDeposit": "CustDep",
 }
-_MONEY = frozenset({"salesOrder", "returnAuthorization", "creditMemo"})
+_MONEY = frozenset(TYPES) - {"itemFulfillment", "itemReceipt"}
+# The ledger's sign: a document that gives money back has a negative total, goods and income that leave are negative.
+_SIGN = {"creditMemo": -1}
 
 
 class Table(NamedTuple):
@@ -55,10 +60,14 @@ def _pick(account: Account, kind: str, exact: Candidates) -> Iterator[Record]:
             yield record
 
 
+def _total(record: Record) -> float:
+    if "payment" in record:
+        return float(record["payment"])
+    return float(sum(line.get("amount") or 0 for line in record["item"]) + (record.get("shippingCost") or 0))
+
+
 def _transaction(record: Record, kind: str) -> Row:
-    order = kind == "salesOrder"
     packages = record.get("package", [])
-    total = sum(line.get("amount") or 0 for line in record["item"])
     return {
         "id": record["id"],
         "externalid": record.get("externalId"),
@@ -70,11 +79,13 @@ def _transaction(record: Record, kind: str) -> Row:
         "status": record["shipStatus"] if kind == "itemFulfillment" else record["status"],
         "currency": (record.get("currency") or {}).get("id"),
         "memo": record.get("memo"),
-        "foreigntotal": f"{total:.2f}" if kind in _MONEY else None,
+        "foreigntotal": f"{_SIGN.get(kind, 1) * _total(record):.2f}" if kind in _MONEY else None,
         "trandate": _moment(record.get("tranDate") or record["createdDate"]),
         "createddate": _moment(record["createdDate"]),
         "lastmodifieddate": _moment(record["lastModifiedDate"]),
-        "createdfrom": None if order else record["createdFrom"]["id"],
+        "duedate": _moment(record.get("dueDate")),
+        "voided": "T" if record["status" if "status" in record else "shipStatus"] == "V" else "F",
+        "createdfrom": (record.get("createdFrom") or {}).get("id"),
         "trackingnumberlist": ", ".join(entry.get("packageTrackingNumber") or "" for entry in packages) or None,
     }
 
@@ -88,29 +99,78 @@ def _shipments(account: Account, exact: Candidates) -> Iterator[Row]:
 
 
 def _transactions(account: Account, exact: Candidates) -> Iterator[Row]:
-    yield from _orders(account, exact)
-    yield from _shipments(account, exact)
-    for kind in ("returnAuthorization", "itemReceipt", "creditMemo"):
-        for record in _pick(account, kind, exact):
-            yield _transaction(record, kind)
+    for kind, code in TYPES.items():
+        if code in exact.get("type", (code,)):
+            for record in _pick(account, kind, exact):
+                yield _transaction(record, kind)
 
 
 def _lines(account: Account, exact: Candidates) -> Iterator[Row]:
     wanted = {"id": exact["transaction"]} if "transaction" in exact else {}
-    for kind in ("salesOrder", "itemFulfillment"):
+    goods = account.catalog.by_sku()
+    for kind in TYPES:
+        sign = _SIGN.get(kind, 1)
         for record in _pick(account, kind, wanted):
-            for line in record["item"]:
-                # The ledger's sign: goods that leave count negative.
+            of = {
+                "transaction": record["id"],
+                "createdfrom": (record.get("createdFrom") or {}).get("id"),
+                "taxline": "F",
+                "iscogs": "F",
+            }
+            if kind in _MONEY:
+                total = f"{sign * _total(record):.2f}"
+                yield {**of, "linesequencenumber": 0, "mainline": "T", "foreignamount": total}
+            for line in record.get("item", ()):
+                quantity, amount = line.get("quantity"), line.get("amount")
                 yield {
-                    "transaction": record["id"],
+                    **of,
                     "linesequencenumber": line["line"],
                     "item": line["item"]["id"],
-                    "quantity": -line["quantity"],
+                    "itemtype": "InvtPart" if line["item"]["refName"] in goods else "OthCharge",
+                    "memo": line.get("description"),
+                    "quantity": None if quantity is None else -sign * quantity,
                     "quantityshiprecv": line.get("quantityFulfilled"),
                     "rate": line.get("rate"),
-                    "createdfrom": None if kind == "salesOrder" else record["createdFrom"]["id"],
+                    "foreignamount": None if amount is None else f"{-sign * amount:.2f}",
                     "mainline": "F",
                 }
+            if kind in ("invoice", "creditMemo") and record.get("shippingCost"):
+                yield {
+                    **of,
+                    "linesequencenumber": len(record["item"]) + 1,
+                    "itemtype": "ShipItem",
+                    "foreignamount": f"{-sign * record['shippingCost']:.2f}",
+                    "mainline": "F",
+                }
+
+
+def _links(account: Account, exact: Candidates) -> Iterator[Row]:
+    """Which transaction came of which: orders billed, invoices paid, deposits taken for orders."""
+    wanted = {"id": exact["nextdoc"]} if "nextdoc" in exact else {}
+    for record in _pick(account, "invoice", wanted):
+        for line in record["item"]:
+            amount = f"{line['amount'] or 0:.2f}"
+            yield _link("OrdBill", (record["createdFrom"]["id"], "SalesOrd"), (record["id"], "CustInvc"), amount)
+    for record in _pick(account, "customerPayment", wanted):
+        for line in record["apply"]:
+            amount = f"{line['amount']:.2f}"
+            yield _link("Payment", (line["doc"]["id"], "CustInvc"), (record["id"], "CustPymt"), amount)
+    for record in _pick(account, "customerDeposit", wanted):
+        if record.get("salesOrder"):
+            amount = f"{record['payment']:.2f}"
+            yield _link("OrdDep", (record["salesOrder"]["id"], "SalesOrd"), (record["id"], "CustDep"), amount)
+
+
+def _link(kind: str, before: tuple[str, str], after: tuple[str, str], amount: str) -> Row:
+    (previous, previous_type), (following, following_type) = before, after
+    return {
+        "previousdoc": previous,
+        "previoustype": previous_type,
+        "nextdoc": following,
+        "nexttype": following_type,
+        "linktype": kind,
+        "foreignamount": amount,
+    }
 
 
 def _customers(account: Account, exact: Candidates) -> Iterator[Row]:
@@ -164,7 +224,8 @@ def _subsidiaries(_account: Account, _exact: Candidates) -> Iterator[Row]:
 
 _TRANSACTION = (
     *("id", "externalid", "tranid", "type", "recordtype", "otherrefnum", "entity", "status", "currency", "memo"),
-    *("foreigntotal", "trandate", "createddate", "lastmodifieddate", "createdfrom", "trackingnumberlist"),
+    *("foreigntotal", "trandate", "duedate", "createddate", "lastmodifieddate", "voided"),
+    *("createdfrom", "trackingnumberlist"),
 )
 TABLES: dict[str, Table] = {
     "transaction": Table(_TRANSACTION, _transactions),
@@ -180,8 +241,16 @@ TABLES: dict[str, Table] = {
             "rate",
             "createdfrom",
             "mainline",
+            "taxline",
+            "iscogs",
+            "itemtype",
+            "foreignamount",
+            "memo",
         ),
         _lines,
+    ),
+    "previoustransactionlinelink": Table(
+        ("previousdoc", "previoustype", "nextdoc", "nexttype", "linktype", "foreignamount"), _links
     ),
     "customer": Table(
         ("id", "externalid", "entityid", "companyname", "email", "isinactive", "lastmodifieddate"), _customers

@@ -24,7 +24,7 @@ class Writer:
         """File a new record. Raises NetSuiteError."""
         if kind == "itemFulfillment":
             raise NetSuiteError(400, "USER_ERROR", "An item fulfillment is made by transforming a sales order.")
-        if kind in ("returnAuthorization", "itemReceipt", "creditMemo"):
+        if kind in ("returnAuthorization", "itemReceipt", "creditMemo", "invoice", "customerPayment"):
             raise NetSuiteError(400, "USER_ERROR", f"A {kind} is made by a transform (others are not simulated).")
         if kind != "salesOrder":
             return self._create_plain(kind, body)
