@@ -18,6 +18,7 @@ from crossdock.estate.compile import compile_estate
 from crossdock.estate.load import load_estate
 from crossdock.runtime.postgres import connect
 from tests.estate.estates import changed, write_estate
+from tests.governance.estates import estate_text
 
 ENDING = "state: deprecated, deprecated_on: 2026-01-01, sunset: 2026-07-01"
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -74,8 +75,8 @@ def test_the_database_says_when_a_message_came_last(
         try:
             for dedup_key, at in (("m-1", NOON), ("m-2", NOON.replace(hour=11))):
                 await conn.execute(
-                    "INSERT INTO message (interface, topic, dedup_key, body, received_at)"
-                    " VALUES ($1, 'order', $2, '', $3)",
+                    "INSERT INTO document (message_id, interface, topic, key, digest, received_at)"
+                    " VALUES (1, $1, 'order', $2, 0, $3)",
                     "exports.orders",
                     dedup_key,
                     at,
@@ -98,3 +99,19 @@ def test_the_database_says_when_a_message_came_last(
         "refused": 2,
         "last_refused": "2026-11-23T13:00:00Z",
     }
+
+
+def test_interfaces_of_the_api_are_listed_with_who_may_send_by_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.delenv("CROSSDOCK_DATA", raising=False)
+    by_api = "currency: GBP, api: {tier: gold}}"
+    everybody = listed("-e", write_estate(tmp_path, changed("currency: GBP}", by_api)))
+    assert [(one["interface"], one["tier"], one["consumers"]) for one in everybody] == [
+        ("exports.orders", "gold", []),
+        ("shop.api", "gold", ["local"]),
+    ]
+    # The portal may not place orders; the partner sees the channel through its entity, the desk sees all and may not.
+    known = listed("-e", write_estate(tmp_path, estate_text().replace("currency: GBP}", by_api)))
+    assert known[1]["consumers"] == ["partner"]

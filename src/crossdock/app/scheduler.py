@@ -26,6 +26,7 @@ from crossdock.inventory.expire import expire
 from crossdock.inventory.measure_pace import measure_pace
 from crossdock.inventory.withdraw import free_withdrawn
 from crossdock.journal.keep import keep
+from crossdock.journal.last import NOTE_SECONDS, note_uses
 from crossdock.journal.outbox import STREAM, SUBJECTS, relay
 from crossdock.orders.overdue import PAGE as OVERDUE_PAGE
 from crossdock.orders.overdue import tell_overdue
@@ -58,6 +59,7 @@ async def run_scheduler(stop: asyncio.Event, wired: Wired, endpoints: Endpoints)
         async with asyncio.TaskGroup() as group:
             group.create_task(_relay(stop, pool, bus, source))
             group.create_task(_give_back(stop, pool))
+            group.create_task(_note(stop, pool))
             group.create_task(watch_stock(stop, pool, wired))
             group.create_task(watch_planning(stop, pool, wired))
             group.create_task(watch_holds(stop, pool, bus, wired))
@@ -111,6 +113,20 @@ async def _measure(stop: asyncio.Event, pool: asyncpg.Pool) -> None:
             log.exception("pace.failed")
         if not more:
             await _rest(stop, PACE_SECONDS)
+
+
+async def _note(stop: asyncio.Event, pool: asyncpg.Pool) -> None:
+    """Take note when messages came last by each interface."""
+    while not stop.is_set():
+        try:
+            with away():
+                async with pool.acquire() as conn:
+                    await note_uses(conn)
+        except EngineAway as error:
+            log.info("uses.engine_away", reason=error.reason)
+        except Exception:  # edge: a bug in noting must not end the scheduler's other tasks
+            log.exception("uses.failed")
+        await _rest(stop, NOTE_SECONDS)
 
 
 async def _give_back(stop: asyncio.Event, pool: asyncpg.Pool) -> None:

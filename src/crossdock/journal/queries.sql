@@ -177,3 +177,32 @@ SELECT least(now(), (SELECT min(at) FROM event WHERE (xid, id) > ($1::bigint::te
 -- name: move_cursor
 -- Moves a relay's cursor behind what it published.
 UPDATE outbox_cursor SET xid = $2, id = $3, moved_at = now() WHERE name = $1
+
+-- name: lock_uses_seen
+-- How far interface_use has looked, held against another who looks; no row when somebody does, or did within $1 seconds.
+SELECT document_id, earlier_document_id, duplicate_id, earlier_duplicate_id FROM interface_use_seen
+WHERE noted_at <= now() - make_interval(secs => $1)
+FOR UPDATE SKIP LOCKED
+
+-- name: note_uses
+-- Takes note when messages came last, from documents above $1 and duplicates above $2.
+INSERT INTO interface_use AS u (interface, last_message)
+SELECT interface, max(received_at)
+FROM (
+    SELECT interface, received_at FROM document WHERE id > $1 AND parent_id IS NULL
+    UNION ALL SELECT interface, received_at FROM duplicate WHERE id > $2
+) AS every
+GROUP BY interface
+ON CONFLICT (interface) DO UPDATE SET last_message = excluded.last_message
+WHERE u.last_message < excluded.last_message
+
+-- name: newest_numbers
+-- The newest document and duplicate there are.
+SELECT coalesce((SELECT max(id) FROM document), 0) AS document_id,
+       coalesce((SELECT max(id) FROM duplicate), 0) AS duplicate_id
+
+-- name: set_uses_seen
+-- What was seen up to now is next time's earlier.
+UPDATE interface_use_seen
+SET earlier_document_id = document_id, document_id = $1, earlier_duplicate_id = duplicate_id, duplicate_id = $2,
+    noted_at = now()

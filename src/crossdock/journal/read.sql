@@ -358,12 +358,19 @@ JOIN delivery_attempt a ON a.delivery_id = v.id
 JOIN exchange e ON e.id = a.exchange_id
 WHERE d.id = $1 ORDER BY e.id DESC LIMIT $2
 
+-- name: uses_seen
+-- How far interface_use has looked at documents and duplicates.
+SELECT document_id, earlier_document_id, duplicate_id, earlier_duplicate_id FROM interface_use_seen
+
 -- name: last_uses
--- Per interface: when a message came last, and how many were refused because the interface is retired.
+-- Per interface: when a message came last (of documents above $1 and duplicates above $2 nobody has taken note yet), and
+-- how many were refused because the interface is retired.
 WITH came AS (
-    SELECT interface, max(received_at) AS last_message
+    SELECT interface, max(at) AS last_message
     FROM (
-        SELECT interface, received_at FROM message UNION ALL SELECT interface, received_at FROM duplicate
+        SELECT interface, last_message AS at FROM interface_use
+        UNION ALL SELECT interface, received_at FROM document WHERE id > $1 AND parent_id IS NULL
+        UNION ALL SELECT interface, received_at FROM duplicate WHERE id > $2
     ) AS every
     GROUP BY interface
 ), refused AS (
