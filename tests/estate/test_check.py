@@ -174,14 +174,15 @@ def test_a_deprecated_interface_without_dates_is_warned_of(tmp_path):
     assert [(finding.severity, finding.what) for finding in found] == [
         ("warning", "deprecated without a deprecated_on date"),
         ("warning", "deprecated without a sunset date"),
+        ("warning", "deprecated, and nothing says what comes after it"),
     ]
-    dated = "state: deprecated, deprecated_on: 2027-01-01, sunset: 2027-12-31"
+    dated = "state: deprecated, deprecated_on: 2027-01-01, sunset: 2027-12-31, note: orders come by mail again"
     assert findings(tmp_path, changed("state: active", dated)) == []
 
 
 def test_a_sunset_comes_after_the_deprecation(tmp_path):
     dated = "state: deprecated, deprecated_on: 2027-01-02, sunset: 2027-01-01"
-    (finding,) = findings(tmp_path, changed("state: active", dated))
+    (finding,) = findings(tmp_path, changed("state: active", f"{dated}, note: the shop closes"))
     assert (finding.severity, finding.where) == ("error", "estate.yaml:16 interfaces.exports.orders.sunset")
     assert finding.what == "sunset 2027-01-01 comes before deprecated_on 2027-01-02"
 

@@ -21,7 +21,9 @@ from crossdock.api import (
     returns_contract,
     webhook_contract,
 )
+from crossdock.api.conditional import with_tags
 from crossdock.api.contract_parts import in_path, problem
+from crossdock.api.framework_contract import with_refusals
 from crossdock.api.route_life import HEADERS, Endings, with_endings
 
 PATH = "/openapi.json"
@@ -88,12 +90,13 @@ HOT_SCHEMAS: dict[str, Any] = {
 
 def with_hot_paths(schema: dict[str, Any], endings: Endings = MappingProxyType({})) -> dict[str, Any]:
     """The framework's document with the hot routes in it, those of `endings` marked as deprecated."""
+    paths = access_contract.with_access(with_tags({**HOT_PATHS, **with_refusals(schema["paths"])}))
     components = schema.get("components", {})
     schemas = {**components.get("schemas", {}), **HOT_SCHEMAS}
     schemes = {**components.get("securitySchemes", {}), **access_contract.SCHEMES}
     return {
         **schema,
-        "paths": with_endings(access_contract.with_access({**HOT_PATHS, **schema["paths"]}), endings),
+        "paths": with_endings(paths, endings),
         "webhooks": webhook_contract.WEBHOOKS,
         "components": {**components, "schemas": schemas, "securitySchemes": schemes},
     }

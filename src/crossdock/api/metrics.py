@@ -148,7 +148,7 @@ def _accuracy(points: Sequence[KpiPoint]) -> GaugeMetricFamily:
 def handlers(reader: OverviewReader) -> list[ControllerRouterHandler]:
     """The route, reading through `reader`."""
 
-    @get("/metrics", summary="Prometheus metrics", tags=["operations"])
+    @get("/metrics", summary="Prometheus metrics", tags=["operations"], media_type="text/plain")
     async def metrics(state: State) -> Response[bytes]:
         """This process's metrics; the books' figures too while the database answers (`crossdock_database_up`)."""
         own, content_type = render_metrics()

@@ -164,6 +164,20 @@ def on_statement_timeout(request: Request[Any, Any, Any], error: asyncpg.QueryCa
     return on_crossdock_error(request, RetryLater("the database took too long to answer", rule="statement_timeout"))
 
 
+def on_bad_value(request: Request[Any, Any, Any], error: asyncpg.DataError) -> Response[bytes]:
+    """A value that no column takes, as text with U+0000, is the caller's; the log has what the database said."""
+    log.warning("api.bad_value", path=hide_credentials(request.scope["path"])[:300], exc_info=error)
+    said = "a value is beyond what is kept here: a number too large, a time too far away, or text with U+0000"
+    return on_crossdock_error(request, Refused(said, rule="value", fix="see /openapi.json for what this path takes"))
+
+
+def on_too_deep(request: Request[Any, Any, Any], error: RecursionError) -> Response[bytes]:
+    """A body nested so deeply that it cannot be read."""
+    return on_crossdock_error(
+        request, Refused("the body is nested too deeply", status=400, rule="json", fix="send one JSON object")
+    )
+
+
 def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Answer 500 without internals; the log has them under the id in `instance`."""
     number = uuid4().hex
@@ -175,6 +189,8 @@ EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     CrossdockError: on_crossdock_error,
     HTTPException: on_http_error,
     asyncpg.QueryCanceledError: on_statement_timeout,
+    asyncpg.DataError: on_bad_value,
+    RecursionError: on_too_deep,
     Exception: on_unexpected,
 }
 """For `Litestar(exception_handlers=...)`."""

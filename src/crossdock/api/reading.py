@@ -5,12 +5,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Annotated, Any
 
 from litestar.datastructures import State
+from litestar.params import PathParameter, QueryParameter
 
 from crossdock.runtime.postgres import away
 
+MAX_ID = 2**63 - 1
+"""The largest number that something in the database is called by."""
+Id = Annotated[int, PathParameter(le=MAX_ID)]
+"""Such a number in a path."""
+After = Annotated[int | None, QueryParameter(ge=0, le=MAX_ID)]
+"""Such a number, where a list goes on."""
 _PATIENCE = 5.0
 
 

@@ -19,6 +19,7 @@ from litestar import Litestar
 from litestar.datastructures import State
 
 from crossdock.api.access_table import is_open
+from crossdock.api.conditional import conditional
 from crossdock.api.contract import openapi
 from crossdock.api.door import Door
 from crossdock.api.orders import OrdersHandler
@@ -91,7 +92,8 @@ class Front:
         self._hooks = hooks
         self._rest = rest
         self._hot = hot
-        self._watched = watch.before(self._routed) if watch is not None else self._routed
+        routed = conditional(self._routed)
+        self._watched = watch.before(routed) if watch is not None else routed
         self._door = door.before(self._inside) if door is not None else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

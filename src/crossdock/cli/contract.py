@@ -9,14 +9,21 @@ from typing import Annotated, Any, Literal
 import msgspec
 import typer
 from msgspec import Struct
+from msgspec.structs import replace
 from rich.console import Console
 
+from crossdock.api.ops.usage import SINCE
+from crossdock.cli.connect import DataFolder, with_database
 from crossdock.cli.contract_files import CURRENT, Given, given, samples_for
+from crossdock.cli.contract_hits import hits, print_hits
+from crossdock.cli.moment import HELP, moment
 from crossdock.cli.output import EXIT_NO, EXIT_USAGE, AsJson, console, fail, plain, print_json
 from crossdock.errors import CrossdockError
 from crossdock.governance.contract_change import ContractChange, Direction
 from crossdock.governance.contract_documents import DIRECTIONS, document_changes
+from crossdock.governance.contract_traffic import Hit
 from crossdock.mapping.effects import Judged, effects
+from crossdock.runtime.clock import now
 
 app = typer.Typer(help="Contracts with other systems, and what a change of one would break.", no_args_is_help=True)
 _STYLES = {"breaking": "bold red", "cannot tell": "yellow", "compatible": "green"}
@@ -24,7 +31,8 @@ _SHOWN = 600
 
 
 class ContractDiff(Struct, frozen=True, kw_only=True):
-    """What `crossdock contract diff --json` prints. `changes` are of documents, `rules` of mappings."""
+    """What `crossdock contract diff --json` prints. `changes` are of documents, `rules` of mappings; `hit`: who a
+    breaking change hits, None when it was not asked."""
 
     old: str
     new: str
@@ -33,6 +41,7 @@ class ContractDiff(Struct, frozen=True, kw_only=True):
     changes: list[ContractChange]
     rules: list[Judged]
     samples: int
+    hit: list[Hit] | None = None
 
 
 @app.callback()
@@ -41,7 +50,7 @@ def _group() -> None:
 
 
 @app.command("diff")
-def diff(
+def diff(  # CD003: every option is one parameter, that is how typer reads them
     old: Annotated[str, typer.Argument(help="A file, or `current`: what this version of Crossdock serves.")],
     new: Annotated[str, typer.Argument(help="As OLD.")],
     direction: Annotated[
@@ -56,18 +65,31 @@ def diff(
             file_okay=False,
         ),
     ] = None,
+    traffic: Annotated[
+        bool, typer.Option("--traffic", help="Say who is hit, from the recorded traffic of the database.")
+    ] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(help=f"With --traffic: calls from that day on (default: 30 days). {HELP}", metavar="TIME"),
+    ] = None,
+    data: DataFolder = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare two versions of a contract: JSON Schema, OpenAPI, AsyncAPI or mapping; exit code 1 unless compatible.
 
     Each breaking change is shown by a payload that one version takes and the other refuses. What cannot be decided is
-    said so, and is not compatible.
+    said so, and is not compatible. With --traffic: who called a route that breaks, and by which interfaces payloads
+    came that would break, with the form of one of them (field paths and types, no values).
     """
+    begin = moment(since) if since is not None else now() - SINCE
     try:
-        result = compare(old, new, DIRECTIONS if direction == "both" else (direction,), samples)
+        both = _both(old, new)
+        result = compared((old, new), both, DIRECTIONS if direction == "both" else (direction,), samples)
     except CrossdockError as error:
         fail(error)
         raise typer.Exit(EXIT_USAGE) from error
+    if traffic:
+        result = replace(result, hit=with_database(data, lambda conn: hits(conn, result.changes, both, begin.date())))
     if as_json:
         print_json(result)
     else:
@@ -76,9 +98,11 @@ def diff(
         raise typer.Exit(EXIT_NO)
 
 
-def compare(old: str, new: str, directions: tuple[Direction, ...], samples: Path | None) -> ContractDiff:
-    """The differences of two contracts named as on the command line. CrossdockError says what cannot be read."""
-    before, after = _both(old, new)
+def compared(
+    names: tuple[str, str], both: tuple[Given, Given], directions: tuple[Direction, ...], samples: Path | None
+) -> ContractDiff:
+    """The differences of two contracts, named as on the command line. CrossdockError says what cannot be compared."""
+    before, after = both
     changes: list[ContractChange] = []
     rules: list[Judged] = []
     tried: dict[str, Any] = {}
@@ -89,8 +113,8 @@ def compare(old: str, new: str, directions: tuple[Direction, ...], samples: Path
         changes = document_changes(before.document, after.document, directions)
     verdicts = [*(one.verdict for one in changes), *(one.verdict for one in rules)]
     return ContractDiff(
-        old=old,
-        new=new,
+        old=names[0],
+        new=names[1],
         kind=before.kind,
         compatible=all(verdict == "compatible" for verdict in verdicts),
         changes=changes,
@@ -130,6 +154,8 @@ def _print(result: ContractDiff, out: Console) -> None:
         elif rule.effect is not None:
             told = f"{_json(rule.effect.before)} → {_json(rule.effect.after)}"
             out.print(plain(f"  {rule.effect.sample}: {told}"))
+    if result.hit is not None:
+        print_hits(result.hit, out)
     if result.kind == "mapping":
         out.print(f"tried on {result.samples} samples")
     verdicts = [*(one.verdict for one in result.changes), *(one.verdict for one in result.rules)]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from crossdock.canonical.objects import OBJECTS
 from crossdock.estate.check_lifecycle import check_lifecycle
+from crossdock.estate.check_naming import check_naming
 from crossdock.estate.durations import duration
 from crossdock.estate.findings import Finding
 from crossdock.estate.load import Estate
@@ -57,6 +58,7 @@ def check_interfaces(estate: Estate, manifests: dict[str, Manifest]) -> Iterator
                 )
         yield from _spoken(estate, name, manifests.get(face.system))
         yield from _asked(estate, name, manifests.get(face.system))
+        yield from check_naming(estate, name)
         yield from check_lifecycle(estate, name)
 
 

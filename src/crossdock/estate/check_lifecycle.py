@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from crossdock.estate.findings import Finding
 from crossdock.estate.load import Estate
 from crossdock.estate.places import at_place, unresolved
+from crossdock.runtime.clock import now
 
 
 def check_lifecycle(estate: Estate, name: str) -> Iterator[Finding]:
@@ -18,6 +19,17 @@ def check_lifecycle(estate: Estate, name: str) -> Iterator[Finding]:
             if given is None:
                 what = f"deprecated without a {field} date"
                 yield at_place(estate, at, what, f"add {field}: 2027-12-31", "warning")
+        if not face.replaced_by and not face.note:
+            what = "deprecated, and nothing says what comes after it"
+            yield at_place(
+                estate, at, what, "add replaced_by: the interface to use, or a note why there is none", "warning"
+            )
+    elif face.state in ("planned", "active") and face.replaced_by and face.deprecated_on is None:
+        what = f"replaced by {face.replaced_by}, and senders are not told"
+        yield at_place(estate, at, what, "add deprecated_on and sunset, or take replaced_by away", "warning")
+    if face.sunset is not None and face.state != "retired" and face.sunset <= now().date():
+        what = f"its sunset {face.sunset} has passed, and it is {face.state or 'without a state'}"
+        yield at_place(estate, (*at, "sunset"), what, "set state: retired, or give it a later day", "warning")
     if face.deprecated_on and face.sunset and face.sunset < face.deprecated_on:
         what = f"sunset {face.sunset} comes before deprecated_on {face.deprecated_on}"
         yield at_place(estate, (*at, "sunset"), what, "an interface is deprecated first (RFC 9745, 4)")

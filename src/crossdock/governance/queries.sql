@@ -93,3 +93,39 @@ WHERE day >= $1 AND ($2 = '' OR consumer = $2)
 GROUP BY consumer, method, path, CASE WHEN $6 THEN day END
 ORDER BY 4 DESC NULLS LAST, requests DESC, consumer, path, method
 LIMIT $7
+
+-- name: recorded_documents
+-- The newest documents of kind $1 in canonical form, among the $2 newest of all; $3 at most, of at most $4 bytes. One
+-- that came in that form has no version of its own.
+WITH newest AS MATERIALIZED (
+    SELECT id, message_id, interface, kind FROM document ORDER BY id DESC LIMIT $2
+), wanted AS (
+    SELECT id, message_id, interface FROM newest WHERE kind = $1 ORDER BY id DESC LIMIT $3
+)
+SELECT w.id, w.interface, b.body
+FROM wanted w
+CROSS JOIN LATERAL (
+    SELECT coalesce(
+        (SELECT v.body FROM document_version v WHERE v.document_id = w.id AND v.stage = 'canonical'
+         ORDER BY v.number DESC LIMIT 1),
+        (SELECT m.body FROM message m WHERE m.id = w.message_id)
+    ) AS body
+) b
+WHERE octet_length(b.body) <= $4
+ORDER BY w.id DESC
+
+-- name: recorded_sources
+-- What came in of the newest documents that the mapping $1 made, among the $2 newest of all; $3 at most, of at most $4
+-- bytes.
+WITH newest AS MATERIALIZED (
+    SELECT id, message_id, interface, made_by FROM document WHERE parent_id IS NULL ORDER BY id DESC LIMIT $2
+)
+SELECT n.id, n.interface, m.body
+FROM newest n JOIN message m ON m.id = n.message_id
+WHERE EXISTS (SELECT FROM unnest(string_to_array(n.made_by, ' ')) part WHERE split_part(part, '/', 1) = $1)
+  AND octet_length(m.body) <= $4
+ORDER BY n.id DESC LIMIT $3
+
+-- name: interfaces_out
+-- Interfaces by which objects of a kind are sent out, those that are retired aside.
+SELECT name FROM interface WHERE direction = 'out' AND object = $1 AND state <> 'retired' ORDER BY name LIMIT 100

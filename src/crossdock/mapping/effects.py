@@ -60,6 +60,60 @@ def effects(old: Mapping, new: Mapping, samples: Table[str, Any]) -> list[Judged
     return sorted(found, key=lambda one: order.index(one.verdict))
 
 
+def outcomes(old: Mapping, new: Mapping, samples: Table[str, Any]) -> dict[str, tuple[str, str] | None]:
+    """What comes of each of `samples` under `new`: None = what came of it under `old`, else (field, what is wrong).
+
+    Of values nothing is said. One that `old` does not take either is left out.
+    """
+    first, second = (compile_mapping(one, lambda _table, value: value) for one in (old, new))
+    found: dict[str, tuple[str, str] | None] = {}
+    for name, source in samples.items():
+        made, now = _fields(first, source), _fields(second, source)
+        if isinstance(made, NeedsEdit):
+            continue
+        if isinstance(now, NeedsEdit):
+            found[name] = (now.field, "becomes a case")
+        else:
+            field = _first_other(made, now)
+            found[name] = None if field is None else (field, "comes out otherwise")
+    return found
+
+
+def _fields(translator: Translator, source: Any) -> Any:
+    """The document that is made, field by field, those at their defaults too; or why it is a case."""
+    try:
+        return _plain(translator(source, CONTEXT))
+    except NeedsEdit as error:
+        return error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Struct):
+        return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value
+
+
+def _first_other(before: Any, after: Any, at: str = "") -> str | None:
+    """The first place where two documents differ; None = nowhere."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for name in dict.fromkeys([*before, *after]):
+            other = _first_other(before.get(name, _ABSENT), after.get(name, _ABSENT), f"{at}/{name}")
+            if other is not None:
+                return other
+        return None
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for index, (one, now) in enumerate(zip(before, after, strict=True)):
+            other = _first_other(one, now, f"{at}/{index}")
+            if other is not None:
+                return other
+        return None
+    return None if before == after else at
+
+
 def _run(mapping: Mapping, samples: Table[str, Any]) -> dict[str, Any]:
     translator = compile_mapping(mapping, lambda _table, value: value)
     return {name: _made(translator, source) for name, source in samples.items()}

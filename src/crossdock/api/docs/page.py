@@ -127,7 +127,7 @@ def get_docs(request: Request[Any, Any, Any]) -> Response[str]:
     return Response(_page_of(request.app), media_type=MediaType.HTML, headers={**_HEADERS, "Cache-Control": "no-cache"})
 
 
-@get("/docs/style.css", summary="Its style sheet", tags=["contracts"], sync_to_thread=False)
+@get("/docs/style.css", summary="Its style sheet", tags=["contracts"], media_type="text/css", sync_to_thread=False)
 def get_style() -> Response[bytes]:
     """Kept by the browser: another content has another address."""
     headers = {**_HEADERS, "Cache-Control": "public, max-age=31536000, immutable"}

@@ -11,7 +11,7 @@ from litestar.params import FromQuery
 from litestar.types import ControllerRouterHandler
 
 from crossdock.api.ops.books import Limit
-from crossdock.api.reading import connection
+from crossdock.api.reading import After, connection
 from crossdock.journal.audit import AuditEntry, list_audit
 from crossdock.journal.audit_chain import AuditHead, audit_head
 
@@ -25,7 +25,7 @@ async def get_audit(  # CD003: every query parameter is one, that is how litesta
     key: FromQuery[str | None] = None,
     action: FromQuery[str | None] = None,
     limit: Limit = 100,
-    after: FromQuery[int | None] = None,
+    after: After = None,
 ) -> list[AuditEntry]:
     """Acts that fit every filter, the newest first; `after` goes on below a number."""
     async with connection(state) as conn:

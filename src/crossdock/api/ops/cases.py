@@ -15,7 +15,7 @@ from litestar.types import ControllerRouterHandler, Scope
 from msgspec import Meta, Struct
 
 from crossdock.api.ops.books import Limit
-from crossdock.api.reading import connection
+from crossdock.api.reading import MAX_ID, After, Id, connection
 from crossdock.errors import Refused
 from crossdock.governance.caller import LOCAL, caller_of
 from crossdock.triage.act import act
@@ -28,7 +28,7 @@ from crossdock.triage.retry import retry
 
 # A full edited body, escaped as a JSON string, and the words around it.
 _MAX_REQUEST = 2 * MAX_BODY
-CaseIds = Annotated[list[int], Meta(min_length=1, max_length=MAX_CASES)]
+CaseIds = Annotated[list[Annotated[int, Meta(ge=0, le=MAX_ID)]], Meta(min_length=1, max_length=MAX_CASES)]
 Name = Annotated[str, Meta(min_length=1, max_length=200, description="who does it, for the audit")]
 Reason = Annotated[str, Meta(max_length=1000)]
 CaseState = Literal["open", "resolved", "dismissed", "any"]
@@ -86,7 +86,7 @@ async def get_cases(  # CD003: every query parameter is one, that is how litesta
     text: FromQuery[str | None] = None,
     hold: FromQuery[str | None] = None,
     limit: Limit = 100,
-    after: FromQuery[int | None] = None,
+    after: After = None,
 ) -> list[CaseRow]:
     """Cases that fit every filter, the newest first; `after` goes on below a case id. `hold`: orders held by this kind
     of hold, or by `any`."""
@@ -113,7 +113,7 @@ async def get_groups(state: State, limit: Limit = 100) -> list[CaseGroup]:
 
 
 @get("/v1/ops/cases/{case_id:int}", summary="One case", tags=["triage"])
-async def get_case(state: State, case_id: FromPath[int]) -> CaseDetail:
+async def get_case(state: State, case_id: Id) -> CaseDetail:
     """The case with its document, payloads and attempts, and what an edit would replace."""
     async with connection(state) as conn:
         return await show_case(conn, case_id)

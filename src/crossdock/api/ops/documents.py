@@ -11,13 +11,13 @@ from litestar.params import FromPath, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from crossdock.api.ops.books import Limit
-from crossdock.api.reading import connection
+from crossdock.api.reading import Id, connection
 from crossdock.journal.history import DocumentView, Trace, document_view, trace
 from crossdock.journal.search import Hit, search
 
 
 @get("/v1/ops/documents/{document_id:int}", summary="One document side by side", tags=["operations"])
-async def get_document(state: State, document_id: FromPath[int]) -> DocumentView:
+async def get_document(state: State, document_id: Id) -> DocumentView:
     """What was received, its canonical form, what was sent and what was answered."""
     async with connection(state) as conn:
         return await document_view(conn, document_id)

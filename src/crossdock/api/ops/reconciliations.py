@@ -12,7 +12,7 @@ from litestar.types import ControllerRouterHandler
 from msgspec import Struct
 
 from crossdock.api.ops.books import Limit
-from crossdock.api.reading import connection
+from crossdock.api.reading import After, Id, connection
 from crossdock.errors import Refused
 from crossdock.inventory.reconciled import (
     Comparison,
@@ -35,16 +35,14 @@ class ComparisonDetail(Struct, frozen=True, kw_only=True):
 
 
 @get("/v1/ops/reconciliations", summary="Comparisons of stock", tags=["operations"])
-async def get_reconciliations(
-    state: State, limit: Limit = 100, before: FromQuery[int | None] = None
-) -> list[Comparison]:
+async def get_reconciliations(state: State, limit: Limit = 100, before: After = None) -> list[Comparison]:
     """Comparisons with ERP, warehouse and channels, the newest first; `before` goes on below an id."""
     async with connection(state) as conn:
         return await comparisons(conn, limit, before)
 
 
 @get("/v1/ops/reconciliations/{comparison_id:int}", summary="One comparison of stock", tags=["operations"])
-async def get_reconciliation(state: State, comparison_id: FromPath[int], limit: Limit = 100) -> ComparisonDetail:
+async def get_reconciliation(state: State, comparison_id: Id, limit: Limit = 100) -> ComparisonDetail:
     """A comparison with its differences: class, figures, what was done about each, money at stake."""
     async with connection(state) as conn:
         found = await comparisons(conn, 1, comparison_id + 1)
