@@ -20,10 +20,12 @@ from crossdock.sandbox.business_central.simulator import BusinessCentralConfig, 
 from crossdock.sandbox.emitting import Subscription
 from crossdock.sandbox.faults import Fault
 from crossdock.sandbox.warehouse.expect import ComeBack, ReceiveRequest
+from crossdock.sandbox.warehouse.ship import MoveRequest, move_once
 from tests.connectors.listing import act, all_pages
 from tests.flow.staging import MASTER, Stage, staged
 from tests.flow.test_returns import ask, changed, on_hand, shipped
 
+EAST, WEST = "DC-EAST", "DC-WEST"
 CLIENT, SECRET = "crossdock", "made-up-secret"
 CONFIG = BusinessCentralConfig(clients={CLIENT: SECRET}, catalog=MASTER, extra_items=("FREIGHT", "FEE", "REFUND"))
 SYSTEM = """\
@@ -45,6 +47,11 @@ interfaces:
               tier: gold, version: 1, state: active}
   bc.shipments: {system: bc, direction: out, operations: [item_fulfillment], object: shipment, owner: erp, tier: gold,
                  version: 1, state: active}
+"""
+GOVERNED = """\
+inventory:
+  hold_for: 1m
+  channels: {shopify-us: {locations: [DC-EAST, DC-WEST]}}
 """
 
 
@@ -92,6 +99,22 @@ async def stage(
     ) as running:
         address = f"{running.url}/hooks/warehouse/return.received"
         running.warehouse.emitter.subscriptions.append(Subscription("return.received", address))
+        yield running
+
+
+@pytest_asyncio.fixture
+async def governed(
+    erp: BusinessCentralSim, pool: asyncpg.Pool, database: str, bus: Bus, nats_url: str, tmp_path: Path
+) -> AsyncIterator[Stage]:
+    """The estate with stock that is governed: an order's goods come from where they are."""
+    (tmp_path / "bc.secret").write_text(SECRET, "utf-8")
+    company = await _company_id(erp)
+
+    def change(text: str) -> str:
+        kept = "".join(line for line in text.splitlines(True) if not line.startswith("stock_publication"))
+        return _in_europe(kept, erp, company) + GOVERNED
+
+    async with staged(pool, database, nats_url, tmp_path, change) as running:
         yield running
 
 
@@ -215,5 +238,38 @@ async def test_goods_come_back_and_are_credited_once(stage: Stage, erp: Business
     memos = (await act(erp.url, "credit_memos"))["credit_memos"]
     assert len(memos) == 2
     assert round(sum(memo["totalAmountIncludingTax"] for memo in memos), 2) == float(payload["total_price"])
+    assert await _no_doubles(erp)
+    assert await stage.balanced()
+
+
+async def test_one_order_leaves_two_places_and_its_line_both(governed: Stage, erp: BusinessCentralSim) -> None:
+    """Of a line that neither place has enough of, each ships what it has; Business Central takes every shipment."""
+    stage = governed
+    order = stage.order(lines=2)
+    while order["line_items"][0]["quantity"] < 2:
+        order = stage.order(lines=2)
+    split, whole = ((one["sku"], one["quantity"]) for one in order["line_items"])
+    held = {(split[0], EAST): split[1] - 1, (split[0], WEST): 1, (whole[0], WEST): whole[1]}
+    for (sku, place), quantity in held.items():
+        move_once(stage.warehouse.warehouse, MoveRequest("receipt", sku, place, quantity))
+        await act(erp.url, "adjust", {"sku": sku, "location": place, "quantity": quantity})
+    await stage.rest()
+    assert await stage.hook(order) == 200
+    await stage.rest()
+    assert sorted(stage.in_warehouse()) == [f"{stage.key(order)}#1", f"{stage.key(order)}#2"]
+
+    for reference in stage.in_warehouse():
+        stage.ship(references=[reference])
+        await stage.rest()
+        assert await stage.cases() == []
+        (stored,) = (await _orders(erp)).values()
+        assert stored["status"] == "Draft", "the order may be changed again"
+    shipments = (await act(erp.url, "shipments"))["shipments"]
+    assert len(shipments) == 2
+    assert _goods(stored) == _lines(order)
+    assert [one["shippedQuantity"] for one in stored["lines"]] == [one["quantity"] for one in stored["lines"]]
+    rows = (await act(erp.url, "stock"))["stock"]
+    levels = {(row["itemNumber"], row["locationCode"]): row["quantityOnHand"] for row in rows}
+    assert {key: levels[key] for key in held} == dict.fromkeys(held, 0), "each place gave what it had"
     assert await _no_doubles(erp)
     assert await stage.balanced()

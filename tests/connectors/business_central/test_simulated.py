@@ -264,16 +264,61 @@ async def test_cancelled_order_is_gone(sim: BusinessCentralSim, sender: Any) -> 
     assert await _sent(sender, cancel, "order_cancel") == number
 
 
-async def test_partly_shipped_order_has_to_be_reopened(sim: BusinessCentralSim, sender: Any) -> None:
-    """Posting releases the order."""
-    item = order(line(1, "CD-00001", 4), line(2, "CD-00002"))
-    number = await _sent(sender, item)
+async def test_partly_shipped_order_is_changed_then_cancelled(sim: BusinessCentralSim, sender: Any) -> None:
+    """The extension opens the order again after it has posted; what was shipped stays."""
+    before = order(line(1, "CD-00001", 4), line(2, "CD-00002"), line(3, "CD-00003"))
+    number = await _sent(sender, before)
     await _sent(sender, shipment(("CD-00001", 1)), "item_fulfillment")
-    cancel = replace(item, operation="order_cancel", known={"business_central/sales_order": number})
+    after = order(line(1, "CD-00001", 3), line(3, "CD-00003", 1), known=number)
+    assert await _sent(sender, after) == number
+    (stored,) = await _orders(sim)
+    assert _progress(stored) == [("CD-00001", 3, 1), ("CD-00003", 1, 0)]
+    await _sent(sender, shipment(("CD-00001", 1), name="shp_2"), "item_fulfillment")
+    cancel = replace(after, operation="order_cancel")
+    assert await sender.find("order_cancel", [cancel]) == [None]
+    assert await _sent(sender, cancel, "order_cancel") == number
+    assert await sender.find("order_cancel", [cancel]) == [Delivered(reference=number)]
+    (stored,) = await _orders(sim)
+    assert _progress(stored) == [("CD-00001", 2, 2)]
+    # What was shipped is invoiced, and nothing else.
+    await act(sim.url, "invoice", {"number": number})
+    (stored,) = await _orders(sim)
+    assert stored["state"] == "invoiced"
+
+
+async def test_order_that_another_posting_released_has_to_be_reopened(sim: BusinessCentralSim, sender: Any) -> None:
+    number = await _sent(sender, order(line(1, "CD-00001", 4)))
+    stored = sim.store.one("salesOrders", "number", number)
+    sim.store.change("salesOrders", stored, status="Open", _released=True)
+    await _sent(sender, shipment(("CD-00001", 1)), "item_fulfillment")
+    cancel = replace(order(line(1, "CD-00001", 4), known=number), operation="order_cancel")
     (outcome,) = await sender.send("order_cancel", [cancel])
     assert isinstance(outcome, Failed)
     assert isinstance(outcome.error, NeedsEdit)
     assert (outcome.error.field, outcome.error.fix[:6]) == ("status", "reopen")
+
+
+async def test_one_line_leaves_from_two_places(sim: BusinessCentralSim, open_sender: Any, open_lister: Any) -> None:
+    given = await _given(sim)
+    sender, lister = open_sender("business_central", **given), open_lister("business_central", **given)
+    sold = order(line(1, "CD-00001", 3), line(2, "CD-00002"), charges=CHARGES)
+    number = await _sent(sender, sold)
+    before = {(row.sku, row.location): row.quantity for row in (await all_pages(lister))[0]}
+    east, west = shipment(("CD-00001", 1), ("CD-00002", 2)), shipment(("CD-00001", 2), name="shp_2")
+    west = replace(west, document=replace(west.document, location="DC-WEST"))
+    for part in (east, west):
+        await _sent(sender, part, "item_fulfillment")
+    after = {(row.sku, row.location): row.quantity for row in (await all_pages(lister))[0]}
+    moved = {key: after[key] - before[key] for key in before if after[key] != before[key]}
+    assert moved == {("CD-00001", "DC-EAST"): -1, ("CD-00002", "DC-EAST"): -2, ("CD-00001", "DC-WEST"): -2}
+    (stored,) = await _orders(sim)
+    assert _progress(stored) == [("CD-00001", 3, 3), ("CD-00002", 2, 2), ("FREIGHT", 1, 1)]
+    assert await _sent(sender, sold) == number
+    assert (await _orders(sim))[0]["lastModifiedDateTime"] == stored["lastModifiedDateTime"]
+
+
+def _progress(stored: dict[str, Any]) -> list[tuple[str, int, int]]:
+    return [(one["lineObjectNumber"], one["quantity"], one["shippedQuantity"]) for one in stored["lines"]]
 
 
 @pytest.mark.parametrize(

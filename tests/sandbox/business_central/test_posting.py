@@ -6,7 +6,8 @@ from typing import Any
 import aiohttp
 
 from crossdock.sandbox.business_central import BusinessCentralConfig, BusinessCentralSim
-from tests.sandbox.business_central.trading import EAST, Answer, Trader, line, sign_in
+from crossdock.sandbox.business_central.entities import BLANK_ID
+from tests.sandbox.business_central.trading import EAST, WEST, Answer, Trader, line, sign_in
 
 
 async def ship(erp: Trader, number: str, *lines: dict[str, Any], **more: Any) -> Answer:
@@ -14,9 +15,9 @@ async def ship(erp: Trader, number: str, *lines: dict[str, Any], **more: Any) ->
     return await erp.extension("POST", "salesOrderShipments", body)
 
 
-async def on_hand(erp: Trader, sku: str = "CD-00001") -> float:
+async def on_hand(erp: Trader, sku: str = "CD-00001", place: str = "DC-EAST") -> float:
     rows = (
-        await erp.extension("GET", f"locationStock?$filter=itemNumber eq '{sku}' and locationCode eq 'DC-EAST'")
+        await erp.extension("GET", f"locationStock?$filter=itemNumber eq '{sku}' and locationCode eq '{place}'")
     ).rows
     return float(rows[0]["quantityOnHand"])
 
@@ -64,7 +65,7 @@ async def test_a_shipment_is_posted_without_an_invoice(erp: Trader) -> None:
     }
     assert await on_hand(erp) == before - 2
     shown = (await erp("GET", f"salesOrders({order['id']})?$expand=salesOrderLines")).ok()
-    assert (shown["fullyShipped"], shown["status"]) == (False, "Open")
+    assert (shown["fullyShipped"], shown["status"]) == (False, "Draft")
     assert [
         (one["shippedQuantity"], one["shipQuantity"], one["invoiceQuantity"]) for one in shown["salesOrderLines"]
     ] == [
@@ -110,16 +111,73 @@ async def test_no_more_is_shipped_than_was_ordered(erp: Trader) -> None:
 
 
 async def test_what_is_posted_stays(erp: Trader) -> None:
-    order = await erp.order(line(quantity=2))
+    """The vendor's own action leaves the order released, and a shipment through the extension after it does too."""
+    order = await erp.order(line(quantity=3))
     first = order["salesOrderLines"][0]["id"]
+    await erp("PATCH", f"salesOrderLines({first})", {"shipQuantity": 1}, If_Match="*")
+    assert (await post(erp, order)).status == 204
     await ship(erp, order["number"], {"lineSequence": 10000, "quantity": 1})
+    assert (await erp("GET", f"salesOrders({order['id']})")).ok()["status"] == "Open"
     for refused in (
-        await erp("PATCH", f"salesOrderLines({first})", {"quantity": 1}, If_Match="*"),
+        await erp("PATCH", f"salesOrderLines({first})", {"quantity": 2}, If_Match="*"),
         await erp("DELETE", f"salesOrderLines({first})", If_Match="*"),
         await erp("POST", f"salesOrders({order['id']})/salesOrderLines", line("CD-00002")),
         await erp("DELETE", f"salesOrders({order['id']})", If_Match="*"),
     ):
         assert (refused.status, refused.code) == (400, "Application_FieldValidationException")
+
+
+async def test_an_order_that_was_open_is_open_after_a_shipment(erp: Trader) -> None:
+    """What is left may be changed; what was shipped and is not invoiced stays, where it was."""
+    order = await erp.order(line(quantity=3, locationId=EAST), line("CD-00002", 2))
+    first, second = (f"salesOrderLines({one['id']})" for one in order["salesOrderLines"])
+    assert (await ship(erp, order["number"], {"lineSequence": 10000, "quantity": 1})).status == 201
+    for refused in (
+        await erp("PATCH", first, {"quantity": 0}, If_Match="*"),
+        await erp("PATCH", first, {"locationId": WEST}, If_Match="*"),
+        await erp("PATCH", first, {"lineObjectNumber": "CD-00003"}, If_Match="*"),
+        await erp("DELETE", first, If_Match="*"),
+        await erp("DELETE", f"salesOrders({order['id']})", If_Match="*"),
+    ):
+        assert (refused.status, refused.code[:12]) == (400, "Application_")
+    assert (await erp("PATCH", first, {"quantity": 1, "locationId": EAST}, If_Match="*")).status == 200
+    assert (await erp("PATCH", second, {"locationId": WEST}, If_Match="*")).status == 200
+    assert (await erp("DELETE", second, If_Match="*")).status == 204
+    shown = (await erp("GET", f"salesOrders({order['id']})")).ok()
+    assert (shown["fullyShipped"], shown["status"]) == (True, "Draft")
+
+
+async def test_one_line_is_shipped_from_two_places(http: aiohttp.ClientSession) -> None:
+    """A shipment says where its goods leave; the line keeps its own location. What has no stock leaves nowhere."""
+    async with BusinessCentralSim(BusinessCentralConfig(extra_items=("FREIGHT",))) as sim:
+        await _ships_from_two_places(await sign_in(http, sim))
+
+
+async def _ships_from_two_places(erp: Trader) -> None:
+    order = await erp.order(line(quantity=3, locationId=EAST), line("FREIGHT", 1))
+    east, west = await on_hand(erp), await on_hand(erp, place="DC-WEST")
+    away = {"lineSequence": 10000, "quantity": 2, "locationCode": "dc-west"}
+    freight = {"lineSequence": 20000, "quantity": 1, "locationCode": "DC-WEST"}
+    made = (await ship(erp, order["number"], away, freight)).ok(201)
+    assert (await on_hand(erp), await on_hand(erp, place="DC-WEST")) == (east, west - 2)
+    await ship(erp, order["number"], {"lineSequence": 10000, "quantity": 1}, externalReference="shp/2")
+    assert (await on_hand(erp), await on_hand(erp, place="DC-WEST")) == (east - 1, west - 2)
+    shown = (await erp("GET", f"salesOrders({order['id']})?$expand=salesOrderLines")).ok()
+    assert [(one["shippedQuantity"], one["locationId"]) for one in shown["salesOrderLines"]] == [
+        (3, EAST),
+        (1, BLANK_ID),
+    ]
+    told = (await erp.extension("GET", f"salesOrderShipments({made['id']})?$expand=lines")).ok()["lines"]
+    assert [(one["lineSequence"], one["locationCode"]) for one in told] == [(10000, "DC-WEST"), (20000, "DC-WEST")]
+
+
+async def test_a_location_that_is_not_there_ships_nothing(erp: Trader) -> None:
+    order = await erp.order(line(quantity=3, locationId=EAST))
+    before = await on_hand(erp)
+    refused = await ship(erp, order["number"], {"lineSequence": 10000, "quantity": 1, "locationCode": "DC-MOON"})
+    assert (refused.status, refused.code) == (400, "Internal_InvalidTableRelation")
+    assert await on_hand(erp) == before
+    assert (await erp.control("counts"))["shipments"] == 0
 
 
 async def test_only_what_was_shipped_is_invoiced_when_nothing_more_is_to_ship(erp: Trader) -> None:

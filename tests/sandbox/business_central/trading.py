@@ -14,6 +14,7 @@ from crossdock.sandbox.business_central.records import guid_of
 SCOPE = "https://api.businesscentral.dynamics.com/.default"
 COMPANY = guid_of("company")
 EAST = guid_of("location/DC-EAST")
+WEST = guid_of("location/DC-WEST")
 
 
 class Clock:

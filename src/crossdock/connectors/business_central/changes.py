@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, Literal
 
 from msgspec import Struct
 
-from crossdock.connectors.business_central.errors import CHANGEABLE
 from crossdock.connectors.business_central.stored import StoredLine, StoredOrder
 
 _ITEM: Final = "Item"
@@ -71,24 +70,6 @@ def withdrawal(stored: StoredOrder) -> list[Change]:
     if not any(line.shipped_quantity for line in stored.lines):
         return [Change("DELETE", stored.path, None, stored.etag)]
     return [_take_off(stored, line) for line in stored.lines if line.open and line.line_type == _ITEM]
-
-
-def moves(stored: StoredOrder, leaving: Collection[int], location_id: str, charges: Collection[str]) -> list[Change]:
-    """The calls that have the lines whose sequence is in `leaving` ship from `location_id`; none when they do. What is
-    charged (codes of items) is nowhere.
-
-    Posting releases the order, and then no line moves any more: while it may still be changed, lines that are nowhere
-    go there too.
-    """
-    free = stored.header.get("status", "") in CHANGEABLE
-    return [
-        Change("PATCH", _path(stored, line), {"locationId": location_id}, line.etag)
-        for line in stored.lines
-        if line.line_type == _ITEM
-        and code(line.line_object_number) not in charges
-        and code(line.location_id) != code(location_id)
-        and (line.sequence in leaving or (free and line.nowhere and line.open))
-    ]
 
 
 def _pair(

@@ -167,6 +167,7 @@ SHIPMENT: Final = Mapping(
             each=(
                 Rule(target="lineSequence", source="sequence", required=True),
                 Rule(target="quantity", source="quantity", via=("json_number",), required=True),
+                Rule(target="locationCode", source="location", note="where the shipment left, by their code"),
             ),
         ),
     ),

@@ -70,7 +70,7 @@ class BusinessCentralSender:
     async def _send(self, operation: str, item: Outgoing) -> Outcome:
         try:
             if operation == "item_fulfillment":
-                return await ship(self._client, item, self._names, self._locations, self._shipment)
+                return await ship(self._client, item, self._names, self._shipment)
             if operation in OPERATIONS:
                 return await self._returns.send(item)
             if operation == "order_cancel":

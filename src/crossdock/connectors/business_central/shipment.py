@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
@@ -13,12 +13,10 @@ import msgspec
 from msgspec import Struct
 
 from crossdock.canonical.fulfillment import Shipment
-from crossdock.connectors.business_central.changes import code, moves
+from crossdock.connectors.business_central.changes import code
 from crossdock.connectors.business_central.client import CallFailed, RestClient, query_of, text
 from crossdock.connectors.business_central.errors import DUPLICATE
-from crossdock.connectors.business_central.locations import LocationIds
 from crossdock.connectors.business_central.order import OrderNames
-from crossdock.connectors.business_central.settle import settle
 from crossdock.connectors.business_central.stored import StoredLine, StoredOrder, find_order
 from crossdock.errors import NeedsEdit, OutcomeUnknown
 from crossdock.sdk.sending import Delivered, Outgoing
@@ -35,13 +33,6 @@ _Goods = tuple[str, str]
 class _Posted(Struct, rename="camel"):
     document_number: str
     external_reference: str = ""
-
-
-class _Place(Struct, frozen=True):
-    """Where a shipment left, and the items that stand for charges, which leave nowhere."""
-
-    id: str
-    charges: frozenset[str]
 
 
 def external_reference(reference: str) -> str:
@@ -64,11 +55,9 @@ async def find_shipment(client: RestClient, item: Outgoing) -> Delivered | None:
     return None
 
 
-async def ship(
-    client: RestClient, item: Outgoing, names: OrderNames, locations: LocationIds, translate: Callable[[Any], Any]
-) -> Delivered:
+async def ship(client: RestClient, item: Outgoing, names: OrderNames, translate: Callable[[Any], Any]) -> Delivered:
     """Post what left of the shipment's order from where it left, after looking whether it is posted. Raises CallFailed,
-    or NeedsEdit when the order does not have what left, or not there."""
+    or NeedsEdit when the order does not have what left."""
     found = await find_shipment(client, item)
     if found is not None:
         return found
@@ -82,17 +71,13 @@ async def ship(
             value=shipment.order_key,
             fix="retry after the order has reached Business Central, or correct the order the shipment belongs to",
         )
-    leaving = matched(stored, shipment, names)
-    if shipment.location:
-        place = _Place((await locations.of([shipment.location]))[shipment.location], _charges(names))
-        await _move(client, shipment, stored, {line["sequence"] for line in leaving}, place)
     body = translate(
         {
             "document": shipment,
             "known": item.known,
             "reference": external_reference(item.reference),
             "names": {"order_number": stored.number, "carrier": names.carrier},
-            "lines": leaving,
+            "lines": matched(stored, shipment, names),
         }
     )
     try:
@@ -114,40 +99,24 @@ async def ship(
         raise CallFailed(unreadable, reply.exchange) from error
 
 
-async def _move(
-    client: RestClient, shipment: Shipment, stored: StoredOrder, leaving: Collection[int], place: _Place
-) -> None:
-    """Have the lines ship from where the shipment left: orders seldom say a location, and a posted line takes its goods
-    from its own."""
-    for line in stored.lines:
-        elsewhere = code(line.location_id) != code(place.id) and code(line.line_object_number) not in place.charges
-        if line.sequence in leaving and line.shipped_quantity and elsewhere:
-            raise NeedsEdit(
-                f"a part of line {line.sequence} was shipped from another location before",
-                field="location",
-                rule="business_central.location_of_line",
-                value=shipment.location,
-                fix="reopen the sales order in Business Central, move what is left to a line of its own, then retry",
-            )
-    await settle(client, shipment.order_key, stored, (lambda order: moves(order, leaving, place.id, place.charges),))
-
-
 def matched(stored: StoredOrder, shipment: Shipment, names: OrderNames) -> list[dict[str, Any]]:
     """What left, by the order's lines: by item and unit, as far as lines have it left. Charges go with what leaves
-    first, or Business Central would never invoice them. NeedsEdit when more left than the order has."""
+    first, or Business Central would never invoice them, and leave nowhere. NeedsEdit when more left than the order
+    has."""
     wanted: dict[_Goods, Decimal] = defaultdict(Decimal)
     for package in shipment.packages:
         for line in package.lines:
             sku, unit = line.sku, line.quantity.unit
             wanted[code(names.sku.get(sku, sku)), code(names.unit.get(unit, unit))] += line.quantity.value
-    charges = _charges(names)
+    charges = frozenset(code(item) for item in names.charge_items.values())
+    where = {"location": code(names.location.get(shipment.location, shipment.location))} if shipment.location else {}
     told: list[dict[str, Any]] = []
     for ordered in stored.lines:
         goods = _goods(ordered, wanted)
         taken = min(wanted[goods], ordered.left) if goods is not None else Decimal(0)
         if goods is not None and taken > 0:
             wanted[goods] -= taken
-            told.append(_line(ordered, taken))
+            told.append({**_line(ordered, taken), **where})
         elif code(ordered.line_object_number) in charges and ordered.open:
             told.append(_line(ordered, ordered.quantity - ordered.shipped_quantity))
     short = {sku: str(quantity) for (sku, _), quantity in wanted.items() if quantity > 0}
@@ -162,10 +131,6 @@ def matched(stored: StoredOrder, shipment: Shipment, names: OrderNames) -> list[
             fix="compare the sales order in Business Central with the shipment, then mend the one that is wrong",
         )
     return told
-
-
-def _charges(names: OrderNames) -> frozenset[str]:
-    return frozenset(code(item) for item in names.charge_items.values())
 
 
 def _goods(line: StoredLine, wanted: dict[_Goods, Decimal]) -> _Goods | None:

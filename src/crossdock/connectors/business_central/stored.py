@@ -38,11 +38,6 @@ class StoredLine(Struct, rename="camel"):
     shipped_quantity: Decimal = _ZERO
 
     @property
-    def nowhere(self) -> bool:
-        """Whether the line has no location."""
-        return not self.location_id.strip("{}0-")
-
-    @property
     def open(self) -> bool:
         """Whether something of the line has not been shipped."""
         return self.quantity != self.shipped_quantity

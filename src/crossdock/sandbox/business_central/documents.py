@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from crossdock.sandbox.business_central.entities import BLANK_ID, ENTITIES
-from crossdock.sandbox.business_central.lines import RELEASED, Lines, total
+from crossdock.sandbox.business_central.lines import NOT_INVOICED, RELEASED, Lines, total
 from crossdock.sandbox.business_central.problems import FIELD_VALUE, SAME_KEY, BusinessCentralError, dialog
 from crossdock.sandbox.business_central.records import Record, Store
 
@@ -26,7 +26,6 @@ NO_CUSTOMER = "A customerNumber or a customerId must be provided."
 CUSTOMER_FIELDS = frozenset({"customerId", "customerNumber", "billToCustomerId", "billToCustomerNumber"})
 BLOCKED = "You cannot {verb} this type of document when Customer {number} is blocked with type {blocked}"
 UNKNOWN_IDS = {"paymentTermsId": "Payment Terms", "shipmentMethodId": "Shipment Method"}
-NOT_INVOICED = "Qty. Shipped Not Invoiced must be equal to '0'  in Sales Line: Document No.={number}."
 
 
 class Documents:

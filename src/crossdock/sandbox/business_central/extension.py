@@ -11,7 +11,10 @@ from crossdock.sandbox.business_central.problems import NO_RELATION, NO_VALUE, S
 from crossdock.sandbox.business_central.records import Record, Store
 from crossdock.sandbox.business_central.stock import Movement, Stock
 
-RELATION = "The field {field} of table {table} contains a value ({value}) that cannot be found in the related table."
+RELATION = (
+    "The field {field} of table {table} contains a value ({value}) that cannot be found "
+    "in the related table ({related})."
+)
 STEP = 10_000
 
 
@@ -40,6 +43,7 @@ class Extension:
             raise dialog(f"The sales order {values['orderNumber']} cannot be found.")
         sold = {line["sequence"]: line for line in self._store.lines("salesOrderLines", order["id"])}
         quantities: dict[str, Any] = {}
+        places: dict[str, str] = {}
         for line in lines:
             held = sold.get(_need(line, "lineSequence"))
             if held is None or held["lineType"] == "Comment":
@@ -49,9 +53,14 @@ class Extension:
             if _need(line, "quantity") <= 0:
                 raise dialog("Quantity must be above zero.")
             quantities[held["id"]] = line["quantity"]
+            place = self._location(line.get("locationCode", ""), "Crossdock Shipment Line")
+            if place is not None and self._has_stock(held):
+                places[held["id"]] = place["id"]
         if not quantities:
             raise dialog("There is nothing to post.")
-        shipment = self._posting.ship(order, quantities, values.get("shipmentDate"))
+        shipment = self._posting.ship(order, quantities, values.get("shipmentDate"), places)
+        if not order.get("_released"):
+            self._posting.reopen(order["id"])
         dated = {"shipmentDate": shipment["postingDate"], **values, "orderNumber": order["number"]}
         made = self._store.add("salesOrderShipments", {**dated, "documentNumber": shipment["number"]})
         for line in lines:
@@ -79,12 +88,9 @@ class Extension:
     def _return_line(self, order: Record, sequence: int, line: dict[str, Any]) -> None:
         item = self._store.one("items", "number", _need(line, "itemNumber"))
         if item is None:
-            text = RELATION.format(field="No.", table="Sales Line", value=line["itemNumber"])
+            text = RELATION.format(field="No.", table="Sales Line", value=line["itemNumber"], related="Item")
             raise BusinessCentralError(400, NO_RELATION, text)
-        place = line.get("locationCode", "")
-        if place and self._store.one("locations", "code", place) is None:
-            text = RELATION.format(field="Location Code", table="Sales Line", value=place)
-            raise BusinessCentralError(400, NO_RELATION, text)
+        self._location(line.get("locationCode", ""), "Sales Line")
         if _need(line, "quantity") <= 0:
             raise dialog("Quantity must be above zero.")
         row = {"unitPrice": item.get("unitPrice", 0), **line, "documentId": order["id"], "lineSequence": sequence}
@@ -115,6 +121,18 @@ class Extension:
         self._store.change("salesReturnOrderLines", line, receivedQuantity=line["receivedQuantity"] + quantity)
         place, source = line.get("locationCode", ""), order["customerNumber"]
         self._stock.move(Movement(line["itemNumber"], place, quantity, "Sale", "Sales Return Receipt", number, source))
+
+    def _location(self, code: str, table: str) -> Record | None:
+        """The location with `code`, None for "". Raises BusinessCentralError when there is none."""
+        found = self._store.one("locations", "code", code) if code else None
+        if code and found is None:
+            text = RELATION.format(field="Location Code", table=table, value=code, related="Location")
+            raise BusinessCentralError(400, NO_RELATION, text)
+        return found
+
+    def _has_stock(self, line: Record) -> bool:
+        item = self._store.one("items", "number", line["lineObjectNumber"]) if line["lineType"] == "Item" else None
+        return item is not None and item.get("type", "Inventory") == "Inventory"
 
     def _held(self, order: Record) -> list[Record]:
         return self._store.lines("salesReturnOrderLines", order["id"])

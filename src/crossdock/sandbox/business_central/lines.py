@@ -30,6 +30,11 @@ RELATION = (
 RELEASED = (
     "Status must be equal to 'Open'  in Sales Header: Document Type=Order, No.={number}. Current value is 'Released'."
 )
+NOT_INVOICED = "Qty. Shipped Not Invoiced must be equal to '0'  in Sales Line: Document No.={number}."
+SHIPPED = "Quantity Shipped must be equal to '0'  in Sales Line: Document No.={number}, Line No.={sequence}."
+SET_UNTIL_SHIPPED = frozenset(
+    {"itemId", "accountId", "lineObjectNumber", "lineType", "unitOfMeasureId", "unitOfMeasureCode"}
+)
 TAKEN_OVER = ("description", "unitPrice")
 STEP = 10_000
 CENT = Decimal("0.01")
@@ -77,6 +82,7 @@ class Lines:
             values = {**values, "sequence": self._sequence(collection, document, values["sequence"])}
         if values.get("documentId", line["documentId"]) != line["documentId"]:
             raise dialog("The documentId cannot be changed.")
+        _refuse_shipped(document, line, {name for name, value in values.items() if line.get(name) != value})
         merged = {**line, **values}
         if {"itemId", "accountId", "lineObjectNumber", "lineType"} & set(values):
             # Something else is sold: its description and price come anew from there, unless they are told.
@@ -95,6 +101,8 @@ class Lines:
         document = self._store.get(PARENTS[collection], line["documentId"])
         if document.get("_released"):
             raise BusinessCentralError(400, FIELD_VALUE, RELEASED.format(number=document["number"]))
+        if _not_invoiced(line):
+            raise BusinessCentralError(400, FIELD_VALUE, NOT_INVOICED.format(number=document["number"]))
         self.forget(collection, line)
 
     def forget(self, collection: str, line: Record) -> None:
@@ -169,6 +177,19 @@ def _refuse_posted(values: dict[str, Any]) -> None:
     for name in POSTED_BY:
         if name in values:
             raise BusinessCentralError(400, READ_ONLY, f"Control '{name}' is read-only.")
+
+
+def _not_invoiced(line: Record) -> bool:
+    return bool(line.get("shippedQuantity", 0) != line.get("invoicedQuantity", 0))
+
+
+def _refuse_shipped(document: Record, line: Record, changed: set[str]) -> None:
+    """What was shipped was of this item, and is at this location until it is invoiced."""
+    if changed & SET_UNTIL_SHIPPED and line.get("shippedQuantity", 0):
+        text = SHIPPED.format(number=document["number"], sequence=line["sequence"])
+        raise BusinessCentralError(400, FIELD_VALUE, text)
+    if "locationId" in changed and _not_invoiced(line):
+        raise BusinessCentralError(400, FIELD_VALUE, NOT_INVOICED.format(number=document["number"]))
 
 
 def _instruct(line: Record, values: dict[str, Any]) -> None:

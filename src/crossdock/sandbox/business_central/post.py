@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from crossdock.sandbox.business_central.documents import LINES, Documents
@@ -41,8 +42,16 @@ class Posting:
             if invoiced:
                 self.invoice(self._store.get("salesOrders", order["id"]), invoiced)
 
-    def ship(self, order: Record, quantities: Mapping[str, Any], date: str | None = None) -> Record:
-        """Post a shipment of so much of each line (by id). Raises BusinessCentralError for more than remains."""
+    def ship(
+        self,
+        order: Record,
+        quantities: Mapping[str, Any],
+        date: str | None = None,
+        places: Mapping[str, str] = MappingProxyType({}),
+    ) -> Record:
+        """Post a shipment of so much of each line (by id). Raises BusinessCentralError for more than remains.
+
+        `places`: by line, the id of the location its goods leave instead of the line's own; the line keeps its own."""
         self._documents.may_trade(order, "post")
         lines = self._store.lines("salesOrderLines", order["id"])
         head = _taken(order, "salesShipments")
@@ -54,7 +63,7 @@ class Posting:
         for line in lines:
             quantity = quantities.get(line["id"], 0)
             if quantity:
-                self._ship_line(order, shipment, line, quantity)
+                self._ship_line(shipment, line, quantity, places.get(line["id"], line.get("locationId", BLANK_ID)))
         self._store.change("salesOrders", self._store.get("salesOrders", order["id"]), status="Open", _released=True)
         after = self._documents.settle("salesOrders", order["id"])
         if not order["partialShipping"] and not after["fullyShipped"]:
@@ -62,7 +71,11 @@ class Posting:
         self._store.books.bump("salesShipments.posted")
         return shipment
 
-    def _ship_line(self, order: Record, shipment: Record, line: Record, quantity: Any) -> None:
+    def reopen(self, ident: str) -> None:
+        """Let the lines of an order be changed again: posting has released it."""
+        self._store.change("salesOrders", self._store.get("salesOrders", ident), status="Draft", _released=False)
+
+    def _ship_line(self, shipment: Record, line: Record, quantity: Any, place: str) -> None:
         remaining = line["quantity"] - line["shippedQuantity"]
         if not 0 < quantity <= remaining:
             raise dialog(f"You cannot ship more than {remaining} units.")
@@ -70,7 +83,7 @@ class Posting:
         made |= {"documentId": shipment["id"], "documentNo": shipment["number"], "quantity": quantity}
         made["lineType"] = SHIPPED_AS[line["lineType"]]
         self._store.add("salesShipmentLines", made)
-        self._goods(line, -quantity, "Sales Shipment", shipment)
+        self._goods({**line, "locationId": place}, -quantity, "Sales Shipment", shipment)
         done = line["shippedQuantity"] + quantity
         rest = line["quantity"] - done
         values = {
