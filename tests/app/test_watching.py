@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 from crossdock.app.planning import watch_planning
 from crossdock.app.prepare import prepare
 from crossdock.app.reconciling import watch_stock
+from crossdock.app.reconciling_prices import watch_prices
 from crossdock.app.wiring import Wired, wire
 from crossdock.runtime.postgres import open_pool
 from tests.app.estates import idle_estate
@@ -60,7 +61,7 @@ async def test_stock_is_compared_when_it_is_due_and_not_before(
     pool: asyncpg.Pool, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Nobody answers at the addresses of this estate, and nobody waits for them.
-    monkeypatch.setattr("crossdock.inventory.listing._TRIES", 1)
+    monkeypatch.setattr("crossdock.sdk.listing.TRIES", 1)
     wired = await _estate(tmp_path, database, "inventory: {reconcile: {every: 1h}}\n")
 
     async def runs() -> list[asyncpg.Record]:
@@ -82,13 +83,37 @@ async def test_stock_is_compared_when_it_is_due_and_not_before(
     )
 
 
+async def test_prices_are_compared_when_it_is_due(
+    pool: asyncpg.Pool, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crossdock.sdk.listing.TRIES", 1)
+    said = "price_publication: {shopify-us: {}}\npricing: {reconcile: {every: 1h}}\n"
+    wired = await _estate(tmp_path, database, said)
+
+    async def runs() -> Any:
+        return await pool.fetch("SELECT kind, problems FROM reconciliation WHERE finished_at IS NOT NULL")
+
+    async with watched(watch_prices, pool, wired):
+        await until(runs)
+    ((kind, problems),) = await runs()
+    assert kind == "prices"
+    assert problems.startswith("shopify-us: could not be asked")
+
+
 async def test_an_absent_database_ends_no_watch(database: str, tmp_path: Path) -> None:
     wired = await _estate(
-        tmp_path, database, "inventory: {reconcile: {every: 1h}}\nplanning: {folder: out, every: 1h}\n"
+        tmp_path,
+        database,
+        "inventory: {reconcile: {every: 1h}}\nplanning: {folder: out, every: 1h}\npricing: {reconcile: {every: 1h}}\n",
     )
     closed = await open_pool(database, max_size=1)
     await closed.close()
-    for watch, event in ((watch_stock, "reconcile.later"), (watch_planning, "planning.engine_away")):
+    watches = (
+        (watch_stock, "reconcile.later"),
+        (watch_planning, "planning.engine_away"),
+        (watch_prices, "prices.compared_later"),
+    )
+    for watch, event in watches:
         with capture_logs() as logs:
 
             async def told(event: str = event) -> bool:
@@ -104,7 +129,7 @@ async def test_what_the_estate_does_not_ask_for_is_not_watched(
     pool: asyncpg.Pool, database: str, tmp_path: Path, text: str
 ) -> None:
     wired = await _estate(tmp_path, database, text)
-    for watch in (watch_stock, watch_planning):
+    for watch in (watch_stock, watch_planning, watch_prices):
         await watch(asyncio.Event(), pool, wired)
 
 

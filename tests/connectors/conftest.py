@@ -11,7 +11,7 @@ import pytest
 from crossdock.mapping.compile import Parts, Translator, compile_mapping
 from crossdock.mapping.step import decode_source
 from crossdock.sdk.connector import SystemConfig, load_connector
-from crossdock.sdk.listing import Lister
+from crossdock.sdk.listing import Lister, PriceLister
 from crossdock.sdk.polling import Poller
 from crossdock.sdk.sending import Sender
 from crossdock.sdk.words import Mapping
@@ -19,6 +19,7 @@ from crossdock.sdk.words import Mapping
 OpenSender = Callable[..., Sender]
 OpenLister = Callable[..., Lister]
 OpenPoller = Callable[..., Poller]
+OpenPriceLister = Callable[..., PriceLister]
 
 pytest.register_assert_rewrite("crossdock.sdk.conformance.inbound", "crossdock.sdk.conformance.outbound")
 pytest.register_assert_rewrite("crossdock.sdk.conformance.suite")
@@ -54,9 +55,7 @@ async def open_lister() -> AsyncIterator[OpenLister]:
     def opened(connector: str, **config: Any) -> Lister:
         loaded = load_connector(connector)
         assert loaded.make_lister is not None
-        secrets = config.pop("secrets", {})
-        given = {"name": connector, "settings": {}, "names": {}, "limits": loaded.manifest.limits, **config}
-        lister = loaded.make_lister(SystemConfig(**given, secret=secrets.__getitem__, translate={}))
+        lister = loaded.make_lister(_plain_config(connector, config))
         listers.append(lister)
         return lister
 
@@ -82,6 +81,29 @@ async def open_poller() -> AsyncIterator[OpenPoller]:
     yield opened
     for poller in pollers:
         await poller.close()
+
+
+@pytest.fixture
+async def open_price_lister() -> AsyncIterator[OpenPriceLister]:
+    """Open the lister of prices of a connector for a system at `url`; closed after the test."""
+    listers: list[PriceLister] = []
+
+    def opened(connector: str, **config: Any) -> PriceLister:
+        loaded = load_connector(connector)
+        assert loaded.make_price_lister is not None
+        lister = loaded.make_price_lister(_plain_config(connector, config))
+        listers.append(lister)
+        return lister
+
+    yield opened
+    for lister in listers:
+        await lister.close()
+
+
+def _plain_config(connector: str, config: dict[str, Any]) -> SystemConfig:
+    secrets, limits = config.pop("secrets", {}), load_connector(connector).manifest.limits
+    given = {"name": connector, "settings": {}, "names": {}, "limits": limits, **config}
+    return SystemConfig(**given, secret=secrets.__getitem__, translate={})
 
 
 @pytest.fixture(scope="session")

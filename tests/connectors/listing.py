@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 
-from crossdock.sdk.listing import Listed, Lister
+from crossdock.sdk.listing import Listed, ListedPrice, Lister, PriceLister
 
 
 async def all_pages(lister: Lister, skus: Sequence[str] = ()) -> tuple[list[Listed], int]:
@@ -17,6 +17,19 @@ async def all_pages(lister: Lister, skus: Sequence[str] = ()) -> tuple[list[List
     after = ""
     for number in range(1, 51):
         page = await lister.stock(skus=skus, after=after)
+        rows += page.items
+        after = page.next
+        if not after:
+            return rows, number
+    raise AssertionError("more than 50 pages")
+
+
+async def all_prices(lister: PriceLister, skus: Sequence[str] = ()) -> tuple[list[ListedPrice], int]:
+    """Every price of the listing and how many pages it took; a listing without end fails after 50."""
+    rows: list[ListedPrice] = []
+    after = ""
+    for number in range(1, 51):
+        page = await lister.prices(skus=skus, after=after)
         rows += page.items
         after = page.next
         if not after:

@@ -4,13 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import asyncpg
 import pytest_asyncio
 
+from crossdock.app.reconciling_prices import compared_prices
+from crossdock.app.wiring import wire
 from crossdock.canonical.price_list import PriceEntry, PriceList
+from crossdock.catalog.price_drift import AskedPrices, PriceReport, reconcile_prices
+from crossdock.observe.prices import PriceOverview, price_overview
 from crossdock.runtime.nats import Bus
 from crossdock.sandbox.faults import Fault
 from crossdock.sandbox.market import MarketConfig, MarketSim
@@ -93,3 +98,60 @@ async def test_what_the_channel_does_not_list_is_refused_and_waits_apart(stage: 
     assert problem == "the store has no variant with SKU 'NOT-LISTED'"
     assert len(portal.market.prices) == len(portal.catalog.products)
     assert await stage.pool.fetchval("SELECT count(*) FROM event WHERE type = 'price.changed'") >= 1
+
+
+async def compared(stage: Stage, *, dry_run: bool = False) -> PriceReport:
+    asked = AskedPrices(by="test", look_again_after=timedelta(0), dry_run=dry_run)
+    async with compared_prices(wire(stage.estate)) as systems:
+        return await reconcile_prices(stage.pool, systems, asked)
+
+
+async def test_drift_is_found_with_what_it_costs_and_healed(stage: Stage, portal: MarketSim) -> None:
+    await stage.until(lambda: at_rest(stage.pool))
+    report = await compared(stage)
+    number = len(portal.catalog.products)
+    assert [(one.system, one.channel, one.compared, one.equal) for one in report.systems] == [
+        ("shopify-us", "shopify-us", number, number),
+        ("portal", "portal", number, number),
+    ]
+    # An order, so that there is something at risk.
+    order = stage.order(lines=2)
+    assert await stage.hook(order) == 200
+    await stage.rest()
+    line = order["line_items"][0]
+    sku, right = line["sku"], Decimal(stage.shop.store.price(stage.shop.store.by_sku[line["sku"]]))
+    other = next(one.sku for one in portal.catalog.products if one.sku != sku)
+    stage.shop.store.set_price(stage.shop.store.by_sku[sku], right - Decimal("0.50"))
+    portal.market.misprice(other, "0.01")
+    dry = await compared(stage, dry_run=True)
+    assert [(one.sku, one.kind, one.action) for result in dry.systems for one in result.differences] == [
+        (sku, "different", "told_again"),
+        (other, "different", "told_again"),
+    ]
+    report = await compared(stage)
+    (wrong,) = report.systems[0].differences
+    sold = sum(one["quantity"] for one in order["line_items"] if one["sku"] == sku)
+    assert (wrong.ours, wrong.theirs, wrong.units) == (right, right - Decimal("0.50"), sold)
+    assert report.systems[0].at_risk == wrong.money == sold * Decimal("0.50")
+    # Nothing of it was sold on the portal.
+    assert report.systems[1].at_risk == 0
+    await stage.until(lambda: at_rest(stage.pool))
+    await stage.until(lambda: Decimal(in_store(stage)[sku]) == right)
+    await stage.until(lambda: prices_of(portal)[other] == in_store(stage)[other])
+    report = await compared(stage)
+    assert [one.equal for one in report.systems] == [number, number]
+    overview = await price_overview_of(stage)
+    assert [(point.dimension, point.value) for point in overview.accuracy] == [("portal", 1.0), ("shopify-us", 1.0)]
+    assert [(point.dimension, point.value) for point in overview.at_risk] == [
+        ("portal/USD", 0.0),
+        ("shopify-us/USD", 0.0),
+    ]
+    assert [(one.channel, one.waiting, one.refused) for one in overview.channels] == [
+        ("portal", 0, 0),
+        ("shopify-us", 0, 0),
+    ]
+
+
+async def price_overview_of(stage: Stage) -> PriceOverview:
+    async with stage.pool.acquire() as conn:
+        return await price_overview(conn)

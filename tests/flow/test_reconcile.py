@@ -22,9 +22,9 @@ from crossdock.canonical.money import Money
 from crossdock.catalog.accept import accept_products
 from crossdock.errors import Busy
 from crossdock.inventory.compared import Difference, ReconcileRules
-from crossdock.inventory.listing import SQL
-from crossdock.inventory.reconcile import ACCURACY, Asked, Report, reconcile
+from crossdock.inventory.reconcile import ACCURACY, KIND, Asked, Report, reconcile
 from crossdock.inventory.reconciled import comparisons, differences_of, kpi_history
+from crossdock.journal.comparing import SQL
 from crossdock.sandbox.faults import Fault
 from crossdock.sandbox.warehouse.opening import OpeningRequest, receive_opening
 from crossdock.sandbox.warehouse.ship import MoveRequest, move_once, random_movements
@@ -249,10 +249,10 @@ async def test_a_system_that_is_away_is_a_problem_and_the_others_are_compared(st
 
 async def test_one_comparison_at_a_time(stage: Stage) -> None:
     async with stage.pool.acquire() as conn:
-        assert await conn.fetchval(SQL.try_lock)
+        assert await conn.fetchval(SQL.try_lock, KIND)
         with pytest.raises(Busy):
             await compared(stage)
-        await conn.execute(SQL.unlock)
+        await conn.execute(SQL.unlock, KIND)
 
 
 async def test_after_mending_nothing_is_left_whatever_was_lost(stage: Stage) -> None:

@@ -19,16 +19,14 @@ from crossdock.errors import EngineAway
 from crossdock.inventory.reconcile import ACCURACY
 from crossdock.inventory.reconciled import KpiPoint, newest
 from crossdock.observe.overview import Overview, OverviewReader
-from crossdock.observe.prices import PriceFigures, price_figures
+from crossdock.observe.prices import NO_PRICES, PriceOverview, price_overview
 from crossdock.runtime.telemetry import render_metrics
 
 
 class FiguresCollector(Collector):
     """The figures of one moment as gauges."""
 
-    def __init__(
-        self, figures: Overview, accuracy: Sequence[KpiPoint] = (), prices: Sequence[PriceFigures] = ()
-    ) -> None:
+    def __init__(self, figures: Overview, accuracy: Sequence[KpiPoint] = (), prices: PriceOverview = NO_PRICES) -> None:
         self._figures = figures
         self._inventory = accuracy
         self._prices = prices
@@ -157,7 +155,7 @@ def handlers(reader: OverviewReader) -> list[ControllerRouterHandler]:
         try:
             async with connection(state) as conn:
                 figures = await reader.read(conn)
-                accuracy, prices = await newest(conn, ACCURACY), await price_figures(conn)
+                accuracy, prices = await newest(conn, ACCURACY), await price_overview(conn)
                 registry.register(FiguresCollector(figures, accuracy, prices))
         except EngineAway:
             up = GaugeMetricFamily("crossdock_database_up", "1 while PostgreSQL answers", value=0)

@@ -18,16 +18,16 @@ from crossdock.errors import Busy, EngineAway, NeedsConfig
 from crossdock.estate.compile import CompiledEstate
 from crossdock.estate.durations import duration
 from crossdock.inventory.compared import ComparedSystem, ReconcileRules
-from crossdock.inventory.listing import SQL
 from crossdock.inventory.reconcile import KIND, Asked, reconcile
+from crossdock.journal.comparing import SQL as COMPARE
 from crossdock.runtime.clock import now
 from crossdock.runtime.postgres import away
 from crossdock.sdk.connector import SystemConfig
 
 # A listing takes no more than this share of the calls a system allows.
-_SHARE = 0.2
-_AGAIN_SECONDS = 30.0
-_LONGEST_REST = 60.0
+SHARE = 0.2
+AGAIN_SECONDS = 30.0
+LONGEST_REST = 60.0
 
 log = structlog.get_logger(__name__)
 
@@ -101,7 +101,7 @@ def _compared(wired: Wired, name: str) -> ComparedSystem | None:
         locations=locations,
         interfaces=[face.name for face in estate.interfaces.values() if face.system == name],
         skus=lists.skus,
-        pause=1 / (limits.rate * _SHARE) if limits.rate else 0.0,
+        pause=1 / (limits.rate * SHARE) if limits.rate else 0.0,
     )
 
 
@@ -129,9 +129,9 @@ async def watch_stock(stop: asyncio.Event, pool: asyncpg.Pool, wired: Wired) -> 
     if rules.every is None:
         return
     while not stop.is_set():
-        rest = _AGAIN_SECONDS
+        rest = AGAIN_SECONDS
         try:
-            rest = await _until_due(pool, rules.every)
+            rest = await until_due(pool, KIND, rules.every)
             if rest <= 0:
                 async with compared_systems(wired) as systems:
                     await reconcile(pool, systems, rules, Asked(by="schedule"))
@@ -141,11 +141,12 @@ async def watch_stock(stop: asyncio.Event, pool: asyncpg.Pool, wired: Wired) -> 
         except Exception:  # edge: a bug in comparing must not end the scheduler's other tasks
             log.exception("reconcile.failed")
         with suppress(TimeoutError):
-            async with asyncio.timeout(min(rest, _LONGEST_REST)):
+            async with asyncio.timeout(min(rest, LONGEST_REST)):
                 await stop.wait()
 
 
-async def _until_due(pool: asyncpg.Pool, every: timedelta) -> float:
+async def until_due(pool: asyncpg.Pool, kind: str, every: timedelta) -> float:
+    """Seconds until things of `kind` are to be compared of themselves again; 0 or less = now. Raises EngineAway."""
     with away():
-        last = await pool.fetchval(SQL.last_reconciliation, KIND)
+        last = await pool.fetchval(COMPARE.last_reconciliation, kind)
     return 0.0 if last is None else (last + every - now()).total_seconds()

@@ -17,6 +17,7 @@ from crossdock.app.holds import watch_holds
 from crossdock.app.planning import watch_planning
 from crossdock.app.polling import polled_systems, watch_polls
 from crossdock.app.reconciling import watch_stock
+from crossdock.app.reconciling_prices import watch_prices
 from crossdock.app.wiring import Wired, source_of
 from crossdock.connectors.file_drop.feed import feed_of
 from crossdock.connectors.file_drop.fetch import Resolve
@@ -61,6 +62,7 @@ async def run_scheduler(stop: asyncio.Event, wired: Wired, endpoints: Endpoints)
             group.create_task(_give_back(stop, pool))
             group.create_task(_note(stop, pool))
             group.create_task(watch_stock(stop, pool, wired))
+            group.create_task(watch_prices(stop, pool, wired))
             group.create_task(watch_planning(stop, pool, wired))
             group.create_task(watch_holds(stop, pool, bus, wired))
             group.create_task(watch_polls(stop, pool, polled_systems(wired), lambda: bus.wake("worker")))

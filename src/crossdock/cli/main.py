@@ -23,7 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "route": ("crossdock.cli.policy", "show_route"),
     "policy": ("crossdock.cli.policy", "app"),
     "replay": ("crossdock.cli.replay", "app"),
-    "reconcile": ("crossdock.cli.reconcile", "app"),
+    "reconcile": ("crossdock.cli.reconcile_prices", "app"),
     "export": ("crossdock.cli.export", "app"),
     "kpi": ("crossdock.cli.kpi", "show_kpi"),
     "events": ("crossdock.cli.events", "app"),

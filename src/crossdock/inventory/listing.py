@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
 import asyncpg
 from msgspec import Struct, field
@@ -17,14 +18,12 @@ from crossdock.inventory.compared import ComparedSystem, Difference
 from crossdock.inventory.level import Pair
 from crossdock.runtime.clock import now
 from crossdock.runtime.postgres import load_queries
-from crossdock.sdk.listing import Listed, StockPage
+from crossdock.sdk.listing import Listed, patiently
 
 SQL = load_queries(__package__, "reconcile.sql")
 # Beyond this a listing does not end: its pages go round in a circle.
 MOST_ROWS = 5_000_000
 MOST_DIFFERENCES = 10_000
-_TRIES = 4
-_LONGEST_WAIT = 60.0
 _MOST_NAMED = 20
 _COLUMNS = ("sku", "location", "quantity", "unit", "as_of", "changed_at", "theirs", "place")
 
@@ -89,7 +88,7 @@ async def listen(
     for chunk in chunks:
         after = ""
         while True:
-            page = await _patiently(system, chunk, after)
+            page = await patiently(system.name, partial(system.lister.stock, skus=chunk, after=after))
             rows = list(_rows(system, catalog, page.items, heard))
             if rows:
                 await conn.copy_records_to_table("reconcile_listed", records=rows, columns=_COLUMNS)
@@ -103,20 +102,6 @@ async def listen(
             await asyncio.sleep(system.pause)
     await conn.execute(SQL.analyze_listed)
     return heard
-
-
-async def _patiently(system: ComparedSystem, skus: Sequence[str], after: str) -> StockPage:
-    for attempt in range(1, _TRIES + 1):
-        try:
-            return await system.lister.stock(skus=skus, after=after)
-        except RetryLater as error:
-            if attempt == _TRIES:
-                raise
-            await asyncio.sleep(min(error.after if error.after is not None else 0.5 * attempt, _LONGEST_WAIT))
-        except OSError as error:
-            # Not to be taken for PostgreSQL, which is away with errors of the same class.
-            raise RetryLater(f"{system.name} cannot be reached: {type(error).__name__}: {error}") from error
-    raise AssertionError("the last try returns or raises")
 
 
 def _rows(

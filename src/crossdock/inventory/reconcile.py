@@ -38,6 +38,8 @@ from crossdock.inventory.listing import (
 from crossdock.inventory.mend import choose, close_settled, keep_differences, open_keys
 from crossdock.inventory.tell_again import tell_again
 from crossdock.journal.audit import Act, Origin, write_audit
+from crossdock.journal.comparing import NO_RUN
+from crossdock.journal.comparing import SQL as COMPARE
 from crossdock.runtime.clock import now
 from crossdock.runtime.postgres import away
 
@@ -45,7 +47,6 @@ KIND = "inventory"
 ACCURACY = "inventory_accuracy"
 # Beyond this a second look costs as much as the first.
 MOST_LOOKED_AT = 2_000
-_NO_RUN = (1 << 63) - 1
 
 log = structlog.get_logger(__name__)
 
@@ -126,7 +127,7 @@ async def reconcile(
     """
     with away():
         async with pool.acquire() as conn:
-            if not await conn.fetchval(SQL.try_lock):
+            if not await conn.fetchval(COMPARE.try_lock, KIND):
                 raise Busy(
                     "another comparison of stock runs at this moment", rule="reconcile.one", fix="wait for its end"
                 )
@@ -136,7 +137,7 @@ async def reconcile(
                 # A connection that is gone has taken the listing and the lock with it.
                 with suppress(InterfaceError):
                     await conn.execute(SQL.drop_listed)
-                    await conn.execute(SQL.unlock)
+                    await conn.execute(COMPARE.unlock, KIND)
 
 
 class _Run:
@@ -164,7 +165,8 @@ class _Run:
         report = Report(id=0, started_at=now(), systems=[])
         if not self._asked.dry_run:
             async with self._conn.transaction():
-                report.id, report.started_at = await self._conn.fetchrow(SQL.begin_reconciliation, KIND, self._asked.by)
+                begun = await self._conn.fetchrow(COMPARE.begin_reconciliation, KIND, self._asked.by)
+                report.id, report.started_at = begun
                 await _audit(self._conn, report.id, self._asked)
         for system in systems:
             result = SystemResult(system=system.name)
@@ -216,7 +218,7 @@ class _Run:
         result.equal = {place: number - wrong[place] for place, number in result.compared.items()}
 
     async def _choose(self, system: ComparedSystem, result: SystemResult, run: int) -> None:
-        rows = await self._conn.fetch(SQL.told_again_before, system.name, run or _NO_RUN)
+        rows = await self._conn.fetch(COMPARE.told_again_before, system.name, run or NO_RUN, KIND)
         told_before = frozenset((row["sku"], row["location"]) for row in rows)
         choose(result.differences, self._rules, self._catalog, await open_keys(self._conn, system), told_before)
         result.differences.sort(key=lambda one: (one.sku, one.location))
@@ -245,7 +247,7 @@ def _gone(system: ComparedSystem, key: str) -> Difference:
 async def _record(conn: asyncpg.Connection, run: int, differences: Sequence[Difference]) -> None:
     if differences:
         await conn.execute(
-            SQL.record_differences,
+            COMPARE.record_differences,
             run,
             [one.system for one in differences],
             [one.sku for one in differences],
@@ -279,8 +281,15 @@ async def _finish(conn: asyncpg.Connection, report: Report, asked: Asked) -> Non
         accuracy.pop("", None)
     async with conn.transaction():
         await conn.execute(
-            SQL.end_reconciliation, report.id, report.compared, report.equal, healed, cases, problems[:2000], systems
+            COMPARE.end_reconciliation,
+            report.id,
+            report.compared,
+            report.equal,
+            healed,
+            cases,
+            problems[:2000],
+            systems,
         )
         if accuracy:
-            await conn.execute(SQL.record_kpis, ACCURACY, list(accuracy), list(accuracy.values()))
+            await conn.execute(COMPARE.record_kpis, ACCURACY, list(accuracy), list(accuracy.values()))
     log.info("reconcile.done", run=report.id, compared=report.compared, equal=report.equal, healed=healed, cases=cases)

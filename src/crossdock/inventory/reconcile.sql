@@ -37,14 +37,6 @@ DROP TABLE IF EXISTS reconcile_listed CASCADE
 -- So that the comparison is planned by how much there is.
 ANALYZE reconcile_listed
 
--- name: try_lock
--- Whether this is the only comparison that runs; held by the connection.
-SELECT pg_try_advisory_lock(hashtext('crossdock.reconcile'))
-
--- name: unlock
--- Lets the next comparison run.
-SELECT pg_advisory_unlock(hashtext('crossdock.reconcile'))
-
 -- name: compare_goods
 -- SKUs and locations where what a system has on hand is not what we have; of $6 and $7 (pairs) or all. Which come first
 -- differs from comparison to comparison (by $8), so that all get their turn when there are too many.
@@ -169,41 +161,6 @@ SELECT sku, body FROM product WHERE sku = ANY($1::text[])
 -- Differences of a system that a person has to look at.
 SELECT key FROM document WHERE interface = $1 AND state IN ('received', 'retry', 'case') ORDER BY key LIMIT 10000
 
--- name: told_again_before
--- Pairs that a channel was told again by the newest comparison of all it shows, or by one of some SKUs since.
-SELECT DISTINCT sku, location FROM reconciliation_difference
-WHERE system = $1 AND action = 'told_again' AND reconciliation_id < $2
-  AND reconciliation_id >= coalesce(
-      (SELECT max(id) FROM reconciliation
-       WHERE id < $2 AND $1 = ANY(systems) AND finished_at > now() - interval '2 days'),
-      (SELECT min(id) FROM reconciliation WHERE started_at > now() - interval '2 days')
-  )
-
--- name: begin_reconciliation
--- A comparison begins.
-INSERT INTO reconciliation (kind, asked_by) VALUES ($1, $2) RETURNING id, started_at
-
--- name: end_reconciliation
--- What a comparison came to.
-UPDATE reconciliation
-SET finished_at = now(), compared = $2, equal = $3, healed = $4, cases = $5, problems = $6, systems = $7
-WHERE id = $1
-
--- name: record_differences
--- Where figures differed.
-INSERT INTO reconciliation_difference (
-    reconciliation_id, system, sku, location, ours, theirs, class, reason, action, money, currency
-)
-SELECT $1, * FROM unnest(
-    $2::text[], $3::text[], $4::text[], $5::numeric[], $6::numeric[], $7::text[], $8::text[], $9::text[],
-    $10::numeric[], $11::text[]
-)
-ON CONFLICT DO NOTHING
-
--- name: record_kpis
--- Key figures of one moment.
-INSERT INTO kpi (name, dimension, value) SELECT $1, * FROM unnest($2::text[], $3::float8[]) ON CONFLICT DO NOTHING
-
 -- name: kpi_history
 -- A key figure over time, the newest first.
 SELECT dimension, at, value FROM kpi
@@ -239,10 +196,6 @@ FROM reconciliation_difference WHERE reconciliation_id = $1 ORDER BY system, sku
 -- How many differences of each class a comparison found, by system and action.
 SELECT system, class AS difference, action, count(*) AS number
 FROM reconciliation_difference WHERE reconciliation_id = $1 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
-
--- name: last_reconciliation
--- When stock was last compared of itself, so that the next comparison begins in time.
-SELECT max(started_at) FROM reconciliation WHERE kind = $1 AND asked_by = 'schedule'
 
 -- name: tell_again
 -- Makes numbers be told again: nobody knows what the channel shows. Locked in the order in which calls are recorded.

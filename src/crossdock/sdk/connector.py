@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from crossdock.errors import NeedsConfig
-from crossdock.sdk.listing import Lister
+from crossdock.sdk.listing import Lister, PriceLister
 from crossdock.sdk.manifest import Limits, Manifest
 from crossdock.sdk.polling import Poller
 from crossdock.sdk.receiving import Receiver
@@ -39,18 +39,21 @@ class SystemConfig(Struct, frozen=True, kw_only=True):
 
 MakeSender = Callable[[SystemConfig], Sender]
 MakeLister = Callable[[SystemConfig], Lister]
+MakePriceLister = Callable[[SystemConfig], PriceLister]
 MakePoller = Callable[[SystemConfig], Poller]
 
 
 class Connector(Struct, frozen=True, kw_only=True):
     """What a connector folder offers. `receiver`: for systems that call us. `make_sender`: for systems we call.
-    `make_lister`: for those that can be asked for their stock. `make_poller`: for those that are asked what changed."""
+    `make_lister`, `make_price_lister`: for those that can be asked for their stock, or their prices. `make_poller`: for
+    those that are asked what changed."""
 
     manifest: Manifest
     mappings: tuple[Mapping, ...] = ()
     receiver: Receiver | None = None
     make_sender: MakeSender | None = None
     make_lister: MakeLister | None = None
+    make_price_lister: MakePriceLister | None = None
     make_poller: MakePoller | None = None
 
     def mapping(self, name: str) -> Mapping:

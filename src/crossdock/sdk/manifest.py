@@ -69,6 +69,19 @@ class Polls(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     note: str = ""
 
 
+class ListsPrices(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The system can be asked for its prices.
+
+    `what`: "shown" is compared with what a channel was told, "base" (of an ERP) with the products' own prices. `page`:
+    the most rows one call gives; `skus`: the most SKUs one call may ask for (sources in `note`).
+    """
+
+    what: Literal["shown", "base"]
+    page: Annotated[int, Meta(ge=1, le=100_000)]
+    skus: Annotated[int, Meta(ge=1, le=1_000)]
+    note: str = ""
+
+
 class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the system allows; the estate may lower it. `concurrency`: calls in flight; `rate`: calls per second.
 
@@ -110,7 +123,7 @@ class QualityRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A connector's manifest. `lists` has one entry or none."""
+    """A connector's manifest. `lists` and `prices` have one entry or none."""
 
     name: str
     title: str
@@ -122,6 +135,7 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     polls: tuple[Polls, ...] = ()
     sends: tuple[Sends, ...] = ()
     lists: tuple[Lists, ...] = ()
+    prices: tuple[ListsPrices, ...] = ()
     limits: Limits = Limits()
     settings: tuple[SettingSpec, ...] = ()
     quality: tuple[QualityRule, ...] = ()

@@ -34,14 +34,14 @@ class ComparisonDetail(Struct, frozen=True, kw_only=True):
     differences: list[FoundDifference]
 
 
-@get("/v1/ops/reconciliations", summary="Comparisons of stock", tags=["operations"])
+@get("/v1/ops/reconciliations", summary="Comparisons of stock and prices", tags=["operations"])
 async def get_reconciliations(state: State, limit: Limit = 100, before: After = None) -> list[Comparison]:
     """Comparisons with ERP, warehouse and channels, the newest first; `before` goes on below an id."""
     async with connection(state) as conn:
         return await comparisons(conn, limit, before)
 
 
-@get("/v1/ops/reconciliations/{comparison_id:int}", summary="One comparison of stock", tags=["operations"])
+@get("/v1/ops/reconciliations/{comparison_id:int}", summary="One comparison", tags=["operations"])
 async def get_reconciliation(state: State, comparison_id: Id, limit: Limit = 100) -> ComparisonDetail:
     """A comparison with its differences: class, figures, what was done about each, money at stake."""
     async with connection(state) as conn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from crossdock.connectors.business_central.list_prices import BusinessCentralPriceLister
 from crossdock.connectors.business_central.list_stock import BusinessCentralLister
 from crossdock.connectors.business_central.mapping import MAPPINGS
 from crossdock.connectors.business_central.sender import BusinessCentralSender
@@ -15,5 +16,6 @@ CONNECTOR: Final = Connector(
     manifest=load_manifest(__package__),
     mappings=MAPPINGS,
     make_sender=BusinessCentralSender,
+    make_price_lister=BusinessCentralPriceLister,
     make_lister=BusinessCentralLister,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from crossdock.connectors.channel_rest.list_prices import ChannelPriceLister
 from crossdock.connectors.channel_rest.list_stock import ChannelLister
 from crossdock.connectors.channel_rest.mapping import MAPPINGS
 from crossdock.connectors.channel_rest.receiver import ChannelReceiver
@@ -17,5 +18,6 @@ CONNECTOR: Final = Connector(
     mappings=MAPPINGS,
     receiver=ChannelReceiver(),
     make_sender=ChannelSender,
+    make_price_lister=ChannelPriceLister,
     make_lister=ChannelLister,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from crossdock.connectors.shopify.list_prices import ShopifyPriceLister
 from crossdock.connectors.shopify.list_stock import ShopifyLister
 from crossdock.connectors.shopify.mapping import MAPPINGS
 from crossdock.connectors.shopify.receiver import ShopifyReceiver
@@ -17,5 +18,6 @@ CONNECTOR: Final = Connector(
     mappings=MAPPINGS,
     receiver=ShopifyReceiver(),
     make_sender=ShopifySender,
+    make_price_lister=ShopifyPriceLister,
     make_lister=ShopifyLister,
 )

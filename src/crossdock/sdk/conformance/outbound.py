@@ -15,7 +15,7 @@ from crossdock.errors import CrossdockError, NeedsConfig, NeedsEdit, OutcomeUnkn
 from crossdock.sdk.conformance.answers import always, closed_port
 from crossdock.sdk.conformance.kit import CONTEXT, Kit
 from crossdock.sdk.http_status import error_of_status
-from crossdock.sdk.listing import StockPage
+from crossdock.sdk.listing import PricePage, StockPage
 from crossdock.sdk.manifest import Sends
 from crossdock.sdk.sending import Delivered, Failed, Outcome, Outgoing
 
@@ -124,44 +124,61 @@ class SenderTests:
 
 
 class ListerTests:
-    """Asking for stock, of a system that is away, hangs up, or answers nonsense."""
+    """Asking for stock and for prices, of a system that is away, hangs up, or answers nonsense."""
 
     kit: ClassVar[Kit]
 
     @pytest.mark.parametrize("skus", [(), ("SAMPLE-1",)])
     async def test_asking_bears_a_system_that_is_away(self, skus: tuple[str, ...]) -> None:
         """Nobody listens: asked again later. A connection that is cut: the same, because asking has no effect."""
-        assert isinstance(await self._ask(await closed_port(), skus), RetryLater)
+        for answer in await self._ask(await closed_port(), skus):
+            assert isinstance(answer, RetryLater)
         async with always(200, b"", cut=True) as url:
-            assert isinstance(await self._ask(url, skus), RetryLater)
+            for answer in await self._ask(url, skus):
+                assert isinstance(answer, RetryLater)
 
     @pytest.mark.parametrize("skus", [(), ("SAMPLE-1",)])
     async def test_asking_bears_any_answer(self, skus: tuple[str, ...]) -> None:
         """Every status with every kind of body: a page or an error that says what happens next, and no secret in it."""
         secrets = self.kit.system.secrets.values() if self.kit.system is not None else ()
+        fine = StockPage | PricePage | RetryLater | NeedsConfig | NeedsEdit
         for status in STATUSES:
             for body in BODIES:
                 async with always(status, body) as url:
-                    answer = await self._ask(url, skus)
-                assert isinstance(answer, StockPage | RetryLater | NeedsConfig | NeedsEdit), (status, body, answer)
-                assert not any(secret in repr(answer) for secret in secrets)
+                    answers = await self._ask(url, skus)
+                for answer in answers:
+                    assert isinstance(answer, fine), (status, body, answer)
+                    assert not any(secret in repr(answer) for secret in secrets)
 
     async def test_asking_too_often_waits(self) -> None:
         """429: asked again later, marked as throttled. 401: a person has to act."""
         async with always(429, b"{}") as url:
-            busy = await self._ask(url, ())
-        assert isinstance(busy, RetryLater)
-        assert busy.throttled
+            for busy in await self._ask(url, ()):
+                assert isinstance(busy, RetryLater)
+                assert busy.throttled
         async with always(401, b"{}") as url:
-            assert isinstance(await self._ask(url, ()), NeedsConfig)
+            for refused in await self._ask(url, ()):
+                assert isinstance(refused, NeedsConfig)
 
-    async def _ask(self, url: str, skus: tuple[str, ...]) -> StockPage | CrossdockError:
-        make = self.kit.connector.make_lister
-        assert make is not None
-        lister = make(self.kit.config(url, {}))
-        try:
-            return await lister.stock(skus=skus)
-        except CrossdockError as error:
-            return error
-        finally:
-            await lister.close()
+    async def _ask(self, url: str, skus: tuple[str, ...]) -> list[StockPage | PricePage | CrossdockError]:
+        """What each listing that the connector has answers."""
+        answers: list[StockPage | PricePage | CrossdockError] = []
+        config, connector = self.kit.config(url, {}), self.kit.connector
+        if connector.make_lister is not None:
+            lister = connector.make_lister(config)
+            try:
+                answers.append(await lister.stock(skus=skus))
+            except CrossdockError as error:
+                answers.append(error)
+            finally:
+                await lister.close()
+        if connector.make_price_lister is not None:
+            price_lister = connector.make_price_lister(config)
+            try:
+                answers.append(await price_lister.prices(skus=skus))
+            except CrossdockError as error:
+                answers.append(error)
+            finally:
+                await price_lister.close()
+        assert answers
+        return answers

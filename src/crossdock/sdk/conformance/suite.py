@@ -40,7 +40,9 @@ class ManifestTests:
         assert (connector.make_sender is not None) == bool(manifest.sends)
         assert (connector.make_lister is not None) == bool(manifest.lists)
         assert (connector.make_poller is not None) == bool(manifest.polls)
+        assert (connector.make_price_lister is not None) == bool(manifest.prices)
         assert len(manifest.lists) <= 1
+        assert len(manifest.prices) <= 1
         settings = [setting.name for setting in manifest.settings]
         assert len(settings) == len(set(settings))
 
@@ -98,6 +100,6 @@ def conformance(name: str) -> type:
         parts.append(ReceiverTests)
     if kit.connector.make_sender is not None:
         parts += [ErrorTableTests, SenderTests]
-    if kit.connector.make_lister is not None:
+    if kit.connector.make_lister is not None or kit.connector.make_price_lister is not None:
         parts.append(ListerTests)
     return type(f"Conformance_{name}", tuple(parts), {"kit": kit, "__doc__": f"Conformance of connector {name}."})
