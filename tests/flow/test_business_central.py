@@ -43,6 +43,10 @@ interfaces:
                 version: 1, state: active}
   bc.credits: {system: bc, direction: out, operations: [credit_memo], object: refund, owner: erp, tier: gold,
                version: 1, state: active}
+  bc.invoices: {system: bc, topics: [invoices], object: invoice, owner: erp, tier: gold, version: 1, state: active,
+                poll: {every: 1s}}
+  bc.payments: {system: bc, topics: [payments], object: payment, owner: erp, tier: gold, version: 1, state: active,
+                poll: {every: 1s}}
   bc.orders: {system: bc, direction: out, operations: [sales_order, order_cancel], object: sales_order, owner: erp,
               tier: gold, version: 1, state: active}
   bc.shipments: {system: bc, direction: out, operations: [item_fulfillment], object: shipment, owner: erp, tier: gold,
@@ -272,4 +276,37 @@ async def test_one_order_leaves_two_places_and_its_line_both(governed: Stage, er
     levels = {(row["itemNumber"], row["locationCode"]): row["quantityOnHand"] for row in rows}
     assert {key: levels[key] for key in held} == dict.fromkeys(held, 0), "each place gave what it had"
     assert await _no_doubles(erp)
+    assert await stage.balanced()
+
+
+async def test_invoices_and_payments_come_back_and_close_the_order(stage: Stage, erp: BusinessCentralSim) -> None:
+    # Business Central works tax out itself, and this company's is none.
+    many = [stage.order(lines=2) for _ in range(20)]
+    orders = [one for one in many if one["taxes_included"] or one["total_tax"] == "0.00"][:3]
+    assert len(orders) == 3
+    for order in orders:
+        assert await stage.hook(order) == 200
+    await stage.rest()
+    stage.ship()
+    await stage.rest()
+    erp.faults.add(Fault("error_before", probability=0.3, match="salesInvoices", for_seconds=3))
+    stored = (await _orders(erp)).values()
+    made = [await act(erp.url, "invoice", {"number": one["number"]}) for one in stored]
+    invoices = [one["invoice"]["number"] for one in made]
+
+    async def all_in(state: str) -> bool:
+        rows = await stage.pool.fetch("SELECT state FROM order_life")
+        return [row["state"] for row in rows] == [state] * len(orders)
+
+    await stage.until(lambda: all_in("invoiced"))
+    for number in invoices:
+        await act(erp.url, "pay", {"number": number, "amount": 1.0})
+        await act(erp.url, "pay", {"number": number})
+    await stage.until(lambda: all_in("closed"))
+    await stage.rest()
+    assert await stage.cases() == []
+    rows = await stage.pool.fetch(
+        "SELECT i.number, i.total - p.amount AS open FROM invoice i JOIN payment p USING (order_key)"
+    )
+    assert sorted(tuple(row) for row in rows) == [(number, 0) for number in sorted(invoices)]
     assert await stage.balanced()

@@ -83,6 +83,7 @@ async def test_changed_invoices_come_page_by_page(company: Script) -> None:
     assert [one.number for one in first.invoices] == ["103020"], "a draft is not posted"
     assert [one.status for one in second.invoices] == ["Paid"]
     assert second.next == ""
+    assert first.reached == datetime(2026, 11, 23, 12, 4, 3, 537000, tzinfo=UTC), "a draft too was looked at"
     (one,) = first.invoices
     assert (one.order_number, one.due_date, one.total_amount_including_tax) == (
         "101005",
@@ -93,7 +94,7 @@ async def test_changed_invoices_come_page_by_page(company: Script) -> None:
     assert company.told[1].headers["Prefer"] == "odata.maxpagesize=200"
     assert [told.query for told in company.told] == [
         {
-            "$filter": "lastModifiedDateTime ge 2026-11-23T11:58:00Z",
+            "$filter": "lastModifiedDateTime ge 2026-11-23T12:00:00Z",
             "$orderby": "lastModifiedDateTime,id",
             "$expand": "salesInvoiceLines",
         },

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 
@@ -21,3 +22,13 @@ def whole_numbers(values: list[Any], longest: int) -> str:
             break
         told = longer
     return told
+
+
+def zero_is_none(value: Any) -> Decimal | None:
+    """An amount that is missing when it is zero."""
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise ValueError(f"{value!r} is no amount")
+    try:
+        return Decimal(value) or None
+    except InvalidOperation as error:
+        raise ValueError(f"{str(value)[:40]!r} is no amount") from error

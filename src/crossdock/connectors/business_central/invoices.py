@@ -6,7 +6,7 @@ Notifications of Business Central carry no data, are unsigned and may not come a
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Final
 
@@ -15,8 +15,6 @@ from msgspec import Meta, Struct, field
 from crossdock.connectors.business_central.client import RestClient, query_of, text
 from crossdock.connectors.business_central.stored import external_number
 
-# Rows of transactions that commit later may carry an earlier time: each poll looks back a little.
-OVERLAP: Final = timedelta(minutes=2)
 _PAGE: Final = 200
 # Not posted yet.
 _UNPOSTED: Final = frozenset({"Draft", "In Review", "In_x0020_Review", ""})
@@ -63,26 +61,28 @@ class PostedInvoice(Struct, rename="camel", frozen=True):
 
 class InvoicePage(Struct, frozen=True):
     """Some invoices, the longest unchanged first. `next`: what the page after it is asked for with, "" = it was the
-    last."""
+    last; `reached`: the time of change of the last row, a draft too."""
 
     invoices: tuple[PostedInvoice, ...]
     next: str
+    reached: datetime | None = None
 
 
 async def changed_invoices(client: RestClient, since: datetime, after: str = "") -> InvoicePage:
-    """A page of the posted invoices that changed at or after `since` less OVERLAP, with their lines.
+    """A page of the posted invoices that changed at or after `since`, with their lines.
 
-    The same invoice comes again while it is within the overlap, and whenever it is paid or credited: (`id`,
-    `last_modified_date_time`) names a state of it. Raises CallFailed (RetryLater, NeedsConfig).
+    The same invoice comes again whenever it is paid or credited: (`id`, `last_modified_date_time`) names a state of it.
+    Raises CallFailed (RetryLater, NeedsConfig).
     """
-    begin = (since - OVERLAP).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    begin = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     query = after or query_of(
         filter=f"lastModifiedDateTime ge {begin}",
         orderby="lastModifiedDateTime,id",
         expand="salesInvoiceLines",
     )
     page = await client.page("salesInvoices", query, PostedInvoice, size=_PAGE)
-    return InvoicePage(tuple(_posted(page.rows)), page.next)
+    reached = page.rows[-1].last_modified_date_time if page.rows else None
+    return InvoicePage(tuple(_posted(page.rows)), page.next, reached)
 
 
 async def invoices_of(client: RestClient, reference: str) -> tuple[PostedInvoice, ...]:

@@ -268,4 +268,80 @@ CREDIT_MEMO: Final = Mapping(
     ),
 )
 
-MAPPINGS: Final = (SALES_ORDER, CHARGE_LINE, SHIPMENT, RETURN_ORDER, CREDIT_MEMO)
+INVOICE: Final = Mapping(
+    name="business_central.invoice",
+    version=1,
+    direction="in",
+    source="Business Central posted salesInvoice with its lines, API v2.0",
+    target="invoice",
+    functions=FUNCTIONS,
+    rules=(
+        Rule(target="invoice_key", sources=("~.system", "id"), via=(("concat", "/"),), required=True),
+        Rule(target="number", source="number", via=("text", "strip"), required=True),
+        Rule(target="order", sources=("~.system", "orderNumber"), via=(("concat", ":"),), required=True),
+        Rule(target="version", source="lastModifiedDateTime", via=("epoch_ms",), required=True),
+        Rule(
+            target="status",
+            source="status",
+            via=(("match", {"Open": "open", "Paid": "open", "Canceled": "void", "Corrective": "void"}),),
+            required=True,
+        ),
+        Rule(target="issued_at", source="invoiceDate", via=(("datetime", "UTC"),), required=True),
+        Rule(target="due_on", source="dueDate"),
+        Rule(target="currency", source="currencyCode", via=("text", "upper"), required=True),
+        Rule(
+            target="lines",
+            source="lines",
+            where="kind=goods",
+            each=(
+                Rule(target="line", const="", note="the API names items only; billing finds the order's lines"),
+                Rule(target="sku", source="lineObjectNumber", via=("text", "strip"), required=True),
+                Rule(
+                    target="quantity",
+                    source="quantity",
+                    via=(("quantity", "ZZ"),),
+                    required=True,
+                    note="in the unit that was ordered: orders say theirs",
+                ),
+                Rule(target="total", source="netAmount", via=(("money", "$.currencyCode"),), required=True),
+            ),
+            required=True,
+        ),
+        Rule(
+            target="charges",
+            source="lines",
+            where="kind=charge",
+            each=(
+                Rule(target="kind", source="charge", required=True),
+                Rule(target="description", source="description", via=(("cut", 512),)),
+                Rule(target="amount", source="netAmount", via=(("money", "$.currencyCode"),), required=True),
+            ),
+        ),
+        Rule(target="tax", source="totalTaxAmount", via=("zero_is_none", ("money", "$.currencyCode")), default=None),
+        Rule(target="total", source="totalAmountIncludingTax", via=(("money", "$.currencyCode"),), required=True),
+    ),
+)
+
+PAYMENT: Final = Mapping(
+    name="business_central.payment",
+    version=1,
+    direction="in",
+    source="what of a Business Central posted salesInvoice is not open any more, API v2.0",
+    target="payment",
+    rules=(
+        Rule(
+            target="payment_key",
+            sources=("~.system", "id"),
+            via=(("concat", "/"), ("suffix", "/applied")),
+            required=True,
+        ),
+        Rule(target="order", sources=("~.system", "orderNumber"), via=(("concat", ":"),), required=True),
+        Rule(target="invoice_key", sources=("~.system", "id"), via=(("concat", "/"),), required=True),
+        Rule(target="version", source="lastModifiedDateTime", via=("epoch_ms",), required=True),
+        Rule(target="paid_at", source="lastModifiedDateTime", via=("datetime",), required=True),
+        Rule(target="amount", source="paid", via=(("money", "$.currencyCode"),), required=True),
+        Rule(target="reference", source="invoiceNumber", via=("text", ("cut", 512))),
+    ),
+)
+
+MAPPINGS: Final = (SALES_ORDER, CHARGE_LINE, SHIPMENT, RETURN_ORDER, CREDIT_MEMO, INVOICE, PAYMENT)

@@ -21,7 +21,7 @@ from crossdock.sandbox.business_central.check import decode
 from crossdock.sandbox.business_central.documents import Documents
 from crossdock.sandbox.business_central.extension import Extension
 from crossdock.sandbox.business_central.limits import Places, Window
-from crossdock.sandbox.business_central.lines import Lines
+from crossdock.sandbox.business_central.lines import Lines, exact, plain
 from crossdock.sandbox.business_central.notify import Notifier, Waits
 from crossdock.sandbox.business_central.post import Posting
 from crossdock.sandbox.business_central.problems import (
@@ -87,6 +87,13 @@ class OrderRequest(msgspec.Struct, forbid_unknown_fields=True):
     """A clerk invoices what was shipped of an order, by its number."""
 
     number: str
+
+
+class PayRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """A payment is applied to a posted invoice, by its number; `amount` null: all that is open of it."""
+
+    number: str
+    amount: float | None = None
 
 
 class BusinessCentralSim(Simulator):
@@ -220,6 +227,8 @@ class BusinessCentralSim(Simulator):
                 return {"on_hand": self.adjust(wanted.sku, wanted.location, wanted.quantity)}
             case "POST", "invoice":
                 return self._invoice(msgspec.json.decode(await request.read(), type=OrderRequest).number)
+            case "POST", "pay":
+                return self._pay(msgspec.json.decode(await request.read(), type=PayRequest))
             case "POST", "notify":
                 return {"addresses": self.notifier.release()}
             case "POST", "expire_tokens":
@@ -246,6 +255,19 @@ class BusinessCentralSim(Simulator):
             raise ControlError(f"of sales order {number} nothing is shipped and not invoiced")
         with self.store.transaction():
             return {"invoice": self.posting.invoice(order, shipped)}
+
+    def _pay(self, wanted: PayRequest) -> dict[str, Any]:
+        invoice = self.store.one("salesInvoices", "number", wanted.number)
+        if invoice is None or invoice["status"] != "Open":
+            raise ControlError(f"there is no open posted invoice {wanted.number}")
+        remaining = exact(invoice["remainingAmount"])
+        paid = remaining if wanted.amount is None else exact(wanted.amount)
+        if not 0 < paid <= remaining:
+            raise ControlError(f"{paid} is not within the {remaining} that are open")
+        left = remaining - paid
+        with self.store.transaction():
+            status = "Open" if left else "Paid"
+            return {"invoice": self.store.change("salesInvoices", invoice, remainingAmount=plain(left), status=status)}
 
 
 def _response(reply: Reply) -> web.Response:
