@@ -14,16 +14,17 @@ from crossdock.billing.payment import take_payments
 from crossdock.billing.told import Listeners
 from crossdock.catalog.accept import accept_customers, accept_products
 from crossdock.catalog.accept_prices import take_price_lists
+from crossdock.decide_back_orders import Due, decide_back_orders, due_orders, pairs_of_due
 from crossdock.decide_orders import Rules, decide_orders, others_of, pairs_of_orders, prepare_order, tell_holds
 from crossdock.decide_returns import ReturnTurns, decide_receipts, decide_returns, pairs_of_returns, turns_of_returns
-from crossdock.errors import NeedsEdit
+from crossdock.errors import CrossdockError, NeedsEdit
 from crossdock.fulfillment.ship import ship
 from crossdock.inventory.apply import apply, pairs_of
 from crossdock.inventory.count import count, locations_of_counts, pairs_of_counts
 from crossdock.inventory.differ import counts_of, decide_differences, told_again
 from crossdock.inventory.expect import expect, pairs_of_notices
 from crossdock.inventory.forecast import take_forecasts
-from crossdock.inventory.level import Levels
+from crossdock.inventory.level import Levels, Pair
 from crossdock.inventory.lock import lock_levels, write_levels
 from crossdock.inventory.tell_again import tell_again
 from crossdock.journal.decided import Decided, Translated
@@ -34,13 +35,15 @@ from crossdock.orders.follow import follow
 
 class Desk(Struct, frozen=True):
     """What the deciders of one batch share. `levels`: every stock level they may change, locked; `orders`: the sales
-    orders of the batch, prepared, in their order; `turns`: the orders whose returns it may change."""
+    orders of the batch, prepared, in their order; `turns`: the orders whose returns it may change; `due`: those that
+    goods may have come for."""
 
     conn: asyncpg.Connection
     rules: Rules
     levels: Levels
     orders: Sequence[Prepared | Decided]
     turns: ReturnTurns
+    due: dict[str, Due | CrossdockError]
 
 
 Decide = Callable[[Desk, Sequence[Translated]], Awaitable[list[Decided]]]
@@ -60,8 +63,9 @@ async def decide(conn: asyncpg.Connection, rules: Rules, batch: Sequence[Transla
     others = await others_of(conn, rules, asked)
     turns = await turns_of_returns(conn, by_kind.get("goods_return", ()), by_kind.get("return_receipt", ()))
     orders = [prepare_order(rules, item, others) for item in asked]
-    levels = await _lock(conn, rules, orders, by_kind)
-    desk = Desk(conn, rules, levels, orders, turns)
+    due = await due_orders(conn, rules, by_kind.get("back_order", ()))
+    levels = await _lock(conn, rules, orders, by_kind, pairs_of_due(rules, due))
+    desk = Desk(conn, rules, levels, orders, turns, due)
     decisions: dict[int, Decided] = {}
     for kind in sorted(by_kind, key=lambda kind: _TURNS.get(kind, 0)):
         items = by_kind[kind]
@@ -85,6 +89,7 @@ async def _lock(
     rules: Rules,
     orders: Sequence[Prepared | Decided],
     by_kind: Mapping[str, Sequence[Translated]],
+    pairs: set[Pair],
 ) -> Levels:
     places = rules.policy.locations
     counts = [*by_kind.get("stock_count", ()), *counts_of(by_kind.get("stock_difference", ()))]
@@ -93,7 +98,8 @@ async def _lock(
     moved |= pairs_of_notices(by_kind.get("inbound_receipt", ()), rules.catalog, places)
     moved |= pairs_of_returns(rules, by_kind.get("return_receipt", ()))
     ready = [one for one in orders if isinstance(one, Prepared)]
-    pairs = await pairs_of_orders(conn, rules, ready) if rules.stock.governed else set()
+    if rules.stock.governed:
+        pairs = pairs | await pairs_of_orders(conn, rules, ready)
     return await lock_levels(conn, pairs, moved, locations_of_counts(counts, places))
 
 
@@ -104,6 +110,10 @@ async def _orders(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
 
 async def _cancellations(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
     return await cancel(desk.conn, batch, desk.rules.catalog, desk.rules.policy.channels.__contains__)
+
+
+async def _back_orders(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
+    return await decide_back_orders(desk.conn, desk.rules, batch, desk.due, desk.levels)
 
 
 async def _movements(desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
@@ -193,6 +203,7 @@ async def _unknown(_desk: Desk, batch: Sequence[Translated]) -> list[Decided]:
 _DECIDERS: Mapping[str, Decide] = {
     "sales_order": _orders,
     "cancellation": _cancellations,
+    "back_order": _back_orders,
     "stock_movements": _movements,
     "stock_count": _counts,
     "inbound_receipt": _notices,
@@ -212,14 +223,16 @@ _TURNS: Mapping[str, int] = {
     "stock_movements": 1,
     "stock_count": 2,
     "stock_difference": 2,
-    "sales_order": 3,
-    "shipment": 4,
+    # What has been waiting is served before what is new.
+    "back_order": 3,
+    "sales_order": 4,
+    "shipment": 5,
     # What is to come back must have left; what came back must have been allowed to.
-    "goods_return": 5,
-    "return_receipt": 6,
+    "goods_return": 6,
+    "return_receipt": 7,
     # Lives of orders are locked after their levels and fulfillment orders.
-    "invoice": 7,
-    "payment": 8,
+    "invoice": 8,
+    "payment": 9,
     # Stamps are given under one lock, which is held no longer than it must be.
-    "price_list": 9,
+    "price_list": 10,
 }

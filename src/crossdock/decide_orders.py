@@ -17,9 +17,11 @@ from crossdock.catalog.cache import Catalog
 from crossdock.errors import CrossdockError
 from crossdock.fulfillment.plan import Plan, Wanted, left_already, plan
 from crossdock.inventory.allocate import Granted, allocate, pairs_wanted
+from crossdock.inventory.back_orders import Waiting, queue, waiting_for, write_waiting
 from crossdock.inventory.free import Freed, free, open_holds
 from crossdock.inventory.hold import Named, drop, held_by_orders, reserved_for, take_over, write_holds
 from crossdock.inventory.level import Levels, Pair
+from crossdock.inventory.needs import Owed
 from crossdock.inventory.rules import StockRules
 from crossdock.journal.decided import Decided, Routed, Split, Translated
 from crossdock.orders.accept import Prepared, Weighed, accept, prepare, refused, weigh
@@ -65,6 +67,11 @@ class Rules(Struct, frozen=True, kw_only=True):
     returns: ReturnRules = ReturnRules()
     releases: tuple[ReleaseRule, ...] = ()
     tax: TaxService | None = None
+
+    @property
+    def back_orders(self) -> bool:
+        """Whether any channel splits orders whose goods are not all there."""
+        return any(facts.when_short == "split" for facts in self.policy.channels.values())
 
     @property
     def ground(self) -> Ground:
@@ -170,16 +177,21 @@ async def _allocate(
     granted: dict[str, Granted] = {}
     freed: list[Freed] = []
     took: list[tuple[str, str]] = []
+    owed = await _owed(conn, rules, moving)
+    anew: list[str] = []
+    waiting: list[Waiting] = []
     for one in moving:
         order = one.prepared.order
         if one.meaning is Meaning.CANCELLED:
             # Its goods stay held until the warehouse has said that it ships none of them (`inventory.withdraw`).
+            anew.append(order.order_key)
             continue
         mine = held.pop((order.reservation, order.channel), {}) if one.known is None else {}
         had = Had(
             held=mine,
             before=before.get(order.order_key, []),
             waited=(now() - one.prepared.item.claimed.received_at).total_seconds(),
+            owed=owed,
         )
         wish = wish_of(order, one.prepared.routed, rules.ground, had, now())
         result = allocate(wish, rules.catalog.products, levels, rules.stock.hold_for.total_seconds())
@@ -189,11 +201,26 @@ async def _allocate(
         granted[order.order_key] = result
         one.prepared.routed = replace(one.prepared.routed, record=placed(order, one.prepared.routed, result))
         freed += [(hold, quantity, one.prepared.item.claimed.id) for hold, quantity in result.freed]
+        anew += [order.order_key] if one.known is not None else []
+        waiting += waiting_for(order.order_key, result.waiting, wish.locations, now())
         if mine:
             took.append((order.reservation, order.order_key))
+    if rules.back_orders:
+        await write_waiting(conn, anew, waiting)
     await free(conn, freed)
     await take_over(conn, took)
     return granted
+
+
+async def _owed(conn: asyncpg.Connection, rules: Rules, moving: Sequence[Weighed]) -> list[Owed]:
+    """What other orders wait for of the goods that these want."""
+    if not rules.back_orders:
+        return []
+    orders = [one.prepared.order for one in moving]
+    skus = {sku for order in orders for sku, _ in pairs_wanted(order, rules.catalog.products, ("",))}
+    own = {order.order_key for order in orders}
+    rows = await queue(conn, skus) if skus else []
+    return [Owed(row.sku, row.places, row.quantity) for row in rows if row.order_key not in own]
 
 
 async def _drop(

@@ -24,8 +24,14 @@ def changes(of: Facts) -> Iterator[Facts]:
     if of.begun == 0:
         # A change, a cancellation, a revival: refused once goods have left.
         for asked in (0, 1, 2):
-            yield replace(of, open=True, told=False, asked=asked, taken=0)
-        yield replace(of, open=False, asked=0, taken=0)
+            yield replace(of, open=True, told=False, asked=asked, taken=0, waiting=0)
+            yield replace(of, open=True, told=False, asked=asked, taken=0, waiting=1)
+        yield replace(of, open=False, asked=0, taken=0, waiting=0)
+    if of.waiting:
+        # Goods have come, all of them or some.
+        yield replace(of, asked=of.asked + 1, waiting=0)
+        if of.asked < 2:
+            yield replace(of, asked=of.asked + 1)
     if of.open and not of.told:
         yield replace(of, told=True)
     if of.taken < of.asked:

@@ -8,6 +8,8 @@ from datetime import timedelta
 from crossdock.decide_orders import InterfaceFacts
 from crossdock.estate.compile import CompiledEstate
 from crossdock.estate.durations import duration
+from crossdock.inventory.back_orders import TOPIC as BACK_ORDERS
+from crossdock.inventory.back_orders import interface_of as back_orders_of
 from crossdock.orders.placed import CANCEL_TOPIC, TOPIC, interface_of
 from crossdock.returns.placed import TOPIC as RETURN_TOPIC
 from crossdock.translate import Topic
@@ -33,14 +35,32 @@ def order_interfaces(estate: CompiledEstate) -> list[InterfaceFacts]:
     return found
 
 
+def back_order_interfaces(estate: CompiledEstate) -> list[InterfaceFacts]:
+    """The interfaces by which goods are looked for that orders wait for, one for every channel that has back-orders."""
+    declared = estate.declared
+    return [
+        InterfaceFacts(
+            name=back_orders_of(name),
+            system=channel.system,
+            owner=declared.systems[channel.system].owner,
+            settle_within=SETTLE_ORDERS,
+        )
+        for name, channel in declared.channels.items()
+        if channel.back_order == "split"
+    ]
+
+
 def order_topics(estate: CompiledEstate) -> dict[tuple[str, str], Topic]:
     """What comes in by them is canonical already."""
     kinds = {TOPIC: "sales_order", CANCEL_TOPIC: "sales_order", RETURN_TOPIC: "goods_return"}
-    return {
+    found = {
         (one.name, topic): Topic(translator=None, kind=kind)
         for one in order_interfaces(estate)
         for topic, kind in kinds.items()
     }
+    for one in back_order_interfaces(estate):
+        found[one.name, BACK_ORDERS] = Topic(translator=None, kind="back_order")
+    return found
 
 
 def is_told(estate: CompiledEstate, channel: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncpg
 
-from crossdock.app.order_interfaces import order_interfaces
+from crossdock.app.order_interfaces import back_order_interfaces, order_interfaces
 from crossdock.app.wiring import Wired, own_interfaces, stock_rules_of
 from crossdock.catalog.accept import accept_crosswalks, accept_customers, accept_products
 from crossdock.catalog.accept_prices import accept_price_lists
@@ -50,6 +50,7 @@ async def _declare(conn: asyncpg.Connection, wired: Wired) -> None:
         for kind, made in (
             ("stock_difference", own_interfaces(wired)),
             ("sales_order", order_interfaces(wired.estate)),
+            ("back_order", back_order_interfaces(wired.estate)),
         )
         for one in made
         if one.name not in wired.estate.interfaces

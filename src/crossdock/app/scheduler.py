@@ -12,6 +12,7 @@ from datetime import timedelta
 import asyncpg
 import structlog
 
+from crossdock.app.back_orders import watch_back_orders
 from crossdock.app.files import Keep, watch_feed
 from crossdock.app.holds import watch_holds
 from crossdock.app.planning import watch_planning
@@ -65,6 +66,7 @@ async def run_scheduler(stop: asyncio.Event, wired: Wired, endpoints: Endpoints)
             group.create_task(watch_prices(stop, pool, wired))
             group.create_task(watch_planning(stop, pool, wired))
             group.create_task(watch_holds(stop, pool, bus, wired))
+            group.create_task(watch_back_orders(stop, pool, wired, lambda: bus.wake("worker")))
             group.create_task(watch_polls(stop, pool, polled_systems(wired), lambda: bus.wake("worker")))
             within: dict[str, timedelta] = {
                 state: duration(text) for state, text in wired.estate.declared.orders.within.items()

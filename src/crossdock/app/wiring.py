@@ -12,7 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from crossdock.app.order_interfaces import FULFILLMENT, is_told, order_interfaces, order_topics
+from crossdock.app.order_interfaces import FULFILLMENT, back_order_interfaces, is_told, order_interfaces, order_topics
 from crossdock.app.order_rules import checks_of, releases_of, tax_of
 from crossdock.app.price_rules import price_rules_of
 from crossdock.app.return_rules import return_rules_of
@@ -141,7 +141,10 @@ def rules_of(wired: Wired, catalog: Catalog) -> Rules:
         catalog=catalog,
         policy=policy_of(estate),
         interfaces={
-            **{one.name: one for one in (*own_interfaces(wired), *order_interfaces(estate))},
+            **{
+                one.name: one
+                for one in (*own_interfaces(wired), *order_interfaces(estate), *back_order_interfaces(estate))
+            },
             **{
                 name: InterfaceFacts(name=name, system=face.system, owner=face.owner, settle_within=face.settle_within)
                 for name, face in estate.interfaces.items()

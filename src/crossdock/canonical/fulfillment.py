@@ -35,6 +35,13 @@ class FulfillmentOrder(Struct, frozen=True, kw_only=True, omit_defaults=True):
     lines: tuple[FulfillmentLine, ...]
 
 
+class BackOrder(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Goods may have come that an order waits for. `levels`: the sum of its stock levels' sequences that said so."""
+
+    order_key: Key
+    levels: int
+
+
 class Package(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One logistic unit: SSCC where it has one, the carrier's tracking number, what is inside."""
 

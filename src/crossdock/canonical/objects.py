@@ -11,7 +11,7 @@ from msgspec import Struct
 from crossdock.canonical.billing import Invoice, Payment
 from crossdock.canonical.channel_price import ChannelPrice
 from crossdock.canonical.envelope import CloudEvent
-from crossdock.canonical.fulfillment import FulfillmentOrder, Shipment
+from crossdock.canonical.fulfillment import BackOrder, FulfillmentOrder, Shipment
 from crossdock.canonical.goods_return import GoodsReturn, Refund, ReturnReceipt
 from crossdock.canonical.master_data import Customer, Product
 from crossdock.canonical.price_list import PriceList
@@ -31,6 +31,7 @@ OBJECTS: dict[str, tuple[int, type[Struct]]] = {
     "sales_order": (1, SalesOrder),
     "cancellation": (1, Cancellation),
     "fulfillment_order": (1, FulfillmentOrder),
+    "back_order": (1, BackOrder),
     "shipment": (1, Shipment),
     "goods_return": (1, GoodsReturn),
     "return_receipt": (1, ReturnReceipt),
@@ -57,6 +58,7 @@ KIND_OF: dict[type[Struct], str] = {cls: kind for kind, (_, cls) in OBJECTS.item
 _KEYS = {
     "sales_order": ("order", "order_key"),
     "shipment": ("order", "order_key"),
+    "back_order": ("order", "order_key"),
     "cancellation": ("cancellation", "cancellation_key"),
     "goods_return": ("return", "return_key"),
     "return_receipt": ("return", "return_key"),
@@ -86,8 +88,8 @@ def decode(kind: str, body: bytes) -> Any:
 def business_key(kind: str, document: Any) -> str:
     """The key that documents about the same thing share, "" when the document names none.
 
-    Orders and shipments: "order/<order_key>"; returns, what came of them and their refunds: "return/<return_key>";
-    cancellations, invoices, payments, master data, inbound receipts and forecasts their own.
+    Orders, shipments and back-orders: "order/<order_key>"; returns, what came of them and their refunds:
+    "return/<return_key>"; cancellations, invoices, payments, master data, inbound receipts and forecasts their own.
     """
     attribute = _KEYS.get(kind)
     return f"{attribute[0]}/{getattr(document, attribute[1])}" if attribute is not None else ""

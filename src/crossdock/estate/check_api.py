@@ -12,8 +12,11 @@ from crossdock.estate.places import at_place, unresolved
 
 
 def check_api(estate: Estate) -> Iterator[Finding]:
-    """Findings about `api` of `channels`."""
+    """Findings about `channels` and the interfaces that they have of their own."""
     for name, channel in estate.channels.items():
+        if channel.back_order == "split" and f"{name}.back-orders" in estate.interfaces:
+            what = f"back-orders of channel {name} are looked at by an interface of this name"
+            yield at_place(estate, ("interfaces", f"{name}.back-orders"), what, "give the interface another name")
         api, at = channel.by_api, ("channels", name, "api")
         if api is None:
             continue

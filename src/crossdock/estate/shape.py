@@ -77,7 +77,7 @@ class Channel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     `customer`: the account that orders of customers without an account are booked on; "" = such orders need a person.
     `api`: orders can be placed by `POST /v1/orders`; true, or how. `back_order`: what becomes of an order whose goods
-    are not all there: it waits for them, or needs a person at once.
+    are not all there: it waits for them, is split (what is there ships, the rest when it has come), or needs a person.
     """
 
     system: Name
@@ -85,7 +85,7 @@ class Channel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     currency: Currency
     customer: str = ""
     api: bool | ChannelApi = False
-    back_order: Literal["wait", "refuse"] = "wait"
+    back_order: Literal["wait", "split", "refuse"] = "wait"
 
     @property
     def by_api(self) -> ChannelApi | None:

@@ -25,12 +25,14 @@ SQL = load_queries(__package__)
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
-    """What an accepted order needs. `splits` empty = nothing is to be shipped any more; `known`: it was here before."""
+    """What an accepted order needs. `splits` empty = nothing is to be shipped any more; `known`: it was here before;
+    `beside`: its open fulfillment orders stay, this is shipped besides."""
 
     document_id: int
     order: SalesOrder
     splits: tuple[Split, ...]
     known: bool
+    beside: bool = False
 
 
 class Plan(Struct, frozen=True):
@@ -77,7 +79,7 @@ async def plan(
     cancelled: list[asyncpg.Record] = []
     for wanted in batch:
         rows = before.get(wanted.order.order_key, [])
-        open_rows = [row for row in rows if row["state"] == "open"]
+        open_rows = [row for row in rows if row["state"] == "open" and not wanted.beside]
         made = [
             _fulfillment_order(wanted, split, number, products)
             for number, split in enumerate(wanted.splits, len(rows) + 1)

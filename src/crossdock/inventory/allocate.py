@@ -83,7 +83,7 @@ def allocate(
         return needs
     ours = [need for need in needs if not need.supplier]
     theirs = [(need, need.supplier) for need in needs if need.supplier]
-    room = Room(wish.held, wish.before, levels)
+    room = Room(wish, levels)
     seen = room.seen({sku for need in ours for sku in need.parts}, wish.locations)
     placing = _place(ours, room, wish)
     instead = {need.index: wish.routed.if_short.get(need.index, "") for need, _ in _short(ours, placing)}

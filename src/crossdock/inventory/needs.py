@@ -62,13 +62,21 @@ Chooser = Callable[[Sequence[Need], Sequence[str], Callable[[str, str], Decimal]
 """Chooses, of these locations, where needs come from, by what is left of each SKU at each."""
 
 
+class Owed(Struct, frozen=True):
+    """Goods that somebody else waits for longer: so much of `sku`, from `places`."""
+
+    sku: str
+    places: Sequence[str]
+    quantity: Decimal
+
+
 class Wish(Struct, frozen=True, kw_only=True):
     """An order that wants goods. `locations`: where they may come from; `held`: what its reservation holds;
     `before`: what an earlier version of it still holds; `waited`: seconds since the order came.
 
     `suppliers`: locations that ship without stock of ours. `choose`: None = in the order of preference. `when_short`:
     what becomes of an order whose goods are not all there. `only`: lines that are still wanted, and how much of each in
-    its base unit; None = all of them whole.
+    its base unit; None = all of them whole. `owed`: what others wait for longer, which is left to them.
     """
 
     order: SalesOrder
@@ -82,6 +90,7 @@ class Wish(Struct, frozen=True, kw_only=True):
     choose: Chooser | None = None
     when_short: WhenShort = "wait"
     only: Mapping[str, Decimal] | None = None
+    owed: Sequence[Owed] = ()
 
 
 def needs_of(wish: Wish, products: Mapping[str, ProductFacts]) -> list[Need] | NeedsEdit:

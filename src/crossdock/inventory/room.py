@@ -4,30 +4,45 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from crossdock.inventory.free import Hold
 from crossdock.inventory.level import ZERO, Levels, Pair
-from crossdock.inventory.needs import Need, Took
+from crossdock.inventory.needs import Need, Owed, Took, Wish
 
 
 class Room:
     """Levels as one order may use them. Nothing is changed before `commit`."""
 
-    def __init__(self, held: Mapping[Pair, Decimal], before: Sequence[Hold], levels: Levels) -> None:
+    def __init__(self, wish: Wish, levels: Levels) -> None:
         self._levels = levels
-        self._held = dict(held)
-        self._earlier = before
+        self._held = dict(wish.held)
+        self._earlier = wish.before
         self._before: dict[Pair, Decimal] = defaultdict(Decimal)
-        for hold in before:
+        for hold in wish.before:
             self._before[hold.sku, hold.location] += hold.open
         self._taken: dict[Pair, Decimal] = defaultdict(Decimal)
+        self._owed: dict[Pair, Decimal] = defaultdict(Decimal)
+        mine = frozenset(wish.locations)
+        for owed in wish.owed:
+            self._leave(owed, mine)
+
+    def _leave(self, owed: Owed, mine: frozenset[str]) -> None:
+        """Leave goods to who waits for them longer, as far as they are where this order may come from."""
+        rest = owed.quantity
+        for place in owed.places:
+            if place in mine:
+                pair = (owed.sku, place)
+                some = min(rest, max(self._levels.at(*pair).free - self._owed[pair], ZERO))
+                self._owed[pair] += some
+                rest -= some
 
     def left(self, sku: str, location: str) -> Decimal:
         """How much is left to take."""
         pair = (sku, location)
-        free = self._levels.at(sku, location).free + self._held.get(pair, ZERO) + self._before.get(pair, ZERO)
+        free = self._levels.at(sku, location).free - self._owed.get(pair, ZERO)
+        free += self._held.get(pair, ZERO) + self._before.get(pair, ZERO)
         return max(free - self._taken.get(pair, ZERO), ZERO)
 
     def holds(self, sku: str, location: str) -> bool:

@@ -69,6 +69,11 @@ async def orders_of(
     return [KeptOrder(**row) for row in await conn.fetch(SQL.kept_orders, since, until, after, limit)]
 
 
+async def bodies_of(conn: asyncpg.Connection, order_keys: Sequence[str]) -> list[KeptOrder]:
+    """The orders of these keys that are not cancelled."""
+    return [KeptOrder(**row) for row in await conn.fetch(SQL.kept_bodies, order_keys)]
+
+
 async def order_of(conn: asyncpg.Connection, order_key: str) -> KeptOrder | None:
     """The order called so; None when there is none."""
     row = await conn.fetchrow(SQL.kept_order, order_key)

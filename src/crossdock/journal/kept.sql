@@ -53,3 +53,13 @@ CROSS JOIN LATERAL (
     WHERE w.document_id = s.document_id AND w.stage = 'canonical' ORDER BY number DESC LIMIT 1
 ) v
 WHERE s.order_key = $1
+
+-- name: kept_bodies
+-- Orders that are not cancelled, with their routing decisions and their bodies as they were decided on.
+SELECT s.order_key, s.decision, v.body
+FROM sales_order s
+CROSS JOIN LATERAL (
+    SELECT body FROM document_version w
+    WHERE w.document_id = s.document_id AND w.stage = 'canonical' ORDER BY number DESC LIMIT 1
+) v
+WHERE s.order_key = ANY($1::text[]) AND s.status = 'open' ORDER BY s.order_key

@@ -19,7 +19,8 @@ class Facts(Struct, frozen=True, kw_only=True):
     """What is known of an order.
 
     `open`: its source has not cancelled it. `told`: its ERP has what it asks for now. Of the fulfillment orders that
-    are not cancelled, `asked` there are, `taken` by their warehouse, `begun` of which goods have left, `shipped` whole.
+    are not cancelled, `asked` there are, `taken` by their warehouse, `begun` of which goods have left, `shipped` whole;
+    `waiting`: lines of which something is back-ordered.
     Money in the order's currency: `total` ordered; `invoiced` and `credited` on documents that hold; `paid` and
     `refunded`.
     """
@@ -30,6 +31,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     taken: int = 0
     begun: int = 0
     shipped: int = 0
+    waiting: int = 0
     total: Decimal = NONE
     invoiced: Decimal = NONE
     credited: Decimal = NONE
@@ -39,7 +41,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     @property
     def whole(self) -> bool:
         """Everything that was to be shipped has left; nothing had to be when the ERP has an order without goods."""
-        return self.shipped == self.asked if self.asked else self.told
+        return not self.waiting and (self.shipped == self.asked if self.asked else self.told)
 
     @property
     def billed(self) -> bool:
@@ -94,7 +96,7 @@ STATES: Mapping[str, State] = {
     ),
     "allocated": State(
         means="its ERP has it, and every warehouse has taken what it is to ship",
-        holds=lambda of: of.told and 0 < of.asked == of.taken,
+        holds=lambda of: of.told and 0 < of.asked == of.taken and not of.waiting,
         to=_to("accepted", "cancelled", "partly_shipped"),
     ),
     "acknowledged": State(

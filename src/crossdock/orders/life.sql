@@ -15,7 +15,8 @@ SELECT s.order_key, s.number, s.channel, s.entity, s.version, s.status = 'open' 
            SELECT FROM delivery w
            WHERE w.document_id = l.document_id AND w.operation = 'sales_order' AND w.state = 'delivered'
        ) AS told,
-       f.asked, f.taken, f.begun, f.shipped, i.invoiced, i.credited, p.paid, p.refunded
+       f.asked, f.taken, f.begun, f.shipped,
+       (SELECT count(DISTINCT b.line) FROM back_order b WHERE b.order_key = l.order_key) AS waiting, i.invoiced, i.credited, p.paid, p.refunded
 FROM order_life l
 JOIN sales_order s USING (order_key)
 CROSS JOIN LATERAL (

@@ -15,7 +15,7 @@ from crossdock.errors import CrossdockError
 from crossdock.inventory.allocate import allocate, pairs_wanted
 from crossdock.inventory.free import Hold
 from crossdock.inventory.level import Level, Levels, Pair
-from crossdock.inventory.needs import Wish
+from crossdock.inventory.needs import Owed, Wish
 from crossdock.inventory.rules import StockRules
 from crossdock.journal.decided import Routed
 from crossdock.routing.costs import destination_of
@@ -37,12 +37,13 @@ class Ground(Struct, frozen=True, kw_only=True):
 
 class Had(Struct, frozen=True, kw_only=True):
     """What an order brings along: what its reservation holds, what an earlier version of it holds, seconds it waited,
-    and which lines are still wanted (None = all)."""
+    which lines are still wanted (None = all), and what others wait for longer."""
 
     held: Mapping[Pair, Decimal] = {}
     before: Sequence[Hold] = ()
     waited: float = 0.0
     only: Mapping[str, Decimal] | None = None
+    owed: Sequence[Owed] = ()
 
 
 def places_of(order: SalesOrder, routed: Routed, stock: StockRules) -> list[str]:
@@ -69,6 +70,7 @@ def wish_of(order: SalesOrder, routed: Routed, ground: Ground, had: Had, at: dat
         choose=chooser(policy.nodes, destination_of(order.ship_to), at),
         when_short=policy.channels[order.channel].when_short if order.channel in policy.channels else "wait",
         only=had.only,
+        owed=had.owed,
     )
 
 
