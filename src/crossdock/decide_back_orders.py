@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from crossdock.canonical.fulfillment import BackOrder
 from crossdock.canonical.objects import decode
 from crossdock.canonical.sales_order import SalesOrder
-from crossdock.decide_orders import Rules
+from crossdock.decide_orders import Rules, with_trade
 from crossdock.errors import CrossdockError
 from crossdock.fulfillment.plan import Wanted, plan
 from crossdock.inventory.allocate import Granted, allocate, pairs_wanted
@@ -122,7 +122,8 @@ async def _ship(
     system_of = {name: facts.system for name, facts in rules.policy.locations.items()}
     splits = tuple(split for split in granted.splits if split.system)
     wanted = Wanted(document_id=document_id, order=one.order, splits=splits, known=True, beside=True)
-    [planned] = await plan(conn, [wanted], system_of, rules.catalog.products)
+    made = await plan(conn, [wanted], system_of, rules.catalog.products)
+    [planned] = await with_trade(conn, rules, [wanted], made)
     await write_holds(conn, [(key, document_id, planned.references, granted.taken)], rules.catalog.products)
     await write_waiting(conn, [key], left)
     shipped = "; ".join(

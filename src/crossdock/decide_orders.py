@@ -37,6 +37,7 @@ from crossdock.routing.allot import Ground, Had, places_of, wish_of
 from crossdock.routing.placed import placed
 from crossdock.routing.policy import Policy
 from crossdock.routing.route import route
+from crossdock.routing.trade import Moved, Trading, trade
 from crossdock.runtime.clock import now
 
 
@@ -199,7 +200,9 @@ async def _allocate(
             blocked[order.order_key] = result
             continue
         granted[order.order_key] = result
-        one.prepared.routed = replace(one.prepared.routed, record=placed(order, one.prepared.routed, result))
+        one.prepared.routed = replace(
+            one.prepared.routed, record=placed(order, one.prepared.routed, result, rules.policy)
+        )
         freed += [(hold, quantity, one.prepared.item.claimed.id) for hold, quantity in result.freed]
         anew += [order.order_key] if one.known is not None else []
         waiting += waiting_for(order.order_key, result.waiting, wish.locations, now())
@@ -256,6 +259,7 @@ async def _plan(
     ]
     system_of = {name: facts.system for name, facts in rules.policy.locations.items()}
     made = await plan(conn, wanted, system_of, rules.catalog.products)
+    made = await with_trade(conn, rules, wanted, made)
     plans = {one.order.order_key: planned for one, planned in zip(wanted, made, strict=True)}
     await write_holds(
         conn,
@@ -268,6 +272,21 @@ async def _plan(
         rules.catalog.products,
     )
     return plans
+
+
+async def with_trade(
+    conn: asyncpg.Connection, rules: Rules, wanted: Sequence[Wanted], plans: Sequence[Plan]
+) -> list[Plan]:
+    """The plans with what ERPs are owed of goods that one entity sells another."""
+    by = Trading(policy=rules.policy, products=rules.catalog.products, outgoing=rules.outgoing)
+    moved = [
+        Moved(document_id=one.document_id, order=one.order, made=planned.made, cancelled=planned.cancelled)
+        for one, planned in zip(wanted, plans, strict=True)
+    ]
+    legs = await trade(conn, moved, by)
+    return [
+        replace(planned, deliveries=[*planned.deliveries, *owed]) for planned, owed in zip(plans, legs, strict=True)
+    ]
 
 
 def _splits(prepared: Prepared, granted: Mapping[str, Granted]) -> tuple[Split, ...]:

@@ -12,6 +12,10 @@ from crossdock.estate.load import load_estate
 from tests.estate.estates import SOUND, write_estate
 
 PLAIN = SOUND.replace("stock_publication: {exports: {locations: [WH-1], safety: 2}}\n", "")
+GERMAN = (
+    ("systems:\n", "  de: {name: Klein GmbH, currency: EUR, erp: exports}\nsystems:\n"),
+    ("{name: One,", "{name: One, entity: de,"),
+)
 STOCK = "inventory: {channels: {shop: {locations: [WH-1]}}}\n"
 RULES = "routing: {default_location: WH-1, rules: [{when: {sku_prefix: CD-9}, location: WH-1}]}\n"
 SUPPLIER = "  SUP: {system: exports, kind: drop_ship}\ninterfaces:\n"
@@ -43,6 +47,8 @@ def found(folder: Path, text: str) -> list[tuple[str, str]]:
         ),
         routed("{rules: [{when: {stock: short}, location: SUP}]}", ("interfaces:\n", SUPPLIER)),
         routed("{}", ("currency: GBP}\nlocations", "currency: GBP, back_order: refuse}\nlocations")),
+        routed("{}", ("currency: GBP}\nlocations", "currency: GBP, back_order: split}\nlocations")),
+        routed("{intercompany: [{owner: de, percent: 70}]}", *GERMAN),
     ],
 )
 def test_sound_policies_have_no_findings(tmp_path: Path, text: str) -> None:
@@ -56,6 +62,16 @@ def test_sound_policies_have_no_findings(tmp_path: Path, text: str) -> None:
             routed("{policy: {prefer: fewest_shipments}}", stock=""),
             "routing.policy.prefer",
             "fewest_shipments looks at what is in stock, and stock is not kept here",
+        ),
+        (
+            routed("{intercompany: [{seller: de, percent: 70}]}", *GERMAN),
+            "locations.WH-1.entity",
+            "uk may sell goods of de from here, and no transfer price is agreed",
+        ),
+        (
+            routed("{intercompany: [{percent: 70, seller: fr}]}", *GERMAN),
+            "routing.intercompany.0.seller",
+            "there is no 'fr' among the entities",
         ),
         (routed("{policy: {prefer: lowest_cost}}"), "routing.policy.prefer", "no location has a cost"),
         (

@@ -9,6 +9,7 @@ from decimal import Decimal
 from crossdock.estate.compile import CompiledEstate
 from crossdock.estate.routing import Location, LocationCutOff, Routing
 from crossdock.routing.costs import CutOff, NodePolicy, Rate
+from crossdock.routing.intercompany import TransferPrice
 from crossdock.routing.policy import ChannelFacts, LocationFacts, Policy, RouteRule
 
 _DAYS = {name: number for number, name in enumerate(("mon", "tue", "wed", "thu", "fri", "sat", "sun"))}
@@ -31,7 +32,7 @@ def policy_of(estate: CompiledEstate) -> Policy:
             for name, channel in declared.channels.items()
         },
         locations={
-            name: LocationFacts(name=name, system=where.system, supplier=where.kind == "drop_ship")
+            name: LocationFacts(name=name, system=where.system, supplier=where.kind == "drop_ship", entity=where.entity)
             for name, where in declared.locations.items()
         },
         erp_of={name: entity.erp for name, entity in declared.entities.items()},
@@ -51,6 +52,16 @@ def policy_of(estate: CompiledEstate) -> Policy:
         ),
         max_lines=routing.max_lines,
         nodes=_nodes(routing, declared.locations),
+        transfer_prices=tuple(
+            TransferPrice(
+                percent=_decimal(one.percent),
+                seller=one.seller,
+                owner=one.owner,
+                customer=one.customer,
+                supplier=one.supplier,
+            )
+            for one in routing.intercompany
+        ),
     )
 
 

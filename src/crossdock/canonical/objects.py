@@ -15,6 +15,7 @@ from crossdock.canonical.fulfillment import BackOrder, FulfillmentOrder, Shipmen
 from crossdock.canonical.goods_return import GoodsReturn, Refund, ReturnReceipt
 from crossdock.canonical.master_data import Customer, Product
 from crossdock.canonical.price_list import PriceList
+from crossdock.canonical.purchase_order import PurchaseOrder
 from crossdock.canonical.sales_order import Cancellation, SalesOrder
 from crossdock.canonical.stock import (
     Availability,
@@ -32,6 +33,7 @@ OBJECTS: dict[str, tuple[int, type[Struct]]] = {
     "cancellation": (1, Cancellation),
     "fulfillment_order": (1, FulfillmentOrder),
     "back_order": (1, BackOrder),
+    "purchase_order": (1, PurchaseOrder),
     "shipment": (1, Shipment),
     "goods_return": (1, GoodsReturn),
     "return_receipt": (1, ReturnReceipt),

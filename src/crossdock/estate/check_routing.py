@@ -43,6 +43,7 @@ def check_routing(estate: Estate) -> Iterator[Finding]:
             yield from unresolved(estate, (*at, "when", "channel"), "channels", rule.when.channel, estate.channels)
     yield from _check_policy(estate)
     yield from _check_locations(estate)
+    yield from _check_intercompany(estate)
     yield from _check_publication(estate)
 
 
@@ -74,9 +75,30 @@ def _hides(earlier: ShippingCost, row: ShippingCost) -> bool:
     return earlier.location in ("", row.location) and earlier.to in ("", row.to)
 
 
+def _check_intercompany(estate: Estate) -> Iterator[Finding]:
+    prices = estate.routing.intercompany
+    for number, one in enumerate(prices):
+        for field in ("seller", "owner"):
+            if name := getattr(one, field):
+                at = ("routing", "intercompany", number, field)
+                yield from unresolved(estate, at, "entities", name, estate.entities)
+    for name, where in estate.locations.items():
+        for seller in estate.entities if where.entity else ():
+            agreed = any(one.seller in ("", seller) and one.owner in ("", where.entity) for one in prices)
+            if seller != where.entity and not agreed:
+                what = f"{seller} may sell goods of {where.entity} from here, and no transfer price is agreed"
+                fix = f"add {{seller: {seller}, owner: {where.entity}, percent: …}} to routing.intercompany"
+                yield at_place(estate, ("locations", name, "entity"), what, fix)
+
+
 def _check_locations(estate: Estate) -> Iterator[Finding]:
     for name, where in estate.locations.items():
         at = ("locations", name)
+        if where.entity:
+            yield from unresolved(estate, (*at, "entity"), "entities", where.entity, estate.entities)
+        if where.kind == "drop_ship" and where.entity:
+            what = "a supplier's goods belong to no entity of ours"
+            yield at_place(estate, (*at, "entity"), what, "leave it out")
         if where.kind == "drop_ship" and not where.system:
             yield at_place(estate, (*at, "kind"), "nobody is asked to ship from this supplier", "give it a system")
         if where.cut_off is not None and where.cut_off.time_zone not in available_timezones():

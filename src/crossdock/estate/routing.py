@@ -25,8 +25,9 @@ class LocationCutOff(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Location(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A place with goods. `system`: who is asked to ship from it; "" = nobody, goods are gone when we hear of them.
 
-    `codes`: what each system calls it. `kind` drop_ship: a supplier's, which ships without stock of ours. `cut_off`:
-    until when it ships on the same day. `handling`: what picking and packing a unit costs there.
+    `codes`: what each system calls it. `kind` drop_ship: a supplier's, which ships without stock of ours. `entity`: who
+    owns the goods there, "" = whoever sells them. `cut_off`: until when it ships on the same day. `handling`: what
+    picking and packing a unit costs there.
     """
 
     system: str = ""
@@ -34,6 +35,7 @@ class Location(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     gln: str = ""
     codes: dict[str, str] = field(default_factory=dict)
     kind: Literal["own", "drop_ship"] = "own"
+    entity: str = ""
     cut_off: LocationCutOff | None = None
     handling: Share = 0
 
@@ -77,13 +79,28 @@ class RoutingPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     costs: tuple[ShippingCost, ...] = ()
 
 
+class TransferRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `seller` pays `owner` ("" = any entity) for goods it sold: `percent` of the customer's net price.
+
+    `customer`: the seller's account in the owner's books, `supplier`: the owner's in the seller's; "" = the entity.
+    """
+
+    seller: str = ""
+    owner: str = ""
+    percent: Annotated[float, Meta(gt=0, le=1000)]
+    customer: str = ""
+    supplier: str = ""
+
+
 class Routing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Rules in order, the first that holds wins; `default_location` where none does.
 
-    `policy`: how a location is chosen among those that have the goods. `max_lines`: the most lines an order may have.
+    `policy`: how a location is chosen among those that have the goods. `intercompany`: what entities pay each other;
+    the first that fits counts. `max_lines`: the most lines an order may have.
     """
 
     default_location: str = ""
     rules: tuple[RoutingRule, ...] = ()
     policy: RoutingPolicy = RoutingPolicy()
+    intercompany: tuple[TransferRule, ...] = ()
     max_lines: Annotated[int, Meta(ge=1, le=100_000)] = 5000

@@ -36,10 +36,13 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
 
 class Plan(Struct, frozen=True):
-    """What the warehouses are owed for an order. `references`: location → the fulfillment order made for it."""
+    """What the warehouses are owed for an order. `references`: location → the fulfillment order made for it; `made`:
+    those orders; `cancelled`: references of those that it had and are taken back."""
 
     deliveries: list[NewDelivery]
     references: dict[str, str]
+    made: tuple[FulfillmentOrder, ...] = ()
+    cancelled: tuple[str, ...] = ()
 
 
 class _New(Struct, frozen=True):
@@ -91,6 +94,8 @@ async def plan(
                 [_cancel(row, system_of) for row in open_rows]
                 + [_ask(one.order, split) for one, split in zip(made, wanted.splits, strict=True)],
                 {one.order.location: one.order.reference for one in made},
+                tuple(one.order for one in made),
+                tuple(row["reference"] for row in open_rows),
             )
         )
     await _write(conn, new, cancelled)

@@ -82,7 +82,7 @@ def allot(order: SalesOrder, routed: Routed, ground: Ground, levels: Levels, at:
     result = allocate(wish_of(order, routed, ground, Had(), at), ground.products, levels, 0.0)
     if isinstance(result, CrossdockError):
         raise result
-    return decision_of(placed(order, routed, result))
+    return decision_of(placed(order, routed, result, ground.policy))
 
 
 def seen_or_plenty(order: SalesOrder, routed: Routed, ground: Ground, recorded: DecisionRecord) -> tuple[Levels, bool]:

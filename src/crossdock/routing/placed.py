@@ -16,13 +16,14 @@ from crossdock.inventory.allocate import Granted
 from crossdock.inventory.level import Level, Levels, Pair
 from crossdock.journal.decided import Routed
 from crossdock.routing.passed import Passed
+from crossdock.routing.policy import Policy
 from crossdock.routing.route import DecisionRecord, decision_of
 
 MOST_SEEN = 200
 """Levels that are kept with a decision; an order that looked at more keeps none."""
 
 
-def placed(order: SalesOrder, routed: Routed, granted: Granted) -> bytes:
+def placed(order: SalesOrder, routed: Routed, granted: Granted, policy: Policy) -> bytes:
     """The record of `routed` with where the goods of `order` leave from, as JSON."""
     record = decision_of(routed.record)
     units = {
@@ -51,7 +52,12 @@ def placed(order: SalesOrder, routed: Routed, granted: Granted) -> bytes:
         replace(
             record,
             locations=places,
-            why=(record.why[0], *(why or (() if waiting else record.why[1:])), *waiting),
+            why=(
+                record.why[0],
+                *(why or (() if waiting else record.why[1:])),
+                *waiting,
+                *policy.trades(record.entity, places),
+            ),
             passed=passed,
             units=units,
             seen=_seen(granted.seen),

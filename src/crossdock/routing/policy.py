@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
 from crossdock.inventory.needs import WhenShort
 from crossdock.routing.costs import NodePolicy
+from crossdock.routing.intercompany import TransferPrice, price_for
 
 
 class ChannelFacts(Struct, frozen=True, kw_only=True):
@@ -28,12 +29,13 @@ class ChannelFacts(Struct, frozen=True, kw_only=True):
 class LocationFacts(Struct, frozen=True, kw_only=True):
     """A stock location and the system that fulfills from it; "" = nobody: goods are gone when we hear.
 
-    `supplier`: it ships without stock of ours (drop-ship).
+    `supplier`: it ships without stock of ours (drop-ship). `entity`: who owns the goods, "" = whoever sells them.
     """
 
     name: str
     system: str
     supplier: bool = False
+    entity: str = ""
 
 
 class Asked(Struct, frozen=True, gc=False):
@@ -102,7 +104,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     """Everything routing decides with. `version` is a digest of the rules, recorded with every decision.
 
     `erp_of`: entity → ERP system. `max_lines`: the most lines an order may have. `nodes`: how a location is chosen
-    among those that have the goods.
+    among those that have the goods. `transfer_prices`: what entities pay each other; the first that fits counts.
     """
 
     version: str
@@ -113,3 +115,14 @@ class Policy(Struct, frozen=True, kw_only=True):
     rules: tuple[RouteRule, ...] = ()
     max_lines: int = 5000
     nodes: NodePolicy = NodePolicy()
+    transfer_prices: tuple[TransferPrice, ...] = ()
+
+    def trades(self, seller: str, locations: Iterable[str]) -> list[str]:
+        """What is sold between entities when `seller` ships from these locations, in words."""
+        owners = {name: self.locations[name].entity for name in locations if name in self.locations}
+        return [
+            f"intercompany: {owner} sells what leaves {name} to {seller}"
+            f" at {price_for(self.transfer_prices, seller, owner).percent} % of the net price"
+            for name, owner in owners.items()
+            if owner not in ("", seller)
+        ]

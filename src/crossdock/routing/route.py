@@ -90,8 +90,8 @@ def route(
         chosen.setdefault(choice.name, (choice, line.sku, own))
     splits = tuple(_split(location, tuple(lines), policy) for location, lines in sorted(by_location.items()))
     why += [f"location {one.location} for {len(one.lines)} line(s): {chosen[one.location][0].why}" for one in splits]
-    if not splits:
-        why.append("no goods to ship: no line is a stocked product")
+    why += [] if splits else ["no goods to ship: no line is a stocked product"]
+    why += policy.trades(entity.name, [split.location for split in splits])
     passed = {
         location: locations_passed(choice, policy, asked, sku, own) for location, (choice, sku, own) in chosen.items()
     }
