@@ -152,10 +152,19 @@ price_lists: {file: prices.csv}
 """
 
 
+# A channel that can be told prices beside the one of files.
+WITH_PORTAL = SOUND.replace(
+    "  exports: {connector: file_drop, owner: ops}\n",
+    "  exports: {connector: file_drop, owner: ops}\n"
+    "  portal: {connector: channel_rest, owner: ops, settings: {url: 'http://portal.test'},\n"
+    "           secrets: {token: 'env:TOKEN', webhook: 'env:WEBHOOK'}}\n",
+).replace("channels:\n", "channels:\n  portal: {system: portal, entity: uk, currency: GBP}\n")
+
+
 def found(folder: Path, text: str, prices: str = PRICES) -> list[tuple[str, str]]:
     """Place (without file and line) and text of every finding."""
     (folder / "prices.csv").write_text(prices, "utf-8")
-    findings = check(load_estate(write_estate(folder, SOUND + text)))
+    findings = check(load_estate(write_estate(folder, WITH_PORTAL + text)))
     return [(str(one.where).partition(" ")[2], one.what) for one in findings]
 
 
@@ -186,11 +195,17 @@ def test_what_decides_about_orders_is_in_the_version_of_the_rules(tmp_path: Path
 @pytest.mark.parametrize(
     ("section", "prices", "where", "what"),
     [
+        (
+            "price_publication: {shop: {}}\n",
+            PRICES,
+            "price_publication.shop",
+            "exports takes no prices: connector file_drop has no operation 'prices'",
+        ),
         ("price_publication: {mars: {}}\n", PRICES, "price_publication.mars", "there is no 'mars' among the channels"),
         (
-            "price_publication: {shop: {round: '0.0'}}\n",
+            "price_publication: {portal: {round: '0.0'}}\n",
             PRICES,
-            "price_publication.shop.round",
+            "price_publication.portal.round",
             "no price is a multiple of nothing",
         ),
         (
@@ -231,17 +246,17 @@ def test_what_is_wrong_is_found(tmp_path: Path, section: str, prices: str, where
 
 
 def test_what_channels_show_of_prices(tmp_path: Path) -> None:
-    said = "price_publication: {shop: {group: dealers, taxes_included: true, round: '0.05', sku_prefixes: [CD-]}}\n"
+    said = "price_publication: {portal: {group: dealers, taxes_included: true, round: '0.05', sku_prefixes: [CD-]}}\n"
     assert found(tmp_path, said) == []
     estate = compile_estate(load_estate(tmp_path / "estate.yaml"))
     assert prices_wanted(estate)
     (rule,) = price_rules_of(estate).values()
-    assert (rule.channel, rule.currency, rule.group, rule.step) == ("shop", "GBP", "dealers", Decimal("0.05"))
+    assert (rule.channel, rule.currency, rule.group, rule.step) == ("portal", "GBP", "dealers", Decimal("0.05"))
     assert (rule.taxes_included, rule.prefixes, rule.system) == (
         True,
         ("CD-",),
-        estate.declared.channels["shop"].system,
+        "portal",
     )
-    assert found(tmp_path, "price_publication: {shop: {currency: JPY}}\n") == []
+    assert found(tmp_path, "price_publication: {portal: {currency: JPY}}\n") == []
     (rule,) = price_rules_of(compile_estate(load_estate(tmp_path / "estate.yaml"))).values()
     assert (rule.currency, rule.step, rule.taxes_included, rule.prefixes) == ("JPY", Decimal(1), None, ())

@@ -48,7 +48,7 @@ def check(estate: Estate) -> list[Finding]:
         *check_orders(estate),
         *check_inventory(estate),
         *_networks(estate),
-        *check_pricing(estate),
+        *check_pricing(estate, manifests),
         *check_tax(estate),
         *check_returns(estate),
         *_tables(estate),
