@@ -362,3 +362,18 @@ def test_placing_loses_no_quantity_and_no_money(
             for name in there:
                 on_it = sum((one.quantity.value for one in after if one.line == name), Decimal(0))
                 assert on_it <= lines[name].quantity
+
+
+async def test_only_settled_money_counts_and_is_told(ordered: asyncpg.Pool) -> None:
+    by = estate(outgoing={("crm", "payment"): "crm.payments"})
+    promised, failed = (
+        replace(payment("P1", "50.00"), status="promised"),
+        replace(payment("P2", "50.00"), status="failed"),
+    )
+    results = await took(ordered, promised, failed, replace(promised, status="settled", version=2), by=by)
+    assert [one.accepted for one in results] == [True, True, True]
+    assert [[told.system for told in one.deliveries] for one in results] == [[], [], ["crm"]]
+    rows = await ordered.fetch("SELECT payment_key, state FROM payment ORDER BY 1")
+    assert [tuple(row) for row in rows] == [("bank/P1", "settled"), ("bank/P2", "failed")]
+    (refund,) = await took(ordered, payment("R1", "50.01", kind="refund"), by=by)
+    assert rules_of(refund) == ["payment.refund"], "what failed was not paid"

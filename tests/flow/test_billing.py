@@ -24,6 +24,8 @@ FACES = """\
                       state: active, poll: {every: 1s, overlap: 2m}}
   netsuite.payments: {system: netsuite, topics: [payments], object: payment, owner: erp, tier: gold, version: 1,
                       state: active, poll: {every: 1s, overlap: 2m}}
+  shopify-us.payments: {system: shopify-us, topics: [order_transactions/create], object: payment, owner: web,
+                        tier: gold, version: 1, state: active}
 """
 
 
@@ -127,3 +129,39 @@ async def test_a_void_invoice_takes_the_order_back(billed: Billed) -> None:
     await all_in(stage, "invoiced", 1)
     rows = await stage.pool.fetch("SELECT state, version FROM invoice ORDER BY invoice_key")
     assert [row["state"] for row in rows] == ["void", "open"]
+
+
+async def test_an_order_that_the_store_was_paid_for_closes_with_its_invoice(billed: Billed) -> None:
+    stage, erp = billed.stage, billed.stage.erp
+    payload = stage.order()
+    money = {
+        "id": 389_300_000_001,
+        "admin_graphql_api_id": "gid://shopify/OrderTransaction/389300000001",
+        "order_id": payload["id"],
+        "amount": payload["total_price"],
+        "currency": payload["currency"],
+        "gateway": "bogus",
+        "created_at": payload["created_at"],
+        "processed_at": None,
+        "kind": "authorization",
+        "status": "success",
+    }
+    taken = {**money, "id": 389_300_000_003, "admin_graphql_api_id": None, "kind": "capture", "parent_id": money["id"]}
+    # The money is told of before the order, and twice.
+    for told in (money, taken, taken):
+        assert await stage.hook(told, "order_transactions/create") == 200
+    assert await stage.hook(payload) == 200
+    await stage.rest()
+    stage.ship()
+    await stage.rest()
+    erp.billing.run(())
+    await all_in(stage, "closed", 1)
+    await stage.rest()
+    rows = await stage.pool.fetch("SELECT payment_key, state, amount, order_key FROM payment ORDER BY 1")
+    total, key = Decimal(payload["total_price"]), stage.key(payload)
+    assert [tuple(row) for row in rows] == [
+        ("shopify-us/389300000001", "promised", total, key),
+        ("shopify-us/389300000003", "settled", total, key),
+    ]
+    assert await stage.cases() == []
+    assert await stage.balanced()

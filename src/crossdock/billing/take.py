@@ -17,6 +17,8 @@ from crossdock.canonical.objects import encode
 from crossdock.errors import CrossdockError, NeedsEdit
 from crossdock.journal.decided import Decided, NewEvent, Translated
 
+_UNDECIDED = frozenset({"promised", "failed"})
+
 Check = Callable[[Any, BilledOrder, Mapping[str, Stands]], list[NeedsEdit]]
 Complete = Callable[[Any, BilledOrder, Mapping[str, Stands]], Any]
 
@@ -93,8 +95,10 @@ def _wrong(desk: Desk, key: str, document: Any, order: BilledOrder) -> Crossdock
 
 def _accepted(desk: Desk, item: Translated, order: BilledOrder, key: str, source: str) -> Decided:
     money = _money(item.document)
+    counts = getattr(item.document, "status", "") not in _UNDECIDED
     return Decided(
-        deliveries=desk.listeners.told(desk.of, order, key, source),
+        # What is only promised, or came to nothing, is nothing to book.
+        deliveries=desk.listeners.told(desk.of, order, key, source) if counts else (),
         body=item.body or b"",
         events=(NewEvent(type=f"{desk.of}.accepted", data=encode(item.document), key=f"order/{order.order_key}"),),
         accepted=True,

@@ -57,7 +57,8 @@ class Payment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Money that came in for an order, or went back (`kind` refund); the amount is positive either way.
 
     `payment_key` = "<system>/<its id>"; `order` names the order as an invoice does; `invoice_key`: the invoice it is
-    for, "" = the order. `status` reversed: the bank or the processor took it back.
+    for, "" = the order. `status` reversed: the bank or the processor took it back; promised: it was authorized
+    or is under way; failed: it came to nothing. Only what is settled counts.
     """
 
     payment_key: Key
@@ -65,7 +66,7 @@ class Payment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     order: Key
     invoice_key: Text = ""
     version: int = 0
-    status: Literal["settled", "reversed"] = "settled"
+    status: Literal["settled", "reversed", "promised", "failed"] = "settled"
     paid_at: datetime
     amount: Money
     method: Text = ""

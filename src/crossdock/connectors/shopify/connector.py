@@ -10,12 +10,13 @@ from crossdock.connectors.shopify.list_stock import ShopifyLister
 from crossdock.connectors.shopify.mapping import MAPPINGS
 from crossdock.connectors.shopify.receiver import ShopifyReceiver
 from crossdock.connectors.shopify.sender import ShopifySender
+from crossdock.connectors.shopify.transaction import TRANSACTION
 from crossdock.sdk.connector import Connector
 from crossdock.sdk.manifest import load_manifest
 
 CONNECTOR: Final = Connector(
     manifest=load_manifest(__package__),
-    mappings=MAPPINGS,
+    mappings=(*MAPPINGS, TRANSACTION),
     receiver=ShopifyReceiver(),
     make_sender=ShopifySender,
     make_price_lister=ShopifyPriceLister,

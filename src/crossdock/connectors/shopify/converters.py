@@ -195,3 +195,11 @@ def _number(value: Any) -> Decimal:
     if not number.is_finite() or abs(number.adjusted()) > _LONGEST_NUMBER:
         raise ValueError(f"{text} is not a number an amount can have")
     return number
+
+
+def money_status(values: list[Any]) -> str:
+    """Whether a transaction's money counts, from [kind, status]: settled, promised, or failed (it came to nothing)."""
+    kind, status = (str(value).lower() for value in values)
+    if status in ("failure", "error") or kind == "void":
+        return "failed"
+    return "promised" if kind == "authorization" or status == "pending" else "settled"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Idempotent Receiver: checks a webhook's signature and reads which order it speaks of, without translating it."""
+"""Idempotent Receiver: checks a webhook's signature and reads which order, or transaction of one, it speaks of."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ class HookHeaders(Struct, frozen=True, kw_only=True):
 
 
 class OrderHead(Struct):
-    """The few fields of an order webhook that say which order and which version of it this is."""
+    """The few fields of a webhook that say which order (or transaction) and which version of it this is."""
 
     id: int
     admin_graphql_api_id: str | None = None
     updated_at: str | None = None
 
 
+_MONEY = "order_transactions/"
 _HEAD = msgspec.json.Decoder(OrderHead)
 
 
@@ -45,27 +46,29 @@ class ShopifyReceiver:
         check_hmac_base64(request.body, request.headers.get(name), secrets, header=name)
 
     def identify(self, request: HookRequest) -> Identified:
-        """Deduplicated by the webhook's id (the same on every retry), in order per order, newest by `updated_at`.
+        """Deduplicated by the webhook's id (the same on every retry), in order per order, or transaction of one, newest
+        by `updated_at`.
 
         Raises Refused when the webhook's id is missing or too long.
         """
         headers = self._headers
         webhook_id = message_id_in(request, headers.webhook_id, "send the webhook as Shopify does")
         topic = request.headers.get(headers.topic) or request.topic
+        about = "payment" if request.topic.startswith(_MONEY) else "order"
         try:
             head = _HEAD.decode(request.body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return Identified(
                 dedup_key=webhook_id,
-                key=f"order/{request.system}/unreadable/{webhook_id}",
+                key=f"{about}/{request.system}/unreadable/{webhook_id}",
                 topic=topic,
                 occurred_at=self._triggered_at(request),
-                problem=f"the body is not an order in JSON: {error}",
+                problem=f"the body is not {'a transaction' if about == 'payment' else 'an order'} in JSON: {error}",
             )
         changed_at = moment_of(head.updated_at) or self._triggered_at(request)
         return Identified(
             dedup_key=webhook_id,
-            key=f"order/{request.system}/{order_id(head.admin_graphql_api_id, head.id)}",
+            key=f"{about}/{request.system}/{order_id(head.admin_graphql_api_id, head.id)}",
             topic=topic,
             version=int(changed_at.timestamp() * 1000) if changed_at is not None else 0,
             occurred_at=changed_at,
