@@ -45,14 +45,16 @@ async def ground(pool: asyncpg.Pool, database: str, nats_url: str, folder: Path)
 
 
 @asynccontextmanager
-async def gateway(on: Ground, module: str = "crossdock") -> AsyncIterator[tuple[str, subprocess.Popen[bytes]]]:
-    """A gateway process, `python -m MODULE gateway`, as long as the block; its address, once it is ready."""
+async def gateway(
+    on: Ground, module: str = "crossdock", log: Path | None = None
+) -> AsyncIterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A gateway process, `python -m MODULE gateway`, as long as the block; its address, once it is ready. `log`: the
+    file for all it prints."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     words = [sys.executable, "-m", module, "gateway", "--estate", str(on.estate), "--port", str(port)]
-    quiet = subprocess.DEVNULL
-    process = subprocess.Popen(words, env=on.environment, cwd=ROOT, stdout=quiet, stderr=quiet)
+    process = _started(words, on, log or Path(os.devnull))
     url = f"http://127.0.0.1:{port}"
     try:
         async with asyncio.timeout(60), aiohttp.ClientSession() as session:
@@ -63,6 +65,11 @@ async def gateway(on: Ground, module: str = "crossdock") -> AsyncIterator[tuple[
     finally:
         process.send_signal(signal.SIGTERM)
         await asyncio.to_thread(process.wait, 30)
+
+
+def _started(words: list[str], on: Ground, log: Path) -> subprocess.Popen[bytes]:
+    with log.open("wb") as printed:
+        return subprocess.Popen(words, env=on.environment, cwd=ROOT, stdout=printed, stderr=printed)
 
 
 async def _ready(session: aiohttp.ClientSession, url: str) -> bool:

@@ -9,10 +9,9 @@ from typing import Any
 from uuid import uuid4
 
 import asyncpg
-import msgspec
 import structlog
 
-from crossdock.api.problems import MEDIA_TYPE, Problem, describe, retry_after, unexpected
+from crossdock.api.problems import MEDIA_TYPE, Problem, describe, encoded, retry_after, unexpected
 from crossdock.errors import CrossdockError, Refused, RetryLater
 from crossdock.governance.refusal import NotLetIn
 from crossdock.intake.hooks import Headers, read_body
@@ -30,7 +29,6 @@ MOST_SMALL_BODY = 10_000
 
 _PROBLEM = (b"content-type", MEDIA_TYPE.encode())
 _NO_STORE = (b"cache-control", b"no-store")
-_encode = msgspec.json.encode
 
 log = structlog.get_logger(__name__)
 
@@ -117,7 +115,7 @@ async def _refuse(send: Send, scope: Scope, error: CrossdockError) -> None:
 
 
 async def _problem(send: Send, problem: Problem, headers: HeaderList) -> None:
-    await answer(send, problem.status, _encode(problem), [_PROBLEM, _NO_STORE, *headers])
+    await answer(send, problem.status, encoded(problem), [_PROBLEM, _NO_STORE, *headers])
 
 
 class NotAllowed(Refused):

@@ -108,9 +108,14 @@ def retry_after(error: CrossdockError) -> int:
     return _RETRY_SECONDS if after is None else max(1, round(after))
 
 
+def encoded(problem: Problem) -> bytes:
+    """A problem document as it is sent: whichever of its fields repeats what was sent, no API key or token is in it."""
+    return hide_credentials(msgspec.json.encode(problem).decode()).encode()
+
+
 def _answer(problem: Problem, headers: Mapping[str, str] | None = None) -> Response[bytes]:
     return Response(
-        msgspec.json.encode(problem),
+        encoded(problem),
         status_code=problem.status,
         media_type=MEDIA_TYPE,
         headers={"cache-control": "no-store", **(headers or {})},

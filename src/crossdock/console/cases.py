@@ -16,6 +16,7 @@ from crossdock.console.reading import MAX_ID, connection
 from crossdock.console.render import page
 from crossdock.errors import CrossdockError
 from crossdock.journal.view import Travelled
+from crossdock.runtime.telemetry import hide_credentials
 from crossdock.triage.edit import Editable, editable
 from crossdock.triage.list import CaseDetail, CaseRow, group_cases, list_cases, show_case
 
@@ -86,7 +87,7 @@ async def cases_page(  # CD003: each parameter is one of the query string
 ) -> Response[str]:
     """The list, and case `id` beside it. `done`: what an action on the page before this one did, "retried:3"."""
     state = case_state if case_state in STATES else "open"
-    filters = Filters(state, q, interface, system, owner, klass)
+    filters = Filters(state, *(hide_credentials(one) for one in (q, interface, system, owner, klass)))
     return await show(request, filters, case_id, after=after, done=done)
 
 

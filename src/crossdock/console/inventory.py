@@ -19,6 +19,7 @@ from crossdock.inventory.rules import StockRules
 from crossdock.inventory.view import StockView
 from crossdock.journal.record import storable
 from crossdock.observe.stock import LONGEST_SKU, StockPicture, promised, publications, stock_list, stock_picture
+from crossdock.runtime.telemetry import hide_credentials
 
 LIMIT: Final = 50
 MOST_SHORT: Final = 20
@@ -30,7 +31,7 @@ async def inventory_page(
     request: Request[Any, Any, Any], q: Text = "", after: Text = "", sku: Text = ""
 ) -> Response[str]:
     """SKUs that begin with `q`, and everything about `sku`."""
-    q, after, sku = (storable(one, LONGEST_SKU) for one in (q, after, sku))
+    q, after, sku = (storable(hide_credentials(one), LONGEST_SKU) for one in (q, after, sku))
     # A row of the list that is opened takes only what is about its SKU out of the answer.
     whole = not request.headers.get("hx-target", "").endswith("#detail")
     picture: StockPicture | None = None

@@ -13,6 +13,7 @@ from crossdock.console.render import page
 from crossdock.errors import Refused
 from crossdock.journal.books import open_documents
 from crossdock.journal.search import Hit, search
+from crossdock.runtime.telemetry import hide_credentials
 
 LIMIT: Final = 100
 OPEN_STATES: Final = ("received", "retry", "case", "delivering")
@@ -27,6 +28,8 @@ async def search_page(
     document_state: Annotated[str, QueryParameter(name="state")] = "",
 ) -> Response[str]:
     """What `q` names, or the open documents of an interface and a state. At most 100 rows."""
+    # Who pastes a key into the search box must not find it on the page, or on a photo of it.
+    q = hide_credentials(q)
     words = q.strip()
     hits: list[Hit] = []
     problem = ""

@@ -18,6 +18,7 @@ import structlog
 from crossdock.errors import Busy, CrossdockError, EngineAway, NeedsConfig, Refused, Unauthenticated
 from crossdock.intake.routes import HookRoute, HookRoutes
 from crossdock.runtime.groupcommit import GroupCommit
+from crossdock.runtime.telemetry import hide_credentials
 from crossdock.sdk.receiving import HookRequest, Identified, Incoming, KeepResult, digest_of
 
 Scope = Mapping[str, Any]
@@ -256,7 +257,7 @@ def _too_large(limit: int) -> Refused:
 
 
 def _problem(error: CrossdockError, status: int, scope: Scope) -> bytes:
-    return _encode(
+    problem = _encode(
         {
             "type": f"/problems/{error.rule}",
             "title": error.code.replace("_", " "),
@@ -267,6 +268,8 @@ def _problem(error: CrossdockError, status: int, scope: Scope) -> bytes:
             **({"fix": error.fix} if error.fix else {}),
         }
     )
+    # Who sends a key by mistake, in the path or the body, is not told it back.
+    return hide_credentials(problem.decode()).encode()
 
 
 async def _answer(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
