@@ -325,3 +325,21 @@ async def test_cancelled_order_has_its_lines_closed_once(account: NetSuiteSim, s
     assert await sender.send("order_cancel", [cancel]) == [Delivered(reference=reference)]
     never = replace(_order("CD-00001", number=9), operation="order_cancel")
     assert await sender.send("order_cancel", [never]) == [Delivered(reference="none")]
+
+
+async def test_intercompany_sale_is_a_sales_order_and_ends_with_its_lines_closed(
+    account: NetSuiteSim, sender: Any
+) -> None:
+    sale = replace(_order("CD-00001"), operation="intercompany_sale")
+    for _ in range(2):
+        (made,) = await sender.send("intercompany_sale", [sale])
+        assert isinstance(made, Delivered), made
+    (stored,) = (await _ask(account, "sales_orders"))["sales_orders"]
+    assert not any(line.get("isClosed") for line in stored["item"])
+    gone = replace(sale, document=replace(sale.document, status="cancelled", version=2))
+    (done,) = await sender.send("intercompany_sale", [gone])
+    assert isinstance(done, Delivered), done
+    assert done.reference == made.reference
+    (stored,) = (await _ask(account, "sales_orders"))["sales_orders"]
+    assert all(line.get("isClosed") for line in stored["item"])
+    assert await sender.find("intercompany_sale", [gone]) == [None]

@@ -31,6 +31,8 @@ from crossdock.errors import AlreadyDone, CrossdockError, OutcomeUnknown, RetryL
 from crossdock.sdk.connector import SystemConfig
 from crossdock.sdk.sending import Delivered, Failed, Outcome, Outgoing
 
+SALE = "intercompany_sale"
+
 
 class NetSuiteSender:
     """One account. Names used: `sku`, `location`, `customer`, `currency` (canonical → theirs, where they differ)."""
@@ -49,14 +51,14 @@ class NetSuiteSender:
         self._returns = ReturnsDesk(self._client, self._names, returns)
 
     async def send(self, operation: str, batch: Sequence[Outgoing]) -> list[Outcome]:
-        """`sales_order`, `order_cancel`, `item_fulfillment` or one of `goods_return.OPERATIONS`, one by one. Outcomes
-        in the order of `batch`."""
+        """`sales_order`, `order_cancel`, `intercompany_sale`, `item_fulfillment` or one of `goods_return.OPERATIONS`,
+        one by one. Outcomes in the order of `batch`."""
         return [await self._send(operation, item) for item in batch]
 
     async def find(self, operation: str, batch: Sequence[Outgoing]) -> list[Delivered | None]:
         """By external id. Orders are upserted whole: sent again, never looked for, because one that is there may be as
         it was before its change. Raises a CrossdockError when NetSuite cannot tell."""
-        if operation == "sales_order":
+        if operation in ("sales_order", SALE):
             return [None] * len(batch)
         try:
             if operation == "item_fulfillment":
@@ -80,7 +82,7 @@ class NetSuiteSender:
                 return await fulfill(self._client, item, self._internal_id(item), names, self._fulfillment)
             if operation in OPERATIONS:
                 return await self._returns.send(item)
-            if operation == "order_cancel":
+            if operation == "order_cancel" or (operation == SALE and item.document.status == "cancelled"):
                 internal_id = self._internal_id(item) or await order_id(self._client, item.reference)
                 return await cancel_order(self._client, item, internal_id)
             return await upsert_order(self._client, item, order_body(item, self._names, self._order, self._charge))
