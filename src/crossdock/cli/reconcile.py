@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import msgspec
@@ -28,7 +29,7 @@ app = typer.Typer(no_args_is_help=True, help="Compare what systems have with wha
 SystemName = Annotated[str, typer.Option("--system", help="Only this system.")]
 Skus = Annotated[list[str] | None, typer.Option("--sku", help="Only this SKU; may be given several times.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
-_SHOWN = 50
+SHOWN = 50
 _DONE = {
     "": "settles by itself",
     "counted": "counted",
@@ -131,7 +132,7 @@ def print_report(report: Report, out: Console, *, dry_run: bool) -> None:
     if found:
         right = ("ours", "theirs", "money")
         rows = table("system", "SKU", "location", *right, "class", "what is done", "why", right=right)
-        for difference in found[:_SHOWN]:
+        for difference in found[:SHOWN]:
             rows.add_row(
                 plain(difference.system),
                 plain(difference.sku),
@@ -145,11 +146,16 @@ def print_report(report: Report, out: Console, *, dry_run: bool) -> None:
             )
         out.print()
         out.print(rows)
-        if len(found) > _SHOWN:
-            out.print(f"and {len(found) - _SHOWN:,} more: see --json")
-    for one in report.systems:
-        for problem in one.problems:
-            out.print(plain(f"{one.system}: {problem}", "yellow"))
+    print_end(out, len(found) - SHOWN, [(one.system, one.problems) for one in report.systems], dry_run=dry_run)
+
+
+def print_end(out: Console, left: int, problems: Iterable[tuple[str, Sequence[str]]], *, dry_run: bool) -> None:
+    """How many differences were left out, then what each system could not be compared for."""
+    if left > 0:
+        out.print(f"and {left:,} more: see --json")
+    for system, said in problems:
+        for problem in said:
+            out.print(plain(f"{system}: {problem}", "yellow"))
     if dry_run:
         out.print("Nothing was done: this was a dry run.")
 

@@ -18,13 +18,12 @@ from crossdock.catalog.price_drift import AskedPrices, PriceReport, reconcile_pr
 from crossdock.cli.connect import DataFolder, database_url
 from crossdock.cli.options import DEFAULT_ESTATE, By, EstateFile, account
 from crossdock.cli.output import EXIT_NO, AsJson, console, fail, money, plain, print_json, table
-from crossdock.cli.reconcile import DryRun, Skus, SystemName, app
+from crossdock.cli.reconcile import SHOWN, DryRun, Skus, SystemName, app, print_end
 from crossdock.errors import CrossdockError
 from crossdock.estate.findings import EstateError
 from crossdock.runtime.postgres import open_pool
 from crossdock.settings import Settings
 
-_SHOWN = 50
 _DONE = {"": "settles by itself", "told_again": "told again", "left": "for a person"}
 
 
@@ -119,7 +118,7 @@ def print_prices(report: PriceReport, out: Console, *, dry_run: bool) -> None:
     if found:
         right = ("ours", "theirs", "sold", "at risk")
         rows = table("system", "SKU", *right, "class", "what is done", "why", right=right)
-        for difference in sorted(found, key=lambda each: -(each.money or 0))[:_SHOWN]:
+        for difference in sorted(found, key=lambda each: -(each.money or 0))[:SHOWN]:
             rows.add_row(
                 plain(difference.system),
                 plain(difference.sku),
@@ -133,10 +132,4 @@ def print_prices(report: PriceReport, out: Console, *, dry_run: bool) -> None:
             )
         out.print()
         out.print(rows)
-        if len(found) > _SHOWN:
-            out.print(f"and {len(found) - _SHOWN:,} more: see --json")
-    for one in report.systems:
-        for problem in one.problems:
-            out.print(plain(f"{one.system}: {problem}", "yellow"))
-    if dry_run:
-        out.print("Nothing was done: this was a dry run.")
+    print_end(out, len(found) - SHOWN, [(one.system, one.problems) for one in report.systems], dry_run=dry_run)
