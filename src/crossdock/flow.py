@@ -22,7 +22,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from crossdock.canonical.objects import business_key, encode
-from crossdock.decide import decide
+from crossdock.decide import decide, turn_of
 from crossdock.decide_orders import Rules
 from crossdock.delivery.owe import Obligation, owe
 from crossdock.errors import CrossdockError, EngineAway, NeedsEdit, RetryLater
@@ -127,7 +127,9 @@ async def _outcomes(
 
 
 async def _write(conn: asyncpg.Connection, rules: Rules, outcomes: Sequence[Outcome]) -> None:
-    """Everything the decisions say, in a handful of statements."""
+    """Everything the decisions say, in a handful of statements; in the order of deciding, so that an ERP is owed an
+    order before a shipment of it that had waited for it."""
+    outcomes = sorted(outcomes, key=lambda outcome: turn_of(outcome.item.kind) if outcome.item is not None else 0)
     await record_versions(conn, [version for outcome in outcomes for version in _version(outcome)])
     await record_decided(conn, [_recorded(outcome) for outcome in outcomes])
     await owe(conn, [obligation for outcome in outcomes for obligation in _obligations(rules, outcome)])

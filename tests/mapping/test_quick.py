@@ -18,6 +18,7 @@ from crossdock.errors import NeedsEdit
 from crossdock.mapping.build import REFUSALS
 from crossdock.mapping.compile import Translator, compile_mapping
 from crossdock.mapping.slots import Layout, place_of
+from crossdock.orders.validate import beyond
 from crossdock.sdk.words import Mapping, Rule
 from tests.mapping.orders import CONTEXT, IN, OUT, line, lookup, order
 
@@ -113,7 +114,9 @@ def test_an_order_of_a_store_comes_out_alike_both_ways(changes: list[tuple[list[
         made = decode("sales_order", encode(SHOPIFY(source, context)))
         names = {"customer": "C", "subsidiary": "1", "currency": None, "sku": {"A-1": "B-1"}, "location": {}}
         outgoing = {"document": made, "known": {}, "reference": made.order_key, "names": names}
-        assert assert_alike(NETSUITE, outgoing, {})
+        mapped = assert_alike(NETSUITE, outgoing, {})
+        # An amount with more digits than an order may have gets no further than its validation.
+        assert mapped or any(beyond(one.total.amount) or beyond(one.unit_price.amount) for one in made.lines)
 
 
 @settings(max_examples=300, deadline=None)
