@@ -14,6 +14,7 @@ import pytest
 from msgspec.structs import replace
 
 from crossdock.canonical.objects import decode
+from crossdock.canonical.quantity import Quantity
 from crossdock.errors import CrossdockError, NeedsEdit, RetryLater
 from crossdock.journal.decided import Decided
 from crossdock.returns.accept import WAIT_FOR_ORDER
@@ -33,6 +34,17 @@ STRICT = ReturnPolicy(
 
 def told(one: Decided) -> list[tuple[str, str]]:
     return [(delivery.system, delivery.operation) for delivery in one.deliveries]
+
+
+def asked_of(one: Decided) -> dict[str, list[tuple[str, Decimal, str]]]:
+    """What each is told to take back: line, how many, unit."""
+    return {
+        delivery.operation: [
+            (line.line, line.quantity.value, line.quantity.unit)
+            for line in decode("goods_return", delivery.body or one.body).lines
+        ]
+        for delivery in one.deliveries
+    }
 
 
 def events(one: Decided) -> list[str]:
@@ -107,10 +119,33 @@ async def test_a_case_is_twelve_and_comes_back_as_so_many(pool: asyncpg.Pool) ->
     await have(pool, made)
     (one,) = await decided(pool, back(lines={"1": "2 CS"}), by=by())
     assert one.error is None
-    expected = next(delivery for delivery in one.deliveries if delivery.operation == "expected_return")
-    assert expected.body is not None
-    (line,) = decode("goods_return", expected.body).lines
-    assert (line.quantity.value, line.quantity.unit) == (24, "EA")
+    assert asked_of(one) == {
+        "return_authorization": [("1", 24, "EA")],
+        "expected_return": [("1", 24, "EA")],
+    }
+
+
+async def test_the_erp_is_told_whole_units_of_the_orders_line_and_of_all_returns_together_as_many_as_come_whole(
+    pool: asyncpg.Pool,
+) -> None:
+    cases = replace(sold().lines[0], quantity=Quantity(Decimal(10), "CS"))
+    await have(pool, sold(lines=(cases, sold().lines[1])))
+    asked = [back("a", {"1": "6"}), back("b", {"1": "2 CS", "2": "1"}), back("c", {"1": "18"})]
+    first, second, third = await decided(pool, *asked, by=by())
+    assert [one.error for one in (first, second, third)] == [None, None, None]
+    assert asked_of(first) == {"expected_return": [("1", 6, "EA")]}
+    assert asked_of(second) == {
+        "return_authorization": [("1", 2, "CS"), ("2", 1, "EA")],
+        "expected_return": [("1", 24, "EA"), ("2", 1, "EA")],
+    }
+    assert asked_of(third)["return_authorization"] == [("1", 2, "CS")]
+
+
+async def test_a_line_that_is_named_twice_is_authorized_once(pool: asyncpg.Pool) -> None:
+    await have(pool, sold())
+    one = back(lines={"1": "1"})
+    (twice,) = await decided(pool, replace(one, lines=(*one.lines, *one.lines)), by=by())
+    assert asked_of(twice)["return_authorization"] == [("1", 2, "EA")]
 
 
 async def test_two_returns_never_take_the_same_goods(pool: asyncpg.Pool) -> None:

@@ -17,6 +17,7 @@ from crossdock.journal.decided import Decided, NewDelivery, NewEvent, Translated
 from crossdock.returns.check import facts_of, impossible, states_of
 from crossdock.returns.context import ReturnContext, to_erp
 from crossdock.returns.failure import edit
+from crossdock.returns.give_back import whole_units
 from crossdock.returns.lines import ZERO, LineState, dump
 from crossdock.returns.policy import Asked, ReturnPolicy, broken
 from crossdock.returns.sold import GONE, SQL, KnownReturn, Sold
@@ -125,7 +126,7 @@ def _approve(
     approved = replace(asked, location=location)
     row = _row(item, approved, sold, states, "approved")
     told = (
-        *context.tell(to_erp(sold, "return_authorization", "goods_return", asked.return_key)),
+        *_authorize(approved, sold, states, context),
         *_expect(approved, states, context),
     )
     note = f"let pass by a person: {asked.override}" if asked.override else _passed(facts, policy)
@@ -141,6 +142,22 @@ def _approve(
         currency=facts.currency,
     )
     return decided, row
+
+
+def _authorize(
+    approved: GoodsReturn, sold: Sold, states: dict[str, LineState], context: ReturnContext
+) -> tuple[NewDelivery, ...]:
+    """What the ERP is to allow, as it counts: in whole units of the order's lines, after what other returns have of
+    them; nothing where no unit comes whole."""
+    lines: list[ReturnLine] = []
+    for name, state in states.items():
+        before = sold.taken(name, approved.return_key)
+        whole = whole_units(sold.lines[name], before, before + state.approved)
+        if whole.value > 0:
+            lines.append(ReturnLine(line=name, sku=state.sku, quantity=whole, reason=state.reason))
+    body = encode(replace(approved, lines=tuple(lines)))
+    told = context.tell(to_erp(sold, "return_authorization", "goods_return", approved.return_key, body))
+    return told if lines else ()
 
 
 def _expect(approved: GoodsReturn, states: dict[str, LineState], context: ReturnContext) -> tuple[NewDelivery, ...]:

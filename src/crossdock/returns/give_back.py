@@ -52,7 +52,7 @@ def give_back(
             RefundLine(
                 line=name,
                 sku=row.lines[name].sku,
-                quantity=_told(sold.lines[name], had, sold.back(name)),
+                quantity=whole_units(sold.lines[name], had, sold.back(name)),
                 amount=Money(gross[name], row.currency),
             )
             for name, had in before.items()
@@ -66,8 +66,9 @@ def _worth(due: Mapping[str, Decimal], sold: Sold, name: str, back: Decimal, ste
     return worth(due[name], back, sold.lines[name].ordered, step)
 
 
-def _told(line: SoldLine, before: Decimal, after: Decimal) -> Quantity:
-    """How many whole units of the order's line came back between `before` and `after`."""
+def whole_units(line: SoldLine, before: Decimal, after: Decimal) -> Quantity:
+    """How many whole units of the order's line there are between `before` and `after`, both in the unit its goods are
+    kept in. Parts told one after the other add up to the whole."""
     unit = line.line.quantity.unit
     return Quantity(_units(line, after) - _units(line, before), unit)
 
