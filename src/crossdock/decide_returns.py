@@ -36,7 +36,7 @@ async def turns_of_returns(
     Two returns of one order, or a return and what came of another one, never count the same goods or money."""
     if not returns and not receipts:
         return ReturnTurns()
-    order_of = await orders_of(conn, [item.document.return_key for item in receipts]) if receipts else {}
+    order_of = await orders_of(conn, [item.document.return_key for item in (*returns, *receipts)])
     asked: list[GoodsReturn] = [item.document for item in returns]
     orders = frozenset({one.order_key for one in asked} | set(order_of.values()))
     await take_turns(conn, orders)
@@ -53,7 +53,7 @@ async def decide_returns(
     conn: asyncpg.Connection, rules: Rules, batch: Sequence[Translated], turns: ReturnTurns
 ) -> list[Decided]:
     """The decision on each return, in the same order."""
-    return await accept_returns(conn, batch, await _context(conn, rules, turns))
+    return await accept_returns(conn, batch, await _context(conn, rules, turns), turns.order_of)
 
 
 async def decide_receipts(

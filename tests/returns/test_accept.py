@@ -17,8 +17,9 @@ from crossdock.canonical.objects import decode
 from crossdock.canonical.quantity import Quantity
 from crossdock.errors import CrossdockError, NeedsEdit, RetryLater
 from crossdock.journal.decided import Decided
-from crossdock.returns.accept import WAIT_FOR_ORDER
+from crossdock.returns.accept import WAIT_FOR_ORDER, write_returns
 from crossdock.returns.policy import ReturnPolicy
+from crossdock.returns.sold import known_return
 from tests.inventory.deciding import decided
 from tests.orders.making import NOON
 from tests.returns.returning import back, by, came, have, kept, sold
@@ -289,3 +290,82 @@ async def test_where_nobody_ships_goods_are_gone_when_they_are_sold(pool: asyncp
     assert failures(one.error)["requested_at"] == "return.window"
     (one,) = await decided(pool, back(location="EAST"), by=by())
     assert one.error is None
+
+
+async def _never_asked(pool: asyncpg.Pool, waits: str = "") -> None:
+    """No warehouse was asked to ship the order; line `waits` waits for goods."""
+    await pool.execute("DELETE FROM fulfillment_order")
+    await pool.execute("DELETE FROM shipment")
+    if waits:
+        await pool.execute(
+            "INSERT INTO back_order (order_key, line, sku, quantity, line_quantity, places, since) "
+            "VALUES ('shop/1', $1, 'CD-1', 3, 3, '{EAST}', $2)",
+            waits,
+            NOON,
+        )
+
+
+async def test_what_waits_for_goods_has_not_left(pool: asyncpg.Pool) -> None:
+    await have(pool, sold())
+    await _never_asked(pool, waits="1")
+    both, other = await decided(
+        pool, back("a"), back("b", {"2": "1"}, location="EAST"), by=by(), attempts=WAIT_FOR_ORDER
+    )
+    assert failures(both.error) == {"lines[0].quantity": "return.quantity"}
+    assert other.error is None
+
+
+async def test_of_an_order_that_came_cancelled_nothing_has_left(pool: asyncpg.Pool) -> None:
+    await have(pool, sold(status="cancelled"))
+    await _never_asked(pool)
+    (one,) = await decided(pool, back(), by=by(), attempts=WAIT_FOR_ORDER)
+    assert failures(one.error) == {"lines[0].quantity": "return.quantity", "lines[1].quantity": "return.quantity"}
+
+
+async def test_a_line_that_nobody_ships_is_gone_when_it_is_sold_whatever_becomes_of_the_others(
+    pool: asyncpg.Pool,
+) -> None:
+    await have(pool, sold(), left={})
+    await pool.execute("UPDATE fulfillment_order SET lines = lines - '1'")
+    gone, asked = await decided(
+        pool,
+        back("a", {"1": "3"}, location="EAST", requested_at=NOON + timedelta(days=31)),
+        back("b", {"2": "1"}, location="EAST"),
+        by=by(STRICT),
+        attempts=WAIT_FOR_ORDER,
+    )
+    # It is counted from when it was sold.
+    assert failures(gone.error)["requested_at"] == "return.window"
+    assert failures(asked.error) == {"lines[0].quantity": "return.quantity"}
+    (gone,) = await decided(pool, back("a", {"1": "3"}, location="EAST"), by=by())
+    assert gone.error is None
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_return_stays_one_of_the_order_it_was_first_of(pool: asyncpg.Pool, at_once: bool) -> None:
+    await have(pool, sold())
+    await have(pool, sold("2"), number=901)
+    first, moved = back(version=2), back(version=3, order_key="shop/2")
+    if at_once:
+        (_, other) = await decided(pool, first, moved, by=by())
+    else:
+        await decided(pool, first, by=by())
+        await decided(pool, came("x", ("1", "2", "restock")), by=by())
+        (other,) = await decided(pool, moved, by=by())
+        assert (await kept(pool))[1:3] == (Decimal("22.29"), 0)
+    assert failures(other.error) == {"order_key": "return.order_changed"}
+    rows = await pool.fetch("SELECT order_key, version FROM goods_return")
+    assert [tuple(row) for row in rows] == [("shop/1", 2)]
+    (older,) = await decided(pool, back(version=1, order_key="shop/2"), by=by())
+    assert older.duplicate
+
+
+async def test_a_return_is_never_written_over_one_of_another_order(pool: asyncpg.Pool) -> None:
+    await have(pool, sold())
+    await decided(pool, back(), by=by())
+    async with pool.acquire() as conn:
+        row = known_return(await conn.fetchrow("SELECT * FROM goods_return"))
+        row.order_key, row.version = "shop/2", 9
+        with pytest.raises(RuntimeError, match="shop/r1"):
+            await write_returns(conn, [row])
+    assert await pool.fetchval("SELECT version FROM goods_return") == 1

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from crossdock.canonical.goods_return import Refund
 from crossdock.canonical.master_data import Component
-from crossdock.canonical.objects import decode
+from crossdock.canonical.objects import decode, encode
 from crossdock.catalog.cache import ProductFacts
 from crossdock.errors import NeedsEdit, RetryLater
 from crossdock.journal.decided import Decided
@@ -71,6 +71,36 @@ async def test_a_receipt_counts_once_however_often_and_late_it_comes(pool: async
     # The id is the source's: another warehouse's receipt of that name is another one.
     (other,) = await decided(pool, replace(came("x", ("1", "1", "restock")), source="wms-west"), by=by())
     assert other.error is None
+    assert refund(other).refund_key == "shop/r1/wms-west/x"
+
+
+async def test_receipts_of_one_name_make_refunds_of_two(pool: asyncpg.Pool) -> None:
+    await approved(pool)
+    one = came("1001", ("1", "1", "restock"))
+    made = await decided(pool, one, replace(one, source="wms-west"), by=by())
+    assert [refund(each).refund_key for each in made] == ["shop/r1/wms-east/1001", "shop/r1/wms-west/1001"]
+    assert [{d.reference for d in each.deliveries} for each in made] == [
+        {"shop/r1/wms-east/1001"},
+        {"shop/r1/wms-west/1001"},
+    ]
+
+
+async def test_a_refund_of_long_names_can_still_be_told(pool: asyncpg.Pool) -> None:
+    await approved(pool)
+    made = await decided(pool, *(came("n" * 199 + last, ("1", "1", "restock")) for last in "ab"), by=by())
+    names = [refund(each).refund_key for each in made]
+    assert [len(name) for name in names] == [200, 200]
+    assert names[0] != names[1]
+
+
+async def test_goods_of_a_line_that_the_order_has_lost_are_a_case(pool: asyncpg.Pool) -> None:
+    await approved(pool)
+    less = sold(version=2)
+    await pool.execute("UPDATE message SET body = $1", encode(replace(less, lines=less.lines[:1])))
+    (one,) = await decided(pool, came("x", ("1", "1", "restock"), ("2", "1", "restock")), by=by())
+    assert isinstance(one.error, NeedsEdit)
+    assert (one.error.field, one.error.rule) == ("lines[1].line", "return.order_line")
+    assert (await kept(pool))[:3] == ("approved", 0, 0)
 
 
 async def test_what_came_before_its_return_waits_for_it(pool: asyncpg.Pool) -> None:

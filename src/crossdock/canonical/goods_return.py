@@ -87,7 +87,7 @@ class RefundLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Refund(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Money given back for goods that came back: sum of the lines − `fee` = `total`, never more than was paid.
 
-    `refund_key` = return and receipt: one receipt makes one refund.
+    `refund_key` = return, and source and id of the receipt: one receipt makes one refund.
     """
 
     refund_key: Key

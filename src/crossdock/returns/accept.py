@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import asyncpg
@@ -27,35 +27,42 @@ WAIT_FOR_ORDER = 5
 
 
 async def accept_returns(
-    conn: asyncpg.Connection, batch: Sequence[Translated], context: ReturnContext
+    conn: asyncpg.Connection, batch: Sequence[Translated], context: ReturnContext, order_of: Mapping[str, str]
 ) -> list[Decided]:
     """Decide on returns, in the same order, and write them. The turns of their orders are taken.
 
-    An older or equal version is a duplicate. One whose order is not here, or has not left, is tried again a few times
-    and then becomes a case; so does at once what cannot be returned at all, and what the policy does not let pass.
+    `order_of`: return → its order, for those that were here when the turns were taken. An older or equal version is a
+    duplicate; a newer one stays one of that order. One whose order is not here, or has not left, is tried again a few
+    times and then becomes a case; so does at once what cannot be returned at all, and what the policy does not let
+    pass.
     """
     decisions: list[Decided] = []
     written: dict[str, KnownReturn] = {}
     for item in batch:
         asked: GoodsReturn = item.document
+        key = asked.return_key
+        was = written[key].order_key if key in written else order_of.get(key, asked.order_key)
+        if was != asked.order_key:
+            decisions.append(_of_another(asked, was, context))
+            continue
         sold = context.sold.get(asked.order_key)
         if sold is None:
             decisions.append(Decided(error=_not_here(item, f"order {asked.order_key} is not here", "order_key")))
             continue
         decided, row = _decide(item, asked, sold, context)
         if row is not None:
-            sold.returns[asked.return_key] = written[asked.return_key] = row
+            sold.returns[key] = written[key] = row
         decisions.append(decided)
     await write_returns(conn, written.values())
     return decisions
 
 
 async def write_returns(conn: asyncpg.Connection, returns: Iterable[KnownReturn]) -> None:
-    """Write returns as they stand now."""
+    """Write returns as they stand now. RuntimeError when one of them is here as a return of another order."""
     rows = sorted(returns, key=lambda one: one.return_key)
     if not rows:
         return
-    await conn.execute(
+    done = await conn.fetch(
         SQL.write_returns,
         [one.return_key for one in rows],
         [one.order_key for one in rows],
@@ -72,6 +79,24 @@ async def write_returns(conn: asyncpg.Connection, returns: Iterable[KnownReturn]
         [one.document_id for one in rows],
         [one.requested_at for one in rows],
     )
+    if len(done) < len(rows):
+        # Whose turn it was is not known then: nothing of the batch may stand.
+        left = {one.return_key for one in rows} - {row["return_key"] for row in done}
+        raise RuntimeError(f"here already as returns of other orders: {', '.join(sorted(left)[:5])}")
+
+
+def _of_another(asked: GoodsReturn, was: str, context: ReturnContext) -> Decided:
+    """A version that names another order than the return's, `was`: what came of it is counted there."""
+    sold = context.sold.get(was)
+    known = sold.returns.get(asked.return_key) if sold is not None else None
+    if known is not None and asked.version <= known.version:
+        return _known_already()
+    fix = f"put {was}; or have it cancelled there, and asked for anew under another id"
+    return Decided(error=edit("order_key", "order_changed", asked.order_key, f"the return is of order {was}", fix))
+
+
+def _known_already() -> Decided:
+    return Decided(duplicate=True, note="an equal or newer version of the return is here already")
 
 
 def _decide(
@@ -79,7 +104,7 @@ def _decide(
 ) -> tuple[Decided, KnownReturn | None]:
     known = sold.returns.get(asked.return_key)
     if known is not None and asked.version <= known.version:
-        return Decided(duplicate=True, note="an equal or newer version of the return is here already"), None
+        return _known_already(), None
     if asked.status != "open":
         return _end(item, asked, sold, known, context)
     failures = impossible(asked, sold, context.products)

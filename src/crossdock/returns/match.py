@@ -10,14 +10,14 @@ from crossdock.errors import NeedsEdit
 from crossdock.returns.context import ReturnContext
 from crossdock.returns.failure import edit
 from crossdock.returns.lines import ZERO, LineState
-from crossdock.returns.sold import GONE, KnownReturn, Products, kept
+from crossdock.returns.sold import GONE, KnownReturn, Products, Sold, kept
 from crossdock.returns.stock import Back
 
 MOST_LINES = 10_000
 """The most lines of one receipt."""
 
 
-def matched(receipt: ReturnReceipt, row: KnownReturn, context: ReturnContext) -> list[Back] | NeedsEdit:
+def matched(receipt: ReturnReceipt, row: KnownReturn, sold: Sold, context: ReturnContext) -> list[Back] | NeedsEdit:
     """Which order lines the goods of a receipt are of; or everything that is wrong with it, at once."""
     failures: list[NeedsEdit] = []
     if row.state in GONE:
@@ -45,9 +45,19 @@ def matched(receipt: ReturnReceipt, row: KnownReturn, context: ReturnContext) ->
         found = _match(index, line, row, due, context.products)
         if isinstance(found, NeedsEdit):
             failures.append(found)
+        elif lost := [back.line for back in found if back.line not in sold.lines]:
+            failures.append(_lost(index, lost[0], row))
         else:
             backs += found
     return NeedsEdit.of(failures) if failures else backs
+
+
+def _lost(index: int, name: str, row: KnownReturn) -> NeedsEdit:
+    said = f"order {row.order_key} has no line {name} any more, so nobody can say what its goods are worth"
+    fix = (
+        "put the line of the order that the goods are of, or settle with the customer and dismiss this with the reason"
+    )
+    return edit(f"lines[{index}].line", "order_line", name, said, fix)
 
 
 def _match(

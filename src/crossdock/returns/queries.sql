@@ -7,9 +7,10 @@ SELECT return_key, order_key FROM goods_return WHERE return_key = ANY($1::text[]
 SELECT pg_advisory_xact_lock(hashtextextended('goods_return@' || key, 0)) FROM unnest($1::text[]) AS w (key)
 
 -- name: orders_sold
--- Orders with their newest canonical form, and who has them.
+-- Orders with their newest canonical form, who has them, and which of their lines wait for goods.
 SELECT s.order_key, s.erp, s.customer_id, s.placed_at, coalesce(v.body, m.body) AS body,
-       (SELECT max(h.shipped_at) FROM shipment h WHERE h.order_key = s.order_key) AS shipped_at
+       (SELECT max(h.shipped_at) FROM shipment h WHERE h.order_key = s.order_key) AS shipped_at,
+       ARRAY(SELECT DISTINCT b.line FROM back_order b WHERE b.order_key = s.order_key) AS waiting
 FROM sales_order s
 JOIN document d ON d.id = s.document_id
 CROSS JOIN LATERAL (SELECT body FROM message w WHERE w.id = d.message_id OFFSET 0) m
@@ -29,7 +30,8 @@ SELECT return_key, order_key, number, channel, state, version, resolution, locat
 FROM goods_return WHERE order_key = ANY($1::text[]) ORDER BY return_key
 
 -- name: write_returns
--- Writes returns; the caller holds the turns of their orders and has made sure that each is newer than what is there.
+-- Writes returns and gives back which; the caller holds the turns of their orders and has made sure that each is newer
+-- than what is there. One that is there as a return of another order is left alone.
 INSERT INTO goods_return (
     return_key, order_key, number, channel, state, version, resolution, location, lines, refund, fee, currency,
     document_id, requested_at
@@ -46,6 +48,8 @@ FROM unnest(
 ON CONFLICT (return_key) DO UPDATE
 SET state = excluded.state, version = excluded.version, location = excluded.location, lines = excluded.lines,
     refund = excluded.refund, fee = excluded.fee, document_id = excluded.document_id, changed_at = now()
+WHERE goods_return.order_key = excluded.order_key
+RETURNING return_key
 
 -- name: known_receipts
 -- Of these receipts those that are here.

@@ -8,6 +8,7 @@ order, it is the same in the end.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 
 import asyncpg
 from msgspec import Struct
@@ -27,6 +28,8 @@ from crossdock.returns.match import matched
 from crossdock.returns.sold import SQL, KnownReturn, Sold
 from crossdock.returns.stock import Back, movements_of
 
+# As long as a key may be.
+_LONGEST_KEY = 200
 WAIT_FOR_RETURN = 5
 """How often a receipt is tried again whose return may only be late."""
 
@@ -65,7 +68,7 @@ async def receive(
             found.append(Received(Decided(duplicate=True, note="the receipt is here already")))
         elif sold is None or row is None:
             found.append(Received(Decided(error=_not_here(item, receipt))))
-        elif isinstance(backs := matched(receipt, row, context), NeedsEdit):
+        elif isinstance(backs := matched(receipt, row, sold, context), NeedsEdit):
             found.append(Received(Decided(error=backs)))
         else:
             known.add(key_of(receipt))
@@ -101,8 +104,17 @@ def _count(
     row.state = "partly_received" if any(state.due for state in row.lines.values()) else "received"
     policy = context.rules.of(row.channel)
     keeps = policy.keeps if policy is not None else frozenset[str]()
-    key = f"{row.return_key}/{receipt.receipt_id}"
-    return give_back(sold, row, before, keeps, receipt.received_at, key)
+    return give_back(sold, row, before, keeps, receipt.received_at, _refund_key(row.return_key, receipt))
+
+
+def _refund_key(return_key: str, receipt: ReturnReceipt) -> str:
+    """What names the refund for a receipt in every system: cut to the length of a key, where that must be, and told
+    apart by a digest."""
+    whole = f"{return_key}/{key_of(receipt)}"
+    if len(whole) <= _LONGEST_KEY:
+        return whole
+    digest = blake2b(whole.encode(), digest_size=16).hexdigest()
+    return f"{whole[: _LONGEST_KEY - len(digest) - 1]}~{digest}"
 
 
 def _named(receipt: ReturnReceipt, backs: Sequence[Back]) -> ReturnReceipt:

@@ -104,6 +104,13 @@ class _Asked(Struct):
 _ASKED = msgspec.json.Decoder(dict[str, _Asked])
 
 
+class _Sent(Struct, frozen=True):
+    """What one fulfillment order asks for, by order line."""
+
+    location: str
+    lines: Mapping[str, _Asked]
+
+
 async def take_turns(conn: asyncpg.Connection, order_keys: Iterable[str]) -> None:
     """Keep everybody else from deciding on returns of these orders until the transaction ends.
 
@@ -126,21 +133,20 @@ async def read_sold(conn: asyncpg.Connection, order_keys: Iterable[str], product
     rows = await conn.fetch(SQL.orders_sold, wanted) if wanted else []
     if not rows:
         return {}
-    asked: dict[str, list[asyncpg.Record]] = {}
+    asked: dict[str, list[_Sent]] = {}
     for row in await conn.fetch(SQL.shipped_of, wanted):
-        asked.setdefault(row["order_key"], []).append(row)
+        asked.setdefault(row["order_key"], []).append(_Sent(row["location"], _ASKED.decode(row["lines"])))
     found: dict[str, Sold] = {}
     for row in rows:
         order: SalesOrder = decode("sales_order", row["body"])
         orders = asked.get(order.order_key, [])
-        # Where nobody is asked to ship, goods are gone when we hear of them.
-        left_at = row["shipped_at"] if orders else row["placed_at"]
+        gone = _gone(order, orders, row["waiting"])
         found[order.order_key] = Sold(
             order=order,
             erp=row["erp"],
             customer=row["customer_id"],
-            left_at=left_at,
-            lines={line.line: _line(line, orders, products) for line in order.lines},
+            left_at=row["shipped_at"] or (row["placed_at"] if gone else None),
+            lines={line.line: _line(line, orders, products, gone=line.line in gone) for line in order.lines},
             returns={},
         )
     for row in await conn.fetch(SQL.returns_of, wanted):
@@ -161,19 +167,26 @@ def kept(quantity: Quantity, sku: str, products: Products) -> Quantity:
     return (product.kept(quantity) if product is not None else None) or quantity
 
 
-def _line(line: OrderLine, asked: Sequence[asyncpg.Record], products: Products) -> SoldLine:
+def _gone(order: SalesOrder, asked: Sequence[_Sent], waiting: Sequence[str]) -> frozenset[str]:
+    """Lines whose goods are gone when we hear of them: nobody is asked to ship them, and they wait for nothing."""
+    if order.status == "cancelled":
+        return frozenset()
+    return frozenset(line.line for line in order.lines).difference(waiting, *(one.lines for one in asked))
+
+
+def _line(line: OrderLine, asked: Sequence[_Sent], products: Products, *, gone: bool) -> SoldLine:
     whole = kept(line.quantity, line.sku, products)
     shipped, location = ZERO, ""
-    for row in asked:
-        one = _ASKED.decode(row["lines"]).get(line.line)
+    for sent in asked:
+        one = sent.lines.get(line.line)
         if one is not None and one.shipped > 0:
             there = kept(Quantity(one.shipped, one.unit or line.quantity.unit), line.sku, products)
             shipped += there.value if there.unit == whole.unit else ZERO
-            location = location or row["location"]
+            location = location or sent.location
     return SoldLine(
         line=line,
         unit=whole.unit,
         ordered=whole.value,
-        shipped=shipped if asked else whole.value,
+        shipped=whole.value if gone else shipped,
         location=location or line.location,
     )
